@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# netvsc_target(name): our own code, held to the full warning set, sanitized and optimised as asked.
+function(netvsc_target name)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
+    -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla -Wundef -Werror)
+  netvsc_common(${name})
+endfunction()
+
+# netvsc_common(name): what every target gets, lwIP's too.
+function(netvsc_common name)
+  target_compile_options(${name} PRIVATE -fno-common -fno-omit-frame-pointer)
+  if(NETVSC_SANITIZE)
+    target_compile_options(${name} PRIVATE -fsanitize=${NETVSC_SANITIZE} -fno-sanitize-recover=all)
+    target_link_options(${name} PUBLIC -fsanitize=${NETVSC_SANITIZE})
+  endif()
+  if(NETVSC_LTO AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT NETVSC_SANITIZE)
+    set_property(TARGET ${name} PROPERTY INTERPROCEDURAL_OPTIMIZATION ON)
+  endif()
+endfunction()

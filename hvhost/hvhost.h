@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An emulated Hyper-V host: VMBus channels, NetVSP and a virtual switch. One core, three faces: this
+ * header is the in-process one (a driver in the same thread, virtual time); hvh_shm.h serves the same
+ * NICs to other processes. The host never blocks; time comes from the caller.
+ *
+ * It is strict: what a real host would punish it detects and counts (struct hvhost_nic_stats,
+ * "strict_*"), and with config.punish it closes the channel, as a real one faults it.
+ */
+#ifndef HVHOST_H
+#define HVHOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hvhost_fault.h"
+#include "hvhost_stats.h"
+
+struct hvhost;
+struct hvhost_nic;
+struct hvhost_port;
+struct vmbus_transport;
+struct pollfd;
+
+/* What one emulated card offers. Zero means the default in brackets. */
+struct hvhost_nic_config {
+    const char *instance; /* instance GUID [derived from the index] */
+    uint8_t mac[6];       /* [00:15:5d:00:00:01 + index] */
+    uint32_t nvs_version_max;  /* NVS_VERSION_*, the newest the host speaks [6.1] */
+    uint32_t mtu_max_bytes;    /* largest MTU the host grants, without Ethernet header [9202] */
+    uint32_t recv_buf_bytes;   /* receive buffer the guest's kernel allocates [16 MiB] */
+    uint32_t send_buf_bytes;   /* [16 MiB] */
+    uint32_t send_section_bytes; /* [6144] */
+    uint32_t recv_section_bytes; /* [256 + mtu + 14 + 36, as OpenVMM; 1728 as Windows at 1500] */
+    uint32_t ring_bytes;       /* both halves together [4 MiB] */
+    uint32_t dma_bytes;        /* guest memory addressable by page [1 MiB]; UINT32_MAX = none */
+    uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
+    uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = doorbell by signal */
+    uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
+    bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
+    bool punish;               /* close the channel on a strict_* finding */
+    bool poll;                 /* host keeps its interrupt mask set and looks at every step */
+};
+
+struct hvhost_config {
+    unsigned max_nics; /* [16] */
+    unsigned max_ports; /* uplinks and custom ports beside NICs [8] */
+};
+
+int hvhost_create(const struct hvhost_config *config, struct hvhost **out);
+void hvhost_destroy(struct hvhost *host);
+
+/* One more card on the switch. (config) may be NULL. -EINVAL bad GUID or sizes, -ENOSPC, -EEXIST. */
+int hvhost_nic_add(struct hvhost *host, const struct hvhost_nic_config *config, struct hvhost_nic **out);
+
+/* The in-process face: open the card from this process. -EBUSY when open. closes through t->ops. */
+int hvhost_nic_open(struct hvhost_nic *nic, struct vmbus_transport *t);
+
+/* Withdraw the device as a host does (guest sees -EIO), and offer it again. */
+void hvhost_nic_rescind(struct hvhost_nic *nic);
+void hvhost_nic_offer(struct hvhost_nic *nic);
+
+/* Cable in or out: indicated to the guest. */
+void hvhost_nic_link(struct hvhost_nic *nic, bool up);
+
+/* ---- the switch ------------------------------------------------------------------------------ */
+
+/* A frame on the switch: Ethernet header first, without FCS; a VLAN tag beside it, not inside. */
+struct hvhost_frame {
+    const uint8_t *data;
+    uint32_t len_bytes;
+    uint16_t tci;
+    bool has_tci;
+};
+
+/* A far end of your own (tests: generator, sink, scripted peer). deliver may be NULL. */
+int hvhost_port_add(struct hvhost *host, void (*deliver)(void *ctx, const struct hvhost_frame *frame),
+                    void *ctx, struct hvhost_port **out);
+/* Put a frame on the switch from that port. */
+void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame);
+
+/*
+ * Uplink: the TAP device (name), created if it does not exist, joined as one more port. Its MTU is the
+ * caller's business. -EPERM/-EACCES not permitted, -EBUSY used by another program, -ENOENT no
+ * /dev/net/tun, -EINVAL bad name.
+ */
+int hvhost_tap_add(struct hvhost *host, const char *name);
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+/* One turn at time (now_ns): serve every card and uplink, bounded. Returns how much was done. */
+unsigned hvhost_step(struct hvhost *host, uint64_t now_ns);
+
+/* Nanoseconds until a step is due even if nothing arrives (late replies, monitor); UINT64_MAX none. */
+uint64_t hvhost_next_deadline(const struct hvhost *host, uint64_t now_ns);
+
+/* File descriptors to sleep on (TAP; sockets of the shared-memory face). Returns how many. */
+unsigned hvhost_pollfds(const struct hvhost *host, struct pollfd *out, unsigned max);
+
+/* Misbehave: see hvhost_fault.h. */
+void hvhost_fault_arm(struct hvhost_nic *nic, const struct hvhost_fault *fault);
+
+void hvhost_nic_stats(const struct hvhost_nic *nic, struct hvhost_nic_stats *out);
+void hvhost_switch_stats(const struct hvhost *host, struct hvhost_switch_stats *out);
+
+/*
+ * The host's own books: every frame that entered the switch was delivered, or dropped under one
+ * reason. NULL when they balance, else a sentence with the numbers.
+ */
+const char *hvhost_audit(const struct hvhost *host);
+
+#endif

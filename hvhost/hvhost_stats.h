@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the emulated host counts. "guest to host" is tx, "host to guest" is rx, as seen by the guest.
+ * The books per card: rx_offered = rx_frames + rx_drop_*; tx_frames = tx_switched + tx_drop_*.
+ */
+#ifndef HVHOST_STATS_H
+#define HVHOST_STATS_H
+
+#include <stdint.h>
+
+#define HVHOST_NIC_STATS(X)                                                                        \
+    X(opens, "times a guest opened the card")                                                      \
+    X(closes, "times it was closed, crashes included")                                             \
+    X(rx_offered, "frames the switch had for this card")                                           \
+    X(rx_frames, "frames written to the receive buffer")                                           \
+    X(rx_bytes, "bytes of them")                                                                   \
+    X(rx_packets, "transfer-page packets carrying them")                                           \
+    X(rx_completed, "transfer-page packets the guest completed")                                   \
+    X(rx_reclaimed, "transfer-page packets outstanding when the channel closed")                   \
+    X(rx_drop_down, "not running, or packet filter 0")                                             \
+    X(rx_drop_filter, "packet filter or MAC address did not match")                                \
+    X(rx_drop_section, "no receive section free")                                                  \
+    X(rx_drop_ring, "host-to-guest ring full")                                                     \
+    X(rx_drop_size, "frame longer than a receive section")                                         \
+    X(tx_packets, "RNDIS data packets taken from the guest")                                       \
+    X(tx_frames, "frames in them")                                                                 \
+    X(tx_bytes, "bytes of them")                                                                   \
+    X(tx_switched, "frames handed to the switch")                                                  \
+    X(tx_drop_rndis, "malformed RNDIS packet message")                                             \
+    X(tx_drop_size, "frame shorter than 14 bytes or longer than the MTU allows")                   \
+    X(tx_section_packets, "packets out of the send buffer")                                        \
+    X(tx_gpa_packets, "packets by guest-physical page")                                            \
+    X(doorbells, "signals from the guest")                                                         \
+    X(interrupts, "signals to the guest")                                                          \
+    X(ctl_requests, "RNDIS control requests")                                                      \
+    X(strict_doorbell, "signals while the ring was empty or the host had masked")                  \
+    X(strict_close, "closed without packet filter 0 first")                                        \
+    X(strict_nvs, "NVSP message in the wrong state, of a wrong version or too short")              \
+    X(strict_rndis, "RNDIS message breaking a length or offset rule")                              \
+    X(strict_page, "RNDIS header across a page in a GPA range")                                    \
+    X(strict_xid, "completion for something the host never sent")                                  \
+    X(strict_gpa, "page, section or handle outside the guest's memory")                            \
+    X(strict_trailer, "packet trailer wrong or padding not zero")                                  \
+    X(strict_flag, "data packet without completion flag, or unknown flag bits")                    \
+    X(bad_ring, "corrupt ring: channel given up")                                                  \
+    X(faults, "armed faults that struck")
+
+struct hvhost_nic_stats {
+#define X(name, help) uint64_t name;
+    HVHOST_NIC_STATS(X)
+#undef X
+};
+
+#define HVHOST_SWITCH_STATS(X)                                                                     \
+    X(frames, "frames that entered the switch")                                                    \
+    X(unicast, "sent to the one port that has the address")                                        \
+    X(flooded, "sent to all other ports")                                                          \
+    X(drop_runt, "shorter than an Ethernet header")                                                \
+    X(drop_hairpin, "for the port it came from")                                                   \
+    X(drop_no_port, "no other port")                                                               \
+    X(learned, "addresses learned")                                                                \
+    X(moved, "addresses that moved to another port")                                               \
+    X(tap_rx, "frames read from the TAP uplink")                                                   \
+    X(tap_tx, "frames written to the TAP uplink")                                                  \
+    X(tap_drop, "frames the TAP uplink did not take")                                              \
+    X(tap_paused, "turns in which the uplink was not read: no card had room")
+
+struct hvhost_switch_stats {
+#define X(name, help) uint64_t name;
+    HVHOST_SWITCH_STATS(X)
+#undef X
+};
+
+#endif

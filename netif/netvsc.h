@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NIC: a poll-mode driver for Hyper-V's synthetic network card. This is the whole API below
+ * lwIP: frames in, frames out, one poll. lwIP users want netvsc_netif.h on top of it.
+ *
+ * Life: create → attach(device) → poll until NETVSC_UP → traffic → detach → poll until
+ * NETVSC_DOWN → destroy. A host that goes away leads to NETVSC_GONE; attach again with a new device.
+ *
+ * Results are 0 or -errno. Nothing blocks, sleeps or allocates after attach; time comes from the
+ * caller in nanoseconds of any monotonic clock. One thread per struct netvsc.
+ */
+#ifndef NETVSC_H
+#define NETVSC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netvsc_stats.h"
+
+struct netvsc;
+struct vmbus_device;
+
+#define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are padded with zeros */
+#define NETVSC_ETH_BYTES 14u
+#define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
+
+/* One received frame. */
+struct netvsc_frame {
+    const uint8_t *data; /* Ethernet header first. In memory the host can still write: copy, then use */
+    uint32_t len_bytes;  /* without FCS and without VLAN tag */
+    uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
+    bool has_tci;
+    uint8_t csum;  /* NETVSC_CSUM_* verdicts of the host */
+    uint32_t hash; /* RSS hash, 0 if the host gave none */
+};
+#define NETVSC_CSUM_IP_OK 0x1u
+#define NETVSC_CSUM_L4_OK 0x2u
+#define NETVSC_CSUM_IP_BAD 0x4u
+#define NETVSC_CSUM_L4_BAD 0x8u
+
+enum netvsc_event {
+    NETVSC_EVENT_LINK,           /* link_up changed */
+    NETVSC_EVENT_SPEED,          /* link_speed_bps changed */
+    NETVSC_EVENT_NETWORK_CHANGE, /* the host moved us to another network: DHCP again */
+    NETVSC_EVENT_STATE,          /* netvsc_state() changed */
+};
+
+struct netvsc_config {
+    uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65521. 0 = 1500 */
+    bool promiscuous;
+    uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
+    uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
+    /*
+     * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames; their
+     * memory goes back to the host when the function returns. May transmit; must not poll or destroy.
+     */
+    void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
+    /* The link went up or down, or speed changed; the answer is in netvsc_info. May be NULL. */
+    void (*event)(void *ctx, enum netvsc_event event);
+    /* Every frame sent or received, for captures; NULL on the fast path. */
+    void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
+    void *ctx;
+};
+
+enum netvsc_state {
+    NETVSC_DOWN,      /* no device: before attach, after detach */
+    NETVSC_ATTACHING, /* talking to the host; poll */
+    NETVSC_UP,
+    NETVSC_DETACHING, /* filter off, draining, revoking; poll */
+    NETVSC_FAILED,    /* attach failed or the host broke the protocol; see netvsc_failure() */
+    NETVSC_GONE,      /* the host withdrew the device or died */
+};
+
+/* What attach learned from the host. Zeroed until NETVSC_UP. */
+struct netvsc_info {
+    uint32_t nvs_version; /* NVS_VERSION_* */
+    uint8_t mac[6];
+    uint32_t mtu_bytes; /* in force: the least of wanted, host's and what a send section holds */
+    bool link_up;
+    uint64_t link_speed_bps;
+    uint32_t recv_section_bytes, recv_sections;
+    uint32_t send_section_bytes, send_sections;
+    uint32_t align_bytes, max_packets; /* the host's aggregation limits */
+    uint32_t queues;
+    bool gpa_direct; /* control requests go by guest-physical page, not through a send section */
+};
+
+int netvsc_create(const struct netvsc_config *config, struct netvsc **out);
+
+/* Detaches without ceremony if still attached (the host sees the channel close). NULL is allowed. */
+void netvsc_destroy(struct netvsc *nic);
+
+/*
+ * Start attaching to (dev), which becomes the NIC's on success and is closed by it when leaving
+ * NETVSC_UP. -EBUSY while attached; -EINVAL when the device's memory cannot carry the NIC.
+ */
+int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns);
+
+/* Start a clean detach. Poll until NETVSC_DOWN. From other states than NETVSC_UP it is immediate. */
+void netvsc_detach(struct netvsc *nic, uint64_t now_ns);
+
+/*
+ * One turn: receive up to (budget) frames, take completions, advance attach or detach, flush.
+ * Returns how much was done; 0 = idle. Cheap when idle.
+ */
+unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget);
+
+/* Publish what was committed since the last poll or flush; at most one doorbell. */
+void netvsc_flush(struct netvsc *nic);
+
+/* Nanoseconds until poll has something to do even if the host stays silent; UINT64_MAX = never. */
+uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns);
+
+/* Sleep protocol, see vmbus_irq_arm(): true = may sleep on netvsc_irq_fd(), then call disarm. */
+bool netvsc_irq_arm(struct netvsc *nic);
+void netvsc_irq_disarm(struct netvsc *nic);
+int netvsc_irq_fd(const struct netvsc *nic);
+
+/* ---- transmit ------------------------------------------------------------------------------ */
+
+struct netvsc_slot {
+    uint8_t *data; /* write the frame here, Ethernet header first */
+    uint32_t room_bytes;
+    uint32_t token; /* private */
+};
+
+/*
+ * Reserve room for one frame of (len_bytes): Ethernet header included, FCS excluded.
+ * On 0 the caller owns (*slot), memory shared with the host, until exactly one of commit and cancel,
+ * before the next poll.
+ * -EAGAIN no section or ring room: poll and try again; counted in tx_busy.
+ * -EMSGSIZE shorter than 14 or longer than mtu_bytes + 14: counted in tx_drop_size.
+ * -ENETDOWN not up; counted in tx_drop_down.
+ */
+int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *slot);
+
+/* Send it, padded to 60 bytes. Seen by the host after netvsc_flush() or the next poll. Cannot fail. */
+void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes);
+void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot);
+
+/* Frames committed and not yet completed by the host. */
+uint32_t netvsc_tx_outstanding(const struct netvsc *nic);
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+enum netvsc_state netvsc_state(const struct netvsc *nic);
+const char *netvsc_state_name(enum netvsc_state state);
+const struct netvsc_info *netvsc_info(const struct netvsc *nic);
+/* Sentence for a person: which step failed and how. Empty when nothing did. */
+const char *netvsc_failure(const struct netvsc *nic);
+/* A consistent copy of all counters. */
+void netvsc_stats(const struct netvsc *nic, struct netvsc_stats *out);
+
+#endif

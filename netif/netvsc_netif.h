@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NIC as an lwIP network interface. Received frames become pbuf chains handed to netif->input;
+ * linkoutput takes any pbuf chain. What the NIC cannot take at once waits in a bounded backlog that
+ * holds a reference to the pbuf (nothing is copied twice) and is drained by netvsc_netif_poll().
+ */
+#ifndef NETVSC_NETIF_H
+#define NETVSC_NETIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "netvsc.h"
+
+#define NETVSC_NETIF_BACKLOG 1024u /* pbuf chains; a power of two */
+
+/* X(name, help): what lwIP's side of the NIC counts. */
+#define NETVSC_NETIF_STATS(X)                                                                      \
+    X(rx_input, "frames lwIP took")                                                                \
+    X(rx_drop_pbuf, "frames dropped: no pbuf free")                                                \
+    X(rx_drop_input, "frames lwIP's input refused")                                                \
+    X(rx_above_stack, "frames longer than a pbuf chain can say (65535)")                           \
+    X(tx_queued, "chains that had to wait in the backlog")                                         \
+    X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full")                                \
+    X(tx_drop_size, "chains refused with ERR_VAL: longer than the MTU allows, or empty")           \
+    X(tx_drop_down, "chains refused or dropped: the NIC is not up")
+
+struct netvsc_netif_stats {
+#define X(name, help) uint64_t name;
+    NETVSC_NETIF_STATS(X)
+#undef X
+};
+
+struct netvsc_netif {
+    struct netif netif; /* lwIP's; first, so that a struct netif * finds us */
+    struct netvsc *nic;
+    struct netvsc_netif_stats stats;
+    struct pbuf *backlog[NETVSC_NETIF_BACKLOG];
+    uint32_t backlog_head, backlog_tail;
+    void (*on_event)(void *ctx, enum netvsc_event event); /* after ours; may be NULL */
+    void *on_event_ctx;
+};
+
+/*
+ * Create the NIC with (config), whose rx, event and ctx are overwritten, and add it to lwIP, down and
+ * without address. (nif) must stay where it is until netvsc_netif_remove(). -ENOMEM and what
+ * netvsc_create() returns; then nothing is left behind.
+ */
+int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *config);
+
+/* Detaches without ceremony, frees the backlog, removes the netif from lwIP and destroys the NIC. */
+void netvsc_netif_remove(struct netvsc_netif *nif);
+
+/*
+ * netvsc_poll(), then the backlog. When the NIC reaches NETVSC_UP its MAC, MTU and link go into the
+ * netif (netif_set_link_up); when it leaves, netif_set_link_down: lwIP's connections live on.
+ */
+unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned budget);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NIC's counters, one per reason. They only grow, also across re-attach.
+ *
+ * The books: every RNDIS data message the host offered is in exactly one of rx_frames and rx_drop_*;
+ * every frame begun is in exactly one of tx_frames, tx_cancelled, tx_busy, tx_drop_*; and tx_frames =
+ * tx_completed + tx_failed + tx_lost + outstanding.
+ */
+#ifndef NETVSC_STATS_H
+#define NETVSC_STATS_H
+
+#include <stdint.h>
+
+/* X(name, help): one list, so that struct, text output and JSON can never disagree. */
+#define NETVSC_STATS(X)                                                                            \
+    X(rx_frames, "frames handed up")                                                               \
+    X(rx_bytes, "bytes of them")                                                                   \
+    X(rx_packets, "VMBus packets that carried them")                                               \
+    X(rx_messages, "RNDIS data messages offered by the host")                                      \
+    X(rx_drop_range, "message range outside the receive buffer")                                   \
+    X(rx_drop_rndis, "malformed RNDIS message")                                                    \
+    X(rx_drop_size, "frame shorter than 14 bytes or longer than MTU allows")                       \
+    X(rx_drop_down, "frame while not up (attaching, filter off)")                                  \
+    X(rx_acks, "completions given for received packets")                                           \
+    X(rx_ack_wait, "polls that stopped because the ring had no room for completions")              \
+    X(tx_frames, "frames committed")                                                               \
+    X(tx_bytes, "bytes of them, before padding")                                                   \
+    X(tx_padded, "frames padded to 60 bytes")                                                      \
+    X(tx_completed, "frames the host completed with success")                                      \
+    X(tx_failed, "frames the host completed with another status")                                  \
+    X(tx_lost, "frames outstanding when the channel closed")                                       \
+    X(tx_cancelled, "frames begun and cancelled")                                                  \
+    X(tx_busy, "begins refused: no section or ring full")                                          \
+    X(tx_drop_size, "begins refused: bad length")                                                  \
+    X(tx_drop_down, "begins refused: not up")                                                      \
+    X(tx_doorbells, "signals given to the host")                                                   \
+    X(tx_no_doorbell, "flushes that needed no signal")                                             \
+    X(room_doorbells, "signals given because the host waited for ring room")                       \
+    X(tx_ring_full, "packets refused by a full ring")                                              \
+    X(irqs, "interrupts taken")                                                                    \
+    X(sleeps, "times the interrupt was armed")                                                     \
+    X(ctl_sent, "control requests sent")                                                           \
+    X(ctl_late, "control replies nobody waited for (late or wrong id)")                            \
+    X(ctl_indications, "status indications")                                                       \
+    X(host_bad_xid, "completions for something never sent")                                        \
+    X(host_bad_packet, "packets of unknown type or too short")                                     \
+    X(host_bad_set, "transfer pages with a wrong set id, count or inner type")                     \
+    X(host_bad_ring, "corrupt ring: channel given up")                                             \
+    X(attaches, "times NETVSC_UP was reached")                                                     \
+    X(attach_failures, "attaches that failed")                                                     \
+    X(device_gone, "times the host withdrew the device")
+
+struct netvsc_stats {
+#define X(name, help) uint64_t name;
+    NETVSC_STATS(X)
+#undef X
+};
+
+#endif

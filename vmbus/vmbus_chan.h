@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packets over one channel. Receiving reads in place: a packet's bytes stay in memory the host can
+ * still write to, so a caller copies what it checks, once, and uses the copy. Sending and receiving
+ * become visible to the host per batch: vmbus_chan_flush() and vmbus_chan_recv_done().
+ */
+#ifndef VMBUS_CHAN_H
+#define VMBUS_CHAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmbus_reg.h"
+
+struct vmbus_chan;
+
+struct vmbus_packet {
+    uint16_t type; /* VMBUS_PKT_*, any value: unknown ones are for the caller to count and skip */
+    bool wants_completion;
+    uint64_t xid;
+    const uint8_t *header; /* between descriptor and payload: range lists. Host-writable memory */
+    uint32_t header_bytes;
+    const uint8_t *payload; /* host-writable memory */
+    uint32_t payload_bytes; /* padded up to 8 by the sender: never exact */
+};
+
+struct vmbus_chan_stats {
+    uint64_t rx_packets;
+    uint64_t rx_interrupts;   /* filled by vmbus_irq_take(), primary channel only */
+    uint64_t tx_packets;
+    uint64_t tx_doorbells;    /* signals given: ring was empty and the host had not masked */
+    uint64_t tx_no_doorbell;  /* flushes with data that needed no signal */
+    uint64_t tx_room_doorbells; /* signals given because the host waited for room (pending_send_size) */
+    uint64_t tx_ring_full;    /* sends refused for want of room */
+    uint64_t bad_ring;        /* corrupt index or descriptor: the channel is dead from then on */
+};
+
+/*
+ * Take the next packet: 1 and (*out), 0 when none, -EPROTO when the ring is corrupt (it stays so).
+ * (*out)'s pointers are good until vmbus_chan_recv_done().
+ */
+int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out);
+
+/* Give the ring space of all packets taken so far back to the host; signals it if it waits for room. */
+void vmbus_chan_recv_done(struct vmbus_chan *chan);
+
+/* One packet to send. (header) is the range list, (payload) is padded here. */
+struct vmbus_send {
+    uint16_t type;
+    bool wants_completion;
+    uint64_t xid;
+    const void *header;
+    uint32_t header_bytes; /* multiple of 8 */
+    const void *payload;
+    uint32_t payload_bytes;
+};
+
+/*
+ * Put one packet on the ring, unseen by the host until vmbus_chan_flush(). All or nothing.
+ * -EAGAIN no room (room for VMBUS_CHAN_RESERVE_ACKS completions is kept back from other packets),
+ * -EPROTO the ring is corrupt.
+ */
+int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt);
+
+/* Complete the host's packet (xid) with (payload). May use the reserve. As vmbus_chan_send(). */
+int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload, uint32_t payload_bytes);
+
+#define VMBUS_CHAN_RESERVE_ACKS 64u
+#define VMBUS_CHAN_ACK_BYTES 32u /* ring bytes of a completion with an 8-byte payload */
+
+/* How many 8-byte completions fit now, at most (limit). Receive no more packets than this. */
+uint32_t vmbus_chan_ack_room(struct vmbus_chan *chan, uint32_t limit);
+
+/* Publish what was sent and ring the doorbell if the ring was empty and the host listens. 0 or -EIO. */
+int vmbus_chan_flush(struct vmbus_chan *chan);
+
+/* True when all that was published has been consumed by the host. */
+bool vmbus_chan_tx_drained(struct vmbus_chan *chan);
+
+uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
+const struct vmbus_chan_stats *vmbus_chan_stats(const struct vmbus_chan *chan);
+
+#endif
