@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # check_requirements.sh ROOT BUILD: docs/requirements.md lists S1..S39 and C1..C16 once each, as
-# rows "| S1 | text | proof |". A proof is a list of tests CTest knows, or "not yet (issue N)", or both.
+# rows "| S1 | text | proof |". A proof is a list of tests that CTest knows, or "not yet (issue N)",
+# or both.
 build=${2:?usage: check_requirements.sh ROOT BUILD}
 . "$(dirname "${BASH_SOURCE[0]}")/check_lib.sh"
 

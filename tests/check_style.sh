@@ -44,7 +44,8 @@ long_functions() {
 # Words put together here so that this file does not fail its own check.
 unfinished="TO""DO|FIX""ME|XX""X|HA""CK"
 archives='(deb|ftp|security|snapshot|archive|ports)[.](debian|ubuntu)[.]'
-archives="$archives|(pypi|pythonhosted|npmjs)[.]|crates[.]io|proxy[.]golang|rubygems[.]org|//[a-z0-9.-]*mirror"
+archives="$archives|(pypi|pythonhosted|npmjs)[.]|crates[.]io|proxy[.]golang|rubygems[.]org"
+archives="$archives|//[a-z0-9.-]*mirror"
 waits='\b((u|nano|clock_nano)?sleep|poll|select|epoll_wait)[[:space:]]*\('
 
 checked=0
