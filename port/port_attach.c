@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port_attach.h"
+
+#include <string.h>
+
+#include "port_clock.h"
+#include "port_log.h"
+#include "vmbus.h"
+
+static bool is_lost(enum netvsc_state state)
+{
+    return state == NETVSC_GONE || state == NETVSC_FAILED || state == NETVSC_DOWN;
+}
+
+int port_attach_begin(struct port_attach *attach, struct vmbus_device *dev, uint64_t now_ns)
+{
+    const int rc = netvsc_attach(attach->nif->nic, dev, now_ns);
+
+    if (rc) {
+        vmbus_close(dev);
+        return rc;
+    }
+    attach->wanted = true;
+    attach->seen = netvsc_state(attach->nif->nic);
+    return 0;
+}
+
+static void schedule(struct port_attach *attach, uint64_t now_ns)
+{
+    attach->retry_at_ns = now_ns + attach->delay_ms * PORT_NS_PER_MS;
+    attach->delay_ms *= 2;
+    if (attach->delay_ms > PORT_ATTACH_RETRY_MAX_MS)
+        attach->delay_ms = PORT_ATTACH_RETRY_MAX_MS;
+}
+
+static void on_up(struct port_attach *attach, uint64_t now_ns)
+{
+    if (attach->lost_at_ns)
+        port_log(PORT_LOG_INFO, "the host is back after %llu ms",
+                 (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS));
+    attach->was_up = true;
+    attach->lost_at_ns = 0;
+}
+
+/* One line when it was lost; failing tries after that are silent, or a long outage fills the log. */
+static void on_lost(struct port_attach *attach, uint64_t now_ns)
+{
+    if (!attach->lost_at_ns) {
+        const char *why = netvsc_failure(attach->nif->nic);
+
+        port_log(PORT_LOG_WARN, "the host is gone%s%s; connections are kept, trying again", *why ? ": " : "",
+                 why);
+        attach->lost_at_ns = now_ns;
+        attach->losses++;
+        attach->delay_ms = PORT_ATTACH_RETRY_MIN_MS;
+    }
+    schedule(attach, now_ns);
+}
+
+static void try_again(struct port_attach *attach, uint64_t now_ns)
+{
+    struct vmbus_device *dev;
+
+    if (attach->open(attach->ctx, &dev) != 0) {
+        schedule(attach, now_ns);
+        return;
+    }
+    if (netvsc_attach(attach->nif->nic, dev, now_ns) != 0) {
+        vmbus_close(dev);
+        schedule(attach, now_ns);
+    }
+}
+
+void port_attach_poll(struct port_attach *attach, uint64_t now_ns)
+{
+    const enum netvsc_state state = netvsc_state(attach->nif->nic);
+
+    if (!attach->wanted || (state == attach->seen && !is_lost(state)))
+        return;
+    if (state != attach->seen) {
+        attach->seen = state;
+        if (state == NETVSC_UP)
+            on_up(attach, now_ns);
+        else if (is_lost(state) && attach->was_up)
+            on_lost(attach, now_ns);
+    }
+    /* A first attach that fails is for the program to report; only what once worked is tried again. */
+    if (is_lost(state) && attach->was_up && now_ns >= attach->retry_at_ns)
+        try_again(attach, now_ns);
+}
+
+uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t now_ns)
+{
+    if (!attach->wanted || !attach->was_up || !is_lost(netvsc_state(attach->nif->nic)))
+        return UINT64_MAX;
+    return attach->retry_at_ns > now_ns ? attach->retry_at_ns - now_ns : 0;
+}
+
+void port_attach_end(struct port_attach *attach, uint64_t now_ns)
+{
+    attach->wanted = false;
+    netvsc_detach(attach->nif->nic, now_ns);
+}

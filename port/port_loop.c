@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A turn is: the emulated host, if it lives in this thread; each NIC (received frames run through lwIP
+ * and the program's callbacks, what they send is queued); lwIP's timers, at most once a millisecond
+ * because they cannot be finer; flush; the host again, so that an answer leaves in the turn in which
+ * its question came. A turn is bounded by the NIC's budget, so one busy card starves neither timers
+ * nor the other card.
+ *
+ * After config.spin_us without work the loop sleeps. The order is what makes it safe: arm the
+ * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt and
+ * the host's descriptors for at most as long as the next timer allows; disarm. A frame that comes
+ * between the last look and ppoll() has raised the interrupt, so ppoll() returns at once.
+ *
+ * Stopping is a counter and an eventfd: the handler of a signal may do both, and a loop that never
+ * sleeps sees the counter while one that sleeps is woken by the eventfd.
+ */
+#define _GNU_SOURCE /* ppoll() */
+#include "port_loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lwip/timeouts.h"
+#include "port_clock.h"
+
+#define PEER_FDS_MAX 32u
+
+int port_loop_open(struct port_loop *loop, const struct port_loop_config *config)
+{
+    if (config->nics == 0 || config->nics > PORT_LOOP_NICS_MAX)
+        return -EINVAL;
+    memset(loop, 0, sizeof(*loop));
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->wake_fd < 0)
+        return -errno;
+    loop->config = *config;
+    loop->idle.spin_ns = config->spin_us * PORT_NS_PER_US;
+    loop->second_at_ns = port_clock_now() + PORT_NS_PER_S;
+    return 0;
+}
+
+void port_loop_close(struct port_loop *loop)
+{
+    close(loop->wake_fd);
+    loop->wake_fd = -1;
+}
+
+void port_loop_stop(struct port_loop *loop)
+{
+    const uint64_t one = 1;
+    const int saved = errno;
+
+    atomic_fetch_add_explicit(&loop->stops, 1, memory_order_relaxed);
+    /* Fails only when the counter is at its end, and then the loop is awake already. */
+    if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+        errno = saved;
+}
+
+/* ---- working ------------------------------------------------------------------------------- */
+
+static unsigned step_peer(struct port_loop *loop, uint64_t now_ns)
+{
+    const struct port_loop_peer *peer = &loop->config.peer;
+
+    return peer->step ? peer->step(peer->ctx, now_ns) : 0;
+}
+
+static void run_timers(struct port_loop *loop, uint64_t now_ns)
+{
+    const uint64_t now_ms = now_ns / PORT_NS_PER_MS;
+
+    if (now_ms != loop->timers_at_ms) {
+        loop->timers_at_ms = now_ms;
+        sys_check_timeouts();
+    }
+    if (loop->config.second && now_ns >= loop->second_at_ns) {
+        loop->second_at_ns = now_ns + PORT_NS_PER_S;
+        loop->config.second(loop->config.ctx, now_ns);
+    }
+}
+
+bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
+{
+    const struct port_loop_config *config = &loop->config;
+    unsigned done = step_peer(loop, now_ns);
+
+    for (unsigned i = 0; i < config->nics; i++)
+        done += netvsc_netif_poll(config->nif[i], now_ns, PORT_LOOP_BUDGET);
+    if (config->attach)
+        port_attach_poll(config->attach, now_ns);
+    run_timers(loop, now_ns);
+    for (unsigned i = 0; i < config->nics; i++)
+        netvsc_flush(config->nif[i]->nic);
+    done += step_peer(loop, now_ns);
+    loop->stats.turns++;
+    loop->stats.busy_turns += done != 0;
+    return done != 0;
+}
+
+/* ---- sleeping ------------------------------------------------------------------------------ */
+
+uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
+{
+    const struct port_loop_config *config = &loop->config;
+    uint64_t left = port_idle_from_ms(sys_timeouts_sleeptime());
+
+    for (unsigned i = 0; i < config->nics; i++)
+        left = port_idle_sooner(left, netvsc_next_deadline(config->nif[i]->nic, now_ns));
+    if (config->attach)
+        left = port_idle_sooner(left, port_attach_next_deadline(config->attach, now_ns));
+    if (config->peer.step)
+        left = port_idle_sooner(left, config->peer.next_deadline(config->peer.ctx, now_ns));
+    if (config->second)
+        left = port_idle_sooner(left, loop->second_at_ns > now_ns ? loop->second_at_ns - now_ns : 0);
+    return left;
+}
+
+/* Arm every NIC; on the first that has work, disarm those before it. */
+static bool arm_all(struct port_loop *loop)
+{
+    for (unsigned i = 0; i < loop->config.nics; i++) {
+        if (netvsc_irq_arm(loop->config.nif[i]->nic))
+            continue;
+        while (i-- > 0)
+            netvsc_irq_disarm(loop->config.nif[i]->nic);
+        return false;
+    }
+    return true;
+}
+
+static unsigned collect_fds(struct port_loop *loop, struct pollfd *fds)
+{
+    const struct port_loop_config *config = &loop->config;
+    unsigned count = 0;
+
+    fds[count++] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
+    for (unsigned i = 0; i < config->nics; i++) {
+        const int fd = netvsc_irq_fd(config->nif[i]->nic);
+
+        if (fd >= 0)
+            fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    }
+    if (config->peer.step)
+        count += config->peer.pollfds(config->peer.ctx, fds + count, PEER_FDS_MAX);
+    return count;
+}
+
+/* Sleep at most (left_ns), if there really is nothing to do. */
+static void sleep_armed(struct port_loop *loop, uint64_t left_ns, uint64_t now_ns)
+{
+    struct pollfd fds[1 + PORT_LOOP_NICS_MAX + PEER_FDS_MAX];
+    const struct timespec timeout = {
+        .tv_sec = (time_t)(left_ns / PORT_NS_PER_S),
+        .tv_nsec = (long)(left_ns % PORT_NS_PER_S),
+    };
+    const unsigned count = collect_fds(loop, fds);
+
+    if (!arm_all(loop))
+        return;
+    ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
+    for (unsigned i = 0; i < loop->config.nics; i++)
+        netvsc_irq_disarm(loop->config.nif[i]->nic);
+    loop->stats.sleeps++;
+    loop->stats.slept_ns += port_clock_now() - now_ns;
+}
+
+static bool take_stop(struct port_loop *loop)
+{
+    uint64_t wakes;
+
+    if (atomic_load_explicit(&loop->stops, memory_order_relaxed) == loop->stops_seen)
+        return false;
+    loop->stops_seen++;
+    /* Empty afterwards or already; either way later sleeps are not cut short. */
+    return read(loop->wake_fd, &wakes, sizeof(wakes)) != 0;
+}
+
+int port_loop_run(struct port_loop *loop, bool (*until)(void *ctx), void *ctx, uint64_t deadline_ns)
+{
+    for (;;) {
+        const uint64_t now_ns = port_clock_now();
+        const bool worked = port_loop_turn(loop, now_ns);
+        uint64_t left;
+
+        if (until && until(ctx))
+            return 0;
+        if (take_stop(loop))
+            return -EINTR;
+        if (now_ns >= deadline_ns)
+            return -ETIMEDOUT;
+        if (!port_idle_turn(&loop->idle, worked, now_ns))
+            continue;
+        left = port_idle_sooner(port_loop_sleep_ns(loop, now_ns), deadline_ns - now_ns);
+        if (left > 0)
+            sleep_armed(loop, left, now_ns);
+    }
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port_net.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/dhcp.h"
+#include "lwip/dns.h"
+#include "lwip/ethip6.h"
+#include "lwip/nd6.h"
+#include "port_log.h"
+
+/* A decimal number 0..(max) that is all of (text); -1 otherwise. */
+static int parse_small(const char *text, long max)
+{
+    char *end;
+    long value;
+
+    if (text[0] < '0' || text[0] > '9')
+        return -1;
+    value = strtol(text, &end, 10);
+    return *end == '\0' && value <= max ? (int)value : -1;
+}
+
+/* Split "(address)/(prefix)" into (address) of at most (bytes); returns the prefix or (otherwise), -1 if bad. */
+static int split_prefix(const char *text, char *address, size_t bytes, int max)
+{
+    const char *slash = strchr(text, '/');
+    const size_t len = slash ? (size_t)(slash - text) : strlen(text);
+
+    if (len >= bytes)
+        return -1;
+    memcpy(address, text, len);
+    address[len] = '\0';
+    return slash ? parse_small(slash + 1, max) : max + 1;
+}
+
+int port_net_parse_ip4(const char *text, ip4_addr_t *address, ip4_addr_t *mask)
+{
+    char host[16];
+    const int prefix = split_prefix(text, host, sizeof(host), 32);
+
+    if (prefix < 0 || prefix > 32)
+        return -EINVAL;
+    /* inet_aton's short forms (10.1) are refused: a typing error more often than a wish. */
+    if (strspn(host, "0123456789.") != strlen(host) || !strchr(host, '.'))
+        return -EINVAL;
+    if (!ip4addr_aton(host, address) || ip4_addr_isany(address) || ip4_addr_ismulticast(address))
+        return -EINVAL;
+    ip4_addr_set_u32(mask, prefix == 0 ? 0 : lwip_htonl(0xffffffffu << (32 - prefix)));
+    return 0;
+}
+
+int port_net_parse_ip6(const char *text, ip6_addr_t *address)
+{
+    char host[48];
+    const int prefix = split_prefix(text, host, sizeof(host), 128);
+
+    if (prefix != 64 && prefix != 129)
+        return -EINVAL;
+    if (strchr(host, '%') || !ip6addr_aton(host, address))
+        return -EINVAL;
+    return ip6_addr_isany(address) || ip6_addr_ismulticast(address) ? -EINVAL : 0;
+}
+
+static void append(char *out, size_t out_bytes, const char *text)
+{
+    const size_t used = strlen(out);
+
+    snprintf(out + used, out_bytes - used, "%s%s", used ? " " : "", text);
+}
+
+const char *port_net_text(const struct netif *netif, char *out, size_t out_bytes)
+{
+    out[0] = '\0';
+    if (!ip4_addr_isany(netif_ip4_addr(netif)))
+        append(out, out_bytes, ip4addr_ntoa(netif_ip4_addr(netif)));
+    for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)))
+            append(out, out_bytes, ip6addr_ntoa(netif_ip6_addr(netif, i)));
+    }
+    if (out[0] == '\0')
+        append(out, out_bytes, "none");
+    return out;
+}
+
+/* Address set or lost. lwIP also calls this for changes that do not show; those are not repeated. */
+static void on_status(struct netif *netif)
+{
+    static char before[256];
+    char text[sizeof(before)];
+
+    port_net_text(netif, text, sizeof(text));
+    if (strcmp(text, before) == 0)
+        return;
+    memcpy(before, text, sizeof(before));
+    port_log(PORT_LOG_INFO, "address %s", text);
+}
+
+/* A re-attached card may have another MAC address, and with it another link-local address. */
+static void on_link(struct netif *netif)
+{
+    port_log(PORT_LOG_INFO, "link %s", netif_is_link_up(netif) ? "up" : "down");
+    if (netif_is_link_up(netif) && !ip6_addr_isinvalid(netif_ip6_addr_state(netif, 0)))
+        netif_create_ip6_linklocal_address(netif, 1);
+}
+
+static void up_ip6(struct netif *netif, const struct port_net_config *config)
+{
+    s8_t index;
+
+    netif_create_ip6_linklocal_address(netif, 1);
+    netif_set_ip6_autoconfig_enabled(netif, 1);
+    if (ip6_addr_isany(&config->address6))
+        return;
+    if (netif_add_ip6_address(netif, &config->address6, &index) == ERR_OK)
+        netif_ip6_addr_set_state(netif, index, IP6_ADDR_TENTATIVE);
+}
+
+int port_net_up(struct netif *netif, const struct port_net_config *config)
+{
+    netif_set_hostname(netif, config->hostname);
+    netif_set_status_callback(netif, on_status);
+    netif_set_link_callback(netif, on_link);
+    netif_set_default(netif);
+    for (unsigned i = 0; i < config->dns_count; i++)
+        dns_setserver((u8_t)i, &config->dns[i]);
+    if (!config->dhcp)
+        netif_set_addr(netif, &config->address, &config->mask, &config->gateway);
+    if (config->ipv6)
+        up_ip6(netif, config);
+    netif_set_up(netif);
+    if (config->dhcp && dhcp_start(netif) != ERR_OK)
+        return -ENOMEM;
+    return 0;
+}
+
+void port_net_renew(struct netif *netif)
+{
+    /* As if the cable had been out: DHCP asks again, gratuitous ARP and router solicitation go out. */
+    if (!netif_is_link_up(netif))
+        return;
+    netif_set_link_down(netif);
+    netif_set_link_up(netif);
+}
+
+void port_net_down(struct netif *netif)
+{
+    netif_set_status_callback(netif, NULL);
+    netif_set_link_callback(netif, NULL);
+    if (netif_dhcp_data(netif)) {
+        dhcp_release_and_stop(netif);
+        dhcp_cleanup(netif);
+    }
+    netif_set_down(netif);
+}
