@@ -75,7 +75,11 @@ struct vmbus_error {
 int vmbus_open(const struct vmbus_bus *bus, const struct vmbus_info *info, struct vmbus_error *err,
                struct vmbus_device **out);
 
-/* A device over a transport made elsewhere. Owns (*t) from success on; on failure the caller still does. */
+/*
+ * A device over a transport made elsewhere, copied from (*t). Owns it from success on; on failure the
+ * caller still does and (*out) is NULL. -EINVAL memory missing, too small or misaligned, or a number
+ * out of range; -EPROTO ring indices are nonsense; -ENOMEM.
+ */
 int vmbus_device_create(const struct vmbus_transport *t, struct vmbus_device **out);
 
 /* Close all channels and give the memory back. NULL is allowed. */
@@ -87,14 +91,15 @@ const struct vmbus_transport *vmbus_memory(const struct vmbus_device *dev);
 /* Channel (index): 0 = primary, always there; n = sub-channel once opened, else NULL. */
 struct vmbus_chan *vmbus_chan(struct vmbus_device *dev, uint32_t index);
 
-/* Open sub-channel (index) if the host has offered it. -EAGAIN not yet, -ENOTSUP, -EPROTO. */
+/* Open sub-channel (index) if the host has offered it; 0 if it is. -EAGAIN not yet, -ENOTSUP, -EPROTO. */
 int vmbus_chan_open(struct vmbus_device *dev, uint32_t index);
 
 /* ---- sleeping ------------------------------------------------------------------------------ */
 
 /*
  * Ask to be interrupted, then look at every ring once more. True: all are empty, the caller may
- * sleep on vmbus_irq_fd() and then calls vmbus_irq_disarm(). False: there is work; disarmed again.
+ * sleep on vmbus_irq_fd() and then calls vmbus_irq_disarm(). False: there is work, or the device
+ * cannot wake us; disarmed again. Call it after vmbus_chan_flush() and vmbus_chan_recv_done().
  */
 bool vmbus_irq_arm(struct vmbus_device *dev);
 void vmbus_irq_disarm(struct vmbus_device *dev);

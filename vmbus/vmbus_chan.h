@@ -59,7 +59,7 @@ struct vmbus_send {
 /*
  * Put one packet on the ring, unseen by the host until vmbus_chan_flush(). All or nothing.
  * -EAGAIN no room (room for VMBUS_CHAN_RESERVE_ACKS completions is kept back from other packets),
- * -EPROTO the ring is corrupt.
+ * -EPROTO the ring is corrupt, -EINVAL longer than VMBUS_PKT_BYTES_MAX or a ragged header.
  */
 int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt);
 
@@ -72,10 +72,13 @@ int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *paylo
 /* How many 8-byte completions fit now, at most (limit). Receive no more packets than this. */
 uint32_t vmbus_chan_ack_room(struct vmbus_chan *chan, uint32_t limit);
 
-/* Publish what was sent and ring the doorbell if the ring was empty and the host listens. 0 or -EIO. */
+/*
+ * Publish what was sent and ring the doorbell if the ring was empty and the host listens. 0, or -EIO
+ * when the channel is dead: the host withdrew the device, or a ring is corrupt.
+ */
 int vmbus_chan_flush(struct vmbus_chan *chan);
 
-/* True when all that was published has been consumed by the host. */
+/* True when all that was published has been consumed by the host; never on a dead channel. */
 bool vmbus_chan_tx_drained(struct vmbus_chan *chan);
 
 uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);

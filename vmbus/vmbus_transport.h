@@ -26,6 +26,7 @@ struct vmbus_chan_region {
     uint32_t subchannel;       /* 0 = primary */
     uint8_t monitor_id;        /* 0..127, or VMBUS_MONITOR_NONE: signalled through ops->signal */
     struct vmbus_region rings; /* first half guest to host, second half host to guest */
+    bool keep_masked;          /* never unmask it: its interrupt would crash this kernel */
 };
 
 struct vmbus_transport_ops {

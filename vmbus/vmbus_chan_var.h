@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Private to vmbus/: what a device and its channels are made of. */
+#ifndef VMBUS_CHAN_VAR_H
+#define VMBUS_CHAN_VAR_H
+
+#include "vmbus.h"
+#include "vmbus_chan.h"
+#include "vmbus_ring.h"
+
+/* Primary and 63 sub-channels, as many as a host offers. */
+#define VMBUS_CHANNELS_MAX 64u
+
+/* One bit of a word shared with the host; word is NULL where there is none. */
+struct vmbus_bell {
+    _Atomic uint32_t *word;
+    uint32_t bit;
+};
+
+struct vmbus_chan {
+    struct vmbus_rx_ring rx;
+    struct vmbus_tx_ring tx;
+    bool dead; /* one of the rings is corrupt */
+    struct vmbus_device *dev;
+    struct vmbus_bell monitor; /* how the hypervisor is told, or NULL: ops->signal */
+    struct vmbus_bell event;   /* which channel it is, for hosts that look there */
+    struct vmbus_chan_stats stats;
+    uint32_t relid;
+    bool keep_masked;
+    _Alignas(8) uint8_t bounce[VMBUS_PKT_BYTES_MAX];
+};
+
+struct vmbus_device {
+    struct vmbus_transport t;
+    struct vmbus_chan *chan[VMBUS_CHANNELS_MAX]; /* by index; 0 always there, others may be NULL */
+    unsigned channels;                           /* all indices in use are below this */
+    bool armed;                                  /* between vmbus_irq_arm() and disarm */
+    bool gone;                                   /* an operation said -EIO */
+};
+
+/* A channel of (dev) over (region), masked. -EINVAL, -EPROTO nonsense, -ENOMEM. */
+int vmbus_chan_create(struct vmbus_device *dev, const struct vmbus_chan_region *region,
+                      struct vmbus_chan **out);
+void vmbus_chan_destroy(struct vmbus_chan *chan);
+
+/* Do not interrupt for any channel. */
+void vmbus_device_mask(struct vmbus_device *dev);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Private to vmbus/: the two rings of a channel, one type per direction so that the verbs of one
+ * cannot be called on the other. Not thread-safe: a ring belongs to its channel's thread; the other
+ * end is the host. How the ends are ordered is explained in vmbus_ring.c.
+ *
+ * What every packet passes is inline here; what is rare is in vmbus_ring.c.
+ */
+#ifndef VMBUS_RING_H
+#define VMBUS_RING_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "vmbus_chan.h"
+#include "vmbus_reg.h"
+
+/* Indices and lengths of both rings count bytes of the data area and are multiples of this. */
+#define VMBUS_RING_UNIT_BYTES 8u
+
+/* Bytes from (from) forward to (to) in a ring of (size); both are checked indices. */
+static inline uint32_t vmbus_ring_distance(uint32_t from, uint32_t to, uint32_t size)
+{
+    return to >= from ? to - from : size - from + to;
+}
+
+/* (at) + (len) in a ring of (size), for len < size. */
+static inline uint32_t vmbus_ring_advance(uint32_t at, uint32_t len, uint32_t size)
+{
+    uint32_t next = at + len;
+    return next >= size ? next - size : next;
+}
+
+/* ---- guest to host ------------------------------------------------------------------------- */
+
+struct vmbus_tx_ring {
+    struct vmbus_ring_ctl *ctl;
+    uint8_t *data;
+    uint32_t size_bytes;
+    uint32_t write;        /* private: where the next packet goes */
+    uint32_t published;    /* write_index as the host sees it: start of the unpublished batch */
+    uint32_t read;         /* the host's read_index as last seen and checked */
+    uint32_t wanted_bytes; /* a reservation was refused: free must exceed this; 0 = none */
+    bool blocked;          /* the host has been told so (pending_send_size) */
+    bool corrupt;          /* the host wrote nonsense; for good */
+};
+
+/*
+ * A ring over (len_bytes) at (base), control page first, continuing at the indices found there.
+ * -EINVAL not whole pages, fewer than 3, or unaligned; -EPROTO the indices are nonsense.
+ */
+int vmbus_tx_init(struct vmbus_tx_ring *ring, uint8_t *base, size_t len_bytes);
+
+/* Rare half of vmbus_tx_reserve(): ask the host's index again, or note what was wanted. */
+int vmbus_tx_reserve_slow(struct vmbus_tx_ring *ring, uint32_t need_bytes);
+
+/* Look at the host's read index again. 0, or -EPROTO when it is nonsense. */
+int vmbus_tx_refresh(struct vmbus_tx_ring *ring);
+
+/*
+ * Tell the host how much room is missing, then look again. True: still missing, it will signal.
+ * False: nothing is missing (any more), try again.
+ */
+bool vmbus_tx_block(struct vmbus_tx_ring *ring);
+
+/* Free bytes as far as we know. A packet needs fewer: a full ring would look like an empty one. */
+static inline uint32_t vmbus_tx_free(const struct vmbus_tx_ring *ring)
+{
+    return ring->size_bytes - vmbus_ring_distance(ring->read, ring->write, ring->size_bytes);
+}
+
+/*
+ * Make sure that (total_bytes), trailer included, fit and (keep_bytes) more stay free.
+ * -EAGAIN leaves no trace but the note for vmbus_tx_block().
+ */
+static inline int vmbus_tx_reserve(struct vmbus_tx_ring *ring, uint32_t total_bytes,
+                                   uint32_t keep_bytes)
+{
+    if (vmbus_tx_free(ring) > total_bytes + keep_bytes && ring->wanted_bytes == 0)
+        return 0;
+    return vmbus_tx_reserve_slow(ring, total_bytes + keep_bytes);
+}
+
+/* Store (value) at (at); no 8-byte word ever wraps. */
+static inline void vmbus_tx_put_word(struct vmbus_tx_ring *ring, uint32_t at, uint64_t value)
+{
+    memcpy(ring->data + at, &value, sizeof(value));
+}
+
+/* Copy (len) bytes to (at), around the end if need be. Returns the index behind them. */
+static inline uint32_t vmbus_tx_put(struct vmbus_tx_ring *ring, uint32_t at, const void *from,
+                                    uint32_t len)
+{
+    uint32_t tail = ring->size_bytes - at;
+    if (len < tail) {
+        memcpy(ring->data + at, from, len);
+        return at + len;
+    }
+    memcpy(ring->data + at, from, tail);
+    memcpy(ring->data, (const uint8_t *)from + tail, len - tail);
+    return len - tail;
+}
+
+/* Ring bytes of (pkt) without the trailer. */
+static inline uint32_t vmbus_tx_len(const struct vmbus_send *pkt)
+{
+    uint32_t padded = (pkt->payload_bytes + 7u) & ~7u;
+    return (uint32_t)sizeof(struct vmbus_pkt_desc) + pkt->header_bytes + padded;
+}
+
+/* Write a packet for which vmbus_tx_reserve() found room. Invisible until vmbus_tx_publish(). */
+static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus_send *pkt)
+{
+    uint32_t len = vmbus_tx_len(pkt);
+    uint32_t start = ring->write;
+    uint32_t end = vmbus_ring_advance(start, len, ring->size_bytes);
+    struct vmbus_pkt_desc desc = {
+        .type = pkt->type,
+        .header_qwords = (uint16_t)((sizeof(desc) + pkt->header_bytes) / 8),
+        .total_qwords = (uint16_t)(len / 8),
+        .flags = pkt->wants_completion ? VMBUS_PKT_FLAG_COMPLETION : 0,
+        .xid = pkt->xid,
+    };
+
+    /* The last word before all others: what the payload does not cover of it is the padding. */
+    vmbus_tx_put_word(ring, vmbus_ring_advance(start, len - 8, ring->size_bytes), 0);
+    uint32_t at = vmbus_tx_put(ring, start, &desc, sizeof(desc));
+    if (pkt->header_bytes != 0)
+        at = vmbus_tx_put(ring, at, pkt->header, pkt->header_bytes);
+    if (pkt->payload_bytes != 0)
+        vmbus_tx_put(ring, at, pkt->payload, pkt->payload_bytes);
+    vmbus_tx_put_word(ring, end, (uint64_t)start << 32); /* the trailer */
+    ring->write = vmbus_ring_advance(end, VMBUS_PKT_TRAILER_BYTES, ring->size_bytes);
+}
+
+/* Show the host all packets written so far. True when it must be signalled. */
+bool vmbus_tx_publish(struct vmbus_tx_ring *ring);
+
+/* ---- host to guest ------------------------------------------------------------------------- */
+
+struct vmbus_rx_ring {
+    struct vmbus_ring_ctl *ctl;
+    uint8_t *data;
+    uint8_t *bounce; /* VMBUS_PKT_BYTES_MAX bytes for the packet that wraps, the caller's */
+    uint32_t size_bytes;
+    uint32_t read;      /* private: the next packet */
+    uint32_t published; /* read_index as the host sees it */
+    uint32_t write;     /* the host's write_index as last seen and checked */
+    bool corrupt;       /* the host wrote nonsense; for good */
+};
+
+/* One packet in place: (bytes) is host-writable, everything else is our checked copy. */
+struct vmbus_rx_view {
+    struct vmbus_pkt_desc desc;
+    const uint8_t *bytes;  /* descriptor first, contiguous, until the next vmbus_rx_publish() */
+    uint32_t header_bytes; /* 16..len_bytes */
+    uint32_t len_bytes;    /* without the trailer, at most VMBUS_PKT_BYTES_MAX */
+};
+
+/* As vmbus_tx_init(). */
+int vmbus_rx_init(struct vmbus_rx_ring *ring, uint8_t *base, size_t len_bytes, uint8_t *bounce);
+
+/* Rare parts of vmbus_rx_peek(). */
+void vmbus_rx_corrupt(struct vmbus_rx_ring *ring);
+const uint8_t *vmbus_rx_bounce(struct vmbus_rx_ring *ring, uint32_t len_bytes);
+
+/* Look at the host's write index. 1 = there is something, 0 = nothing, -EPROTO. */
+int vmbus_rx_refresh(struct vmbus_rx_ring *ring);
+
+/*
+ * One 8-byte word of the ring, read exactly once: an atomic load is the way to tell the compiler
+ * that a second look could show something else. Relaxed, vmbus_rx_refresh() has acquired.
+ */
+static inline uint64_t vmbus_rx_word(const struct vmbus_rx_ring *ring, uint32_t at)
+{
+    return atomic_load_explicit((_Atomic uint64_t *)(void *)(ring->data + at),
+                                memory_order_relaxed);
+}
+
+/* The next packet, without taking it: 1 and (*out), 0 none, -EPROTO nonsense (for good). */
+static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view *out)
+{
+    if (ring->read == ring->write) {
+        int got = vmbus_rx_refresh(ring);
+        if (got <= 0)
+            return got;
+    }
+    uint32_t read = ring->read;
+    uint32_t size = ring->size_bytes;
+    uint32_t used = vmbus_ring_distance(read, ring->write, size);
+    uint64_t word[2] = {
+        vmbus_rx_word(ring, read),
+        vmbus_rx_word(ring, vmbus_ring_advance(read, 8, size)),
+    };
+    memcpy(&out->desc, word, sizeof(out->desc));
+    uint32_t header = out->desc.header_qwords * 8u;
+    uint32_t len = out->desc.total_qwords * 8u;
+
+    /* (used) may be as little as 8; then the second word above was stale, and this says no. */
+    if (header < sizeof(out->desc) || header > len || len > VMBUS_PKT_BYTES_MAX || len >= used) {
+        vmbus_rx_corrupt(ring);
+        return -EPROTO;
+    }
+    out->bytes = len <= size - read ? ring->data + read : vmbus_rx_bounce(ring, len);
+    out->header_bytes = header;
+    out->len_bytes = len;
+    return 1;
+}
+
+/* Step over the packet that vmbus_rx_peek() showed. The host gets the room at publication. */
+static inline void vmbus_rx_consume(struct vmbus_rx_ring *ring, const struct vmbus_rx_view *view)
+{
+    ring->read =
+        vmbus_ring_advance(ring->read, view->len_bytes + VMBUS_PKT_TRAILER_BYTES, ring->size_bytes);
+}
+
+/* Give the room of all packets consumed so far back. True when the host waits for it: signal it. */
+bool vmbus_rx_publish(struct vmbus_rx_ring *ring);
+
+/* Do not / do interrupt us for new packets. After unmasking look again: vmbus_rx_pending(). */
+void vmbus_rx_mask(struct vmbus_rx_ring *ring);
+void vmbus_rx_unmask(struct vmbus_rx_ring *ring);
+bool vmbus_rx_pending(const struct vmbus_rx_ring *ring);
+
+#endif

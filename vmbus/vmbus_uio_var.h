@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Private to vmbus/: the parts of the uio provider that a test can look at without a uio device. */
+#ifndef VMBUS_UIO_VAR_H
+#define VMBUS_UIO_VAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether a kernel with this uname() release surely survives the interrupt of a sub-channel. */
+bool vmbus_uio_subchannel_irqs(const char *release);
+
+/* Memory and the guest-physical number of each of its 4 KiB pages; all NULL when there is none. */
+struct vmbus_uio_dma {
+    uint8_t *base;
+    size_t len_bytes;
+    uint64_t *pfn;
+};
+
+/* Get one locked huge page and its numbers. Without the privilege or a free huge page: none. */
+void vmbus_uio_dma_alloc(struct vmbus_uio_dma *out);
+void vmbus_uio_dma_free(struct vmbus_uio_dma *dma);
+
+/*
+ * Page numbers out of (count) words of /proc/PID/pagemap. False when one is not present or not
+ * shown (0 for those without CAP_SYS_ADMIN): better no numbers than one wrong.
+ */
+bool vmbus_uio_pagemap_parse(const uint64_t *words, size_t count, uint64_t *pfn);
+
+#endif
