@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A device whose node DEV/uioN is a socket lives in files beside it: DEV/uioN.mapK for each map of
+ * uio, DEV/uioN.ram for memory the guest names by page (guest-physical address = file offset), and
+ * DEV/uioN.lock. Finding it and reading its attributes is the scan's code, unchanged. What the guest's
+ * kernel does when a real node is opened, this file does:
+ *
+ *   lock      flock(2) on DEV/uioN.lock: one guest at a time. The kernel drops it when we die.
+ *   rings     the guest's kernel allocates ring memory, so we make a new DEV/uioN.map0 each time. A
+ *             host that has not noticed yet that the previous guest is dead still writes to the
+ *             previous file, and nothing of that can be seen in ours. We replace the file only while
+ *             holding the lock, which is how the host knows whose file it has (hvh_shm.c).
+ *   open      connecting the socket is OPEN_CHANNEL. It never waits: a full backlog is an error.
+ *   close     closing the socket, by us or by our death, is CLOSE_CHANNEL.
+ *   signal    writing the s32 1 is what it is on kernels from 6.10 on: interrupts unmasked, then the
+ *             host signalled. We clear the mask word ourselves, as that kernel does, and the caller
+ *             masks again.
+ *   interrupt reading gives an s32 count, one message per interrupt; hang-up is EIO: device gone.
+ *
+ * Enabling interrupts sends nothing: the host looks at the mask words in the rings, which are the
+ * caller's, and a write(1) would also be a doorbell nobody needs.
+ */
+#define _GNU_SOURCE 1 /* recvmmsg() */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vmbus_sysfs.h"
+
+/* Interrupts taken with one system call; more than the host's send buffer holds. */
+#define IRQ_BATCH 16u
+
+struct shm_device {
+    int sock;
+    int lock_fd;
+    struct vmbus_region map[VMBUS_MAP_KINDS];
+    struct vmbus_region ram;
+    uint64_t *pfn;
+    struct vmbus_ring_ctl *in; /* host to guest */
+};
+
+/* What is being opened, handed from step to step. */
+struct shm_open {
+    const struct vmbus_bus *bus;
+    const struct vmbus_info *info;
+    struct vmbus_error *err;
+    char node[VMBUS_PATH_BYTES];
+    struct shm_device *dev;
+};
+
+/* ---- operations ---------------------------------------------------------------------------- */
+
+static int shm_signal(void *ctx, uint32_t relid)
+{
+    struct shm_device *dev = ctx;
+    const int32_t one = 1;
+
+    (void)relid; /* one channel; the node's write() names none */
+    atomic_store_explicit(&dev->in->interrupt_mask, 0, memory_order_seq_cst);
+    if (send(dev->sock, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(one))
+        return 0;
+    /* A full socket holds signals the host has not read yet: it will look. */
+    return errno == EAGAIN || errno == EINTR ? 0 : -EIO;
+}
+
+static int shm_irq_enable(void *ctx, bool on)
+{
+    (void)ctx;
+    (void)on;
+    return 0;
+}
+
+static int shm_irq_take(void *ctx)
+{
+    struct shm_device *dev = ctx;
+    struct mmsghdr msg[IRQ_BATCH];
+    struct iovec iov[IRQ_BATCH];
+    int32_t count[IRQ_BATCH];
+
+    for (unsigned i = 0; i < IRQ_BATCH; i++) {
+        iov[i] = (struct iovec){.iov_base = &count[i], .iov_len = sizeof(count[i])};
+        msg[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
+    }
+    int got = recvmmsg(dev->sock, msg, IRQ_BATCH, MSG_DONTWAIT, NULL);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EIO;
+    for (int i = 0; i < got; i++) {
+        if (msg[i].msg_len == 0) /* end of file: the host is gone */
+            return -EIO;
+    }
+    return got > 0 ? 0 : -EAGAIN;
+}
+
+static int shm_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
+{
+    (void)ctx;
+    (void)index;
+    (void)out;
+    return -ENOTSUP;
+}
+
+static void unmap(struct vmbus_region *region)
+{
+    if (region->base != NULL)
+        (void)munmap(region->base, region->len_bytes);
+    *region = (struct vmbus_region){0};
+}
+
+static void shm_close(void *ctx)
+{
+    struct shm_device *dev = ctx;
+
+    if (dev->sock >= 0)
+        close(dev->sock);
+    for (unsigned kind = 0; kind < VMBUS_MAP_KINDS; kind++)
+        unmap(&dev->map[kind]);
+    unmap(&dev->ram);
+    free(dev->pfn);
+    /* Last, so that the next guest cannot be in before we are out. */
+    if (dev->lock_fd >= 0)
+        close(dev->lock_fd);
+    free(dev);
+}
+
+static const struct vmbus_transport_ops shm_ops = {
+    .signal = shm_signal,
+    .irq_enable = shm_irq_enable,
+    .irq_take = shm_irq_take,
+    .subchannel_open = shm_subchannel_open,
+    .close = shm_close,
+};
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+/* A file beside the node could not be used: say so in the words that fit the reason. */
+static int fail_file(const struct shm_open *o, int error, const char *path)
+{
+    if (error == -ENOENT)
+        return vmbus_fail(o->err, -ENODEV, "start the emulated host again",
+                          "%s has gone: %s is not there", o->info->instance, path);
+    if (error == -EACCES || error == -EPERM)
+        return vmbus_fail(o->err, error, "run as the user who runs the emulated host",
+                          "may not open %s", path);
+    return vmbus_fail(o->err, error, "start the emulated host again in a new folder",
+                      "cannot use %s: %s", path, strerror(-error));
+}
+
+static int map_fd(int fd, size_t len_bytes, struct vmbus_region *out)
+{
+    void *base = mmap(NULL, len_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (base == MAP_FAILED)
+        return -errno;
+    *out = (struct vmbus_region){.base = base, .len_bytes = len_bytes};
+    return 0;
+}
+
+/* Map a file the host made. (len_bytes) 0: all of it. Memory past its end would be a SIGBUS. */
+static int map_file(const char *path, size_t len_bytes, struct vmbus_region *out)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    int error = fstat(fd, &st) != 0 ? -errno : 0;
+    if (error == 0 && len_bytes == 0 && st.st_size > 0)
+        len_bytes = (size_t)st.st_size;
+    if (error == 0 && (!S_ISREG(st.st_mode) || len_bytes == 0 || len_bytes % VMBUS_PAGE_BYTES != 0 ||
+                       (uint64_t)st.st_size < len_bytes))
+        error = -EPROTO;
+    if (error == 0)
+        error = map_fd(fd, len_bytes, out);
+    close(fd);
+    return error;
+}
+
+static int take_lock(const struct shm_open *o)
+{
+    char path[VMBUS_PATH_BYTES];
+
+    if (vmbus_path(path, "%s.lock", o->node) != 0)
+        return fail_file(o, -ENAMETOOLONG, o->node);
+    o->dev->lock_fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (o->dev->lock_fd < 0)
+        return fail_file(o, -errno, path);
+    if (flock(o->dev->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return fail_file(o, -errno, path);
+    return vmbus_fail(o->err, -EBUSY, "stop the other program, or choose another NIC with --nic",
+                      "another program uses this NIC (%s)", o->info->instance);
+}
+
+/* New ring memory in place of the previous guest's; all zero, so only the feature bits are left. */
+static int make_rings(const struct shm_open *o, const struct vmbus_map *map)
+{
+    char path[VMBUS_PATH_BYTES];
+    struct vmbus_region *rings = &o->dev->map[VMBUS_MAP_RINGS];
+
+    if (map->size_bytes % (2 * VMBUS_PAGE_BYTES) != 0 ||
+        vmbus_path(path, "%s.map%u", o->node, map->index) != 0)
+        return fail_file(o, -EPROTO, o->node);
+    if (unlink(path) != 0 && errno != ENOENT)
+        return fail_file(o, -errno, path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_file(o, -errno, path);
+    int error = -posix_fallocate(fd, 0, (off_t)map->size_bytes);
+    if (error == 0)
+        error = map_fd(fd, map->size_bytes, rings);
+    close(fd);
+    if (error != 0)
+        return fail_file(o, error, path);
+
+    struct vmbus_ring_ctl *out = (void *)rings->base;
+    o->dev->in = (void *)(rings->base + rings->len_bytes / 2);
+    atomic_store_explicit(&out->feature_bits, VMBUS_RING_FEATURE_PENDING, memory_order_relaxed);
+    atomic_store_explicit(&o->dev->in->feature_bits, VMBUS_RING_FEATURE_PENDING,
+                          memory_order_relaxed);
+    return 0;
+}
+
+static int map_regions(const struct shm_open *o, const struct vmbus_map *maps)
+{
+    char path[VMBUS_PATH_BYTES];
+
+    int error = make_rings(o, &maps[VMBUS_MAP_RINGS]);
+    for (unsigned kind = 0; error == 0 && kind < VMBUS_MAP_KINDS; kind++) {
+        if (kind == VMBUS_MAP_RINGS)
+            continue;
+        error = vmbus_path(path, "%s.map%u", o->node, maps[kind].index);
+        if (error == 0)
+            error = map_file(path, maps[kind].size_bytes, &o->dev->map[kind]);
+        if (error != 0)
+            return fail_file(o, error, path);
+    }
+    return error;
+}
+
+/* Memory with page numbers. A host that has none has no such file, and that is no failure. */
+static int map_ram(const struct shm_open *o)
+{
+    char path[VMBUS_PATH_BYTES];
+
+    int error = vmbus_path(path, "%s.ram", o->node);
+    if (error == 0)
+        error = map_file(path, 0, &o->dev->ram);
+    if (error == -ENOENT)
+        return 0;
+    if (error != 0)
+        return fail_file(o, error, path);
+    size_t pages = o->dev->ram.len_bytes / VMBUS_PAGE_BYTES;
+    o->dev->pfn = calloc(pages, sizeof(*o->dev->pfn));
+    if (o->dev->pfn == NULL)
+        return fail_file(o, -ENOMEM, path);
+    for (size_t i = 0; i < pages; i++)
+        o->dev->pfn[i] = i;
+    return 0;
+}
+
+/* The address goes through the folder's descriptor: its path may be longer than sun_path. */
+static int node_address(const struct shm_open *o, int dir_fd, struct sockaddr_un *addr)
+{
+    *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int len = snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d/uio%d", dir_fd,
+                       o->info->uio);
+    return len > 0 && (size_t)len < sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
+}
+
+static int connect_node(const struct shm_open *o)
+{
+    struct sockaddr_un addr;
+    int dir_fd = open(o->bus->dev, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir_fd < 0)
+        return fail_file(o, -errno, o->bus->dev);
+    int error = node_address(o, dir_fd, &addr);
+    o->dev->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (error == 0 && (o->dev->sock < 0 ||
+                       connect(o->dev->sock, (struct sockaddr *)&addr, sizeof(addr)) != 0))
+        error = -errno;
+    close(dir_fd);
+    if (error == -ECONNREFUSED)
+        return vmbus_fail(o->err, -ENODEV, "start the emulated host again",
+                          "nobody serves %s: the emulated host is not running", o->node);
+    if (error == -EAGAIN)
+        return vmbus_fail(o->err, -EBUSY, "see whether the emulated host is stopped or overloaded",
+                          "%s does not answer: its queue of openers is full", o->node);
+    return error != 0 ? fail_file(o, error, o->node) : 0;
+}
+
+static int open_steps(const struct shm_open *o, struct vmbus_map maps[VMBUS_MAP_KINDS],
+                      struct vmbus_chan_region *primary)
+{
+    char dir[VMBUS_PATH_BYTES];
+
+    int error = vmbus_sysfs_device_dir(o->bus, o->info, dir);
+    if (error != 0)
+        return fail_file(o, -EPROTO, o->info->instance);
+    error = vmbus_sysfs_maps(o->bus, o->info, o->err, maps);
+    if (error == 0)
+        error = vmbus_sysfs_primary(dir, o->err, primary);
+    if (error == 0)
+        error = take_lock(o);
+    if (error == 0)
+        error = map_regions(o, maps);
+    if (error == 0)
+        error = map_ram(o);
+    return error == 0 ? connect_node(o) : error;
+}
+
+int vmbus_shm_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
+                   struct vmbus_error *err, struct vmbus_transport *out)
+{
+    struct shm_open o = {.bus = bus, .info = info, .err = err};
+    struct vmbus_map maps[VMBUS_MAP_KINDS];
+    struct vmbus_chan_region primary = {0};
+
+    if (vmbus_sysfs_node_path(bus, info, o.node) != 0)
+        return vmbus_fail(err, -EPROTO, "use a shorter path for the bus", "the path of %s is too long",
+                          info->instance);
+    o.dev = calloc(1, sizeof(*o.dev));
+    if (o.dev == NULL)
+        return vmbus_fail(err, -ENOMEM, "free some memory", "out of memory");
+    o.dev->sock = -1;
+    o.dev->lock_fd = -1;
+    int error = open_steps(&o, maps, &primary);
+    if (error != 0) {
+        shm_close(o.dev);
+        return error;
+    }
+    primary.rings = o.dev->map[VMBUS_MAP_RINGS];
+    *out = (struct vmbus_transport){
+        .ops = &shm_ops,
+        .ctx = o.dev,
+        .irq_fd = o.dev->sock,
+        .primary = primary,
+        .int_page = o.dev->map[VMBUS_MAP_INT_PAGE],
+        .monitor_page = o.dev->map[VMBUS_MAP_MONITOR_PAGE],
+        .recv = o.dev->map[VMBUS_MAP_RECV],
+        .send = o.dev->map[VMBUS_MAP_SEND],
+        .recv_gpadl = maps[VMBUS_MAP_RECV].gpadl,
+        .send_gpadl = maps[VMBUS_MAP_SEND].gpadl,
+        .dma = o.dev->ram,
+        .dma_pfn = o.dev->pfn,
+    };
+    return 0;
+}
