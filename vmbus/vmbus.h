@@ -2,8 +2,8 @@
 /*
  * The bus seen from the guest: find a device, open it, move packets over its channels.
  *
- * Results are 0 or -errno unless said otherwise. Nothing here blocks, except that vmbus_open() makes
- * the few system calls that map memory. A device and its channels belong to one thread.
+ * Results are 0 or -errno unless said otherwise. Nothing here blocks, except that vmbus_open()
+ * makes the few system calls that map memory. A device and its channels belong to one thread.
  */
 #ifndef VMBUS_H
 #define VMBUS_H
@@ -18,7 +18,7 @@
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
-/* Where the bus is: (root) has devices/ like /sys/bus/vmbus; (dev) holds the uioN nodes, like /dev. */
+/* Where the bus is: (root) has devices/ like /sys/bus/vmbus; (dev) has uioN nodes like /dev. */
 struct vmbus_bus {
     char root[256];
     char dev[256];
@@ -76,9 +76,9 @@ int vmbus_open(const struct vmbus_bus *bus, const struct vmbus_info *info, struc
                struct vmbus_device **out);
 
 /*
- * A device over a transport made elsewhere, copied from (*t). Owns it from success on; on failure the
- * caller still does and (*out) is NULL. -EINVAL memory missing, too small or misaligned, or a number
- * out of range; -EPROTO ring indices are nonsense; -ENOMEM.
+ * A device over a transport made elsewhere, copied from (*t). Owns it from success on; on failure
+ * the caller still does and (*out) is NULL. -EINVAL memory missing, too small or misaligned, or a
+ * number out of range; -EPROTO ring indices are nonsense; -ENOMEM.
  */
 int vmbus_device_create(const struct vmbus_transport *t, struct vmbus_device **out);
 
@@ -91,7 +91,10 @@ const struct vmbus_transport *vmbus_memory(const struct vmbus_device *dev);
 /* Channel (index): 0 = primary, always there; n = sub-channel once opened, else NULL. */
 struct vmbus_chan *vmbus_chan(struct vmbus_device *dev, uint32_t index);
 
-/* Open sub-channel (index) if the host has offered it; 0 if it is. -EAGAIN not yet, -ENOTSUP, -EPROTO. */
+/*
+ * Open sub-channel (index) if the host has offered it; 0 when it is open. -EAGAIN not offered yet,
+ * -ENOTSUP this kernel or host has none, -EPROTO what was offered makes no sense.
+ */
 int vmbus_chan_open(struct vmbus_device *dev, uint32_t index);
 
 /* ---- sleeping ------------------------------------------------------------------------------ */
@@ -105,7 +108,7 @@ bool vmbus_irq_arm(struct vmbus_device *dev);
 void vmbus_irq_disarm(struct vmbus_device *dev);
 int vmbus_irq_fd(const struct vmbus_device *dev);
 
-/* Take a pending interrupt: 0, -EAGAIN none, -EIO the host has withdrawn the device. One system call. */
+/* Take a pending interrupt, one system call: 0, -EAGAIN none, -EIO the host withdrew the device. */
 int vmbus_irq_take(struct vmbus_device *dev);
 
 /* ---- packets: see vmbus_chan.h ------------------------------------------------------------- */

@@ -27,13 +27,13 @@ struct vmbus_packet {
 
 struct vmbus_chan_stats {
     uint64_t rx_packets;
-    uint64_t rx_interrupts;   /* filled by vmbus_irq_take(), primary channel only */
+    uint64_t rx_interrupts;     /* filled by vmbus_irq_take(), primary channel only */
     uint64_t tx_packets;
-    uint64_t tx_doorbells;    /* signals given: ring was empty and the host had not masked */
-    uint64_t tx_no_doorbell;  /* flushes with data that needed no signal */
-    uint64_t tx_room_doorbells; /* signals given because the host waited for room (pending_send_size) */
-    uint64_t tx_ring_full;    /* sends refused for want of room */
-    uint64_t bad_ring;        /* corrupt index or descriptor: the channel is dead from then on */
+    uint64_t tx_doorbells;      /* signals given: ring was empty and the host had not masked */
+    uint64_t tx_no_doorbell;    /* flushes with data that needed no signal */
+    uint64_t tx_room_doorbells; /* signals given: the host waited for room (pending_send_size) */
+    uint64_t tx_ring_full;      /* sends refused for want of room */
+    uint64_t bad_ring;          /* corrupt index or descriptor: the channel is dead from then on */
 };
 
 /*
@@ -42,7 +42,7 @@ struct vmbus_chan_stats {
  */
 int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out);
 
-/* Give the ring space of all packets taken so far back to the host; signals it if it waits for room. */
+/* Give the ring space of all packets taken back to the host; signals it if it waits for room. */
 void vmbus_chan_recv_done(struct vmbus_chan *chan);
 
 /* One packet to send. (header) is the range list, (payload) is padded here. */
@@ -64,7 +64,8 @@ struct vmbus_send {
 int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt);
 
 /* Complete the host's packet (xid) with (payload). May use the reserve. As vmbus_chan_send(). */
-int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload, uint32_t payload_bytes);
+int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,
+                        uint32_t payload_bytes);
 
 #define VMBUS_CHAN_RESERVE_ACKS 64u
 #define VMBUS_CHAN_ACK_BYTES 32u /* ring bytes of a completion with an 8-byte payload */
@@ -73,8 +74,8 @@ int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *paylo
 uint32_t vmbus_chan_ack_room(struct vmbus_chan *chan, uint32_t limit);
 
 /*
- * Publish what was sent and ring the doorbell if the ring was empty and the host listens. 0, or -EIO
- * when the channel is dead: the host withdrew the device, or a ring is corrupt.
+ * Publish what was sent and ring the doorbell if the ring was empty and the host listens. 0, or
+ * -EIO when the channel is dead: the host withdrew the device, or a ring is corrupt.
  */
 int vmbus_chan_flush(struct vmbus_chan *chan);
 

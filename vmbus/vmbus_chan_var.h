@@ -5,7 +5,7 @@
 
 #include "vmbus.h"
 #include "vmbus_chan.h"
-#include "vmbus_ring.h"
+#include "vmbus_ring_var.h"
 
 /* Primary and 63 sub-channels, as many as a host offers. */
 #define VMBUS_CHANNELS_MAX 64u

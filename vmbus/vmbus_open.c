@@ -50,7 +50,7 @@ static int open_transport(const struct vmbus_bus *bus, const struct vmbus_info *
         return vmbus_uio_open(bus, info, err, out);
     if (S_ISSOCK(st.st_mode))
         return vmbus_shm_open(bus, info, err, out);
-    return vmbus_fail(err, -ENODEV, "point --bus at /sys/bus/vmbus or at a folder hvhost serves",
+    return vmbus_fail(err, -ENODEV, "point --bus at /sys/bus/vmbus or at an emulated host",
                       "%s is neither a uio device nor a socket", node);
 }
 

@@ -18,7 +18,7 @@
 
 #define VMBUS_PAGE_BYTES 4096u
 
-/* Class of the synthetic network card, text form. On the wire the first three fields are swapped. */
+/* Class of the synthetic network card as text. On the wire the first three fields are swapped. */
 #define VMBUS_CLASS_NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
 
 /* Channel ids ("relid") are also event flag numbers. */
@@ -35,7 +35,7 @@ struct vmbus_ring_ctl {
     _Atomic uint32_t write_index;       /* producer: where the next packet starts, 8-aligned */
     _Atomic uint32_t read_index;        /* consumer: next packet to consume, 8-aligned */
     _Atomic uint32_t interrupt_mask;    /* consumer: non-zero = do not signal new data */
-    _Atomic uint32_t pending_send_size; /* producer: blocked until this many bytes are free; 0 = no */
+    _Atomic uint32_t pending_send_size; /* producer: needs more than this much free; 0 = no */
     uint32_t reserved[12];
     _Atomic uint32_t feature_bits; /* VMBUS_RING_FEATURE_*, set by whoever initialises the ring */
 };
@@ -131,7 +131,7 @@ static_assert(offsetof(struct vmbus_monitor_page, group) == 8, "wire layout");
 static_assert(offsetof(struct vmbus_monitor_page, latency_100ns) == 576, "wire layout");
 static_assert(offsetof(struct vmbus_monitor_page, parameter) == 1088, "wire layout");
 
-/* Legacy interrupt page: bit relid of the first half is host to guest, of the second guest to host. */
+/* Legacy interrupt page: bit relid of the first half host to guest, of the second guest to host. */
 #define VMBUS_INT_PAGE_TO_HOST_BYTES 2048u
 
 #endif

@@ -32,7 +32,7 @@
  *
  * A nonsensical value makes a ring corrupt for good; memory beside the ring is never touched.
  */
-#include "vmbus_ring.h"
+#include "vmbus_ring_var.h"
 
 /* Three pages are the least that holds the largest packet and the reserve of vmbus_chan_send(). */
 #define RING_PAGES_MIN 3u

@@ -38,11 +38,11 @@ struct vmbus_transport_ops {
     int (*signal)(void *ctx, uint32_t relid);
     /* Let interrupts through (on) or not, beyond the mask word in each ring. 0 or -EIO. */
     int (*irq_enable)(void *ctx, bool on);
-    /* Take a pending interrupt without waiting: 0 = there was one, -EAGAIN = none, -EIO = device gone. */
+    /* Take a pending interrupt without waiting: 0 there was one, -EAGAIN none, -EIO device gone. */
     int (*irq_take)(void *ctx);
     /*
-     * Map subchannel (index), 1..63. 0, -EAGAIN while the host has not offered it yet, -ENOTSUP when
-     * this kernel has no sub-channel rings. The memory stays the transport's.
+     * Map subchannel (index), 1..63. 0, -EAGAIN while the host has not offered it yet, -ENOTSUP
+     * when this kernel has no sub-channel rings. The memory stays the transport's.
      */
     int (*subchannel_open)(void *ctx, uint32_t index, struct vmbus_chan_region *out);
     /* Unmap everything and free ctx. The host sees the channel closed. */

@@ -48,7 +48,8 @@ static bool read_pfns(const uint8_t *base, uint64_t pfn[DMA_PAGES])
 
 void vmbus_uio_dma_alloc(struct vmbus_uio_dma *out)
 {
-    /* Shared: after a fork, a private page would be copied on the next write, and its number lie. */
+    /* Shared: after a fork, a private page would be copied on the next write, and its number lie.
+     */
     const int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_LOCKED | MAP_POPULATE;
 
     memset(out, 0, sizeof(*out));

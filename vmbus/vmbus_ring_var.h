@@ -6,8 +6,8 @@
  *
  * What every packet passes is inline here; what is rare is in vmbus_ring.c.
  */
-#ifndef VMBUS_RING_H
-#define VMBUS_RING_H
+#ifndef VMBUS_RING_VAR_H
+#define VMBUS_RING_VAR_H
 
 #include <errno.h>
 #include <stdatomic.h>
