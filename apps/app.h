@@ -11,11 +11,16 @@
 
 #include "netvsc_netif.h"
 
+struct tcp_pcb;
+
 struct app_spec {
     const char *name;    /* "netvsc-echo" */
     const char *summary; /* one line for --help */
     const char *example; /* one command line for --help */
-    /* The program's own options, or NULL; parsed by (parse) with (ctx) as input, as argp does. */
+    /*
+     * The program's own options, or NULL; keys from 0x100 up are the common ones'. (parse) gets each with
+     * (ctx): 0, ARGP_ERR_UNKNOWN, or EINVAL after it has said what is wrong with app_fail().
+     */
     const struct argp_option *options;
     error_t (*parse)(int key, char *arg, void *ctx);
     /* Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status. */
@@ -35,5 +40,17 @@ struct netvsc_netif *app_netif(void);
 
 /* "What: why. Do this." on stderr; returns (status), so that callers can return it. */
 int app_fail(int status, const char *what, const char *why, const char *remedy);
+
+/* Option (name)'s value (text) as a number (min)..(max). 0, or EINVAL after saying what is wrong. */
+error_t app_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
+/*
+ * Listen on TCP (port), IPv4 and IPv6. NULL after saying why not; then return 1 from start(). The pcb is
+ * the caller's, who sets tcp_arg() and tcp_accept(); tcp_close() it in stop().
+ */
+struct tcp_pcb *app_listen(uint16_t port);
+
+/* What an lwIP error means, in a few words. */
+const char *app_lwip_error(err_t err);
 
 #endif

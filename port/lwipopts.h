@@ -79,6 +79,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 
 /* ---- counting ------------------------------------------------------------------------------ */
 #define LWIP_STATS_LARGE 1 /* [0] 16-bit counters wrap within a second */
+#define LWIP_STATS_DISPLAY 1 /* [0] pools have names: --stats says which one ran out */
 #define MEM_STATS 0        /* [1] libc counts its own */
 
 #endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A program's life, each phase one function below: read the options; make lwIP; get a device, from a bus
+ * or from a host emulated here; attach and run the loop until the card is up, so that the first error
+ * is told before anything listens; let the program listen; bring the interface up; run until a signal.
+ *
+ * Leaving is the same backwards, and bounded: the program closes its listeners and idle connections,
+ * the others get LINGER to finish and are reset after that; then the interface goes down (a DHCP lease
+ * is given back), the card is detached, and the loop runs until the host has confirmed. A second signal
+ * cuts the lingering short.
+ *
+ * There is one program per process, and lwIP keeps its state in globals anyway, so the state here is one
+ * static struct.
+ */
+#include "app_var.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lwip/init.h"
+#include "lwip/priv/tcp_priv.h"
+#include "port_clock.h"
+#include "port_pcap.h"
+#include "port_tcp.h"
+
+#define ATTACH_TIMEOUT_NS (60 * PORT_NS_PER_S) /* every step has a shorter one of its own */
+#define LINGER_NS (2 * PORT_NS_PER_S)
+#define DETACH_TIMEOUT_NS (20 * PORT_NS_PER_S)
+
+static struct {
+    const struct app_spec *spec;
+    struct app_options options;
+    struct app_bus bus;
+    struct app_emulate emulate;
+    struct netvsc_netif nif;
+    struct port_attach attach;
+    struct port_loop loop;
+    struct port_pcap *pcap;
+    struct app_rates rates;
+} app;
+
+struct netvsc_netif *app_netif(void)
+{
+    return &app.nif;
+}
+
+/* ---- called by the card and the loop --------------------------------------------------------- */
+
+static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
+{
+    const struct port_pcap_frame record = {
+        .data = frame->data,
+        .len_bytes = frame->len_bytes,
+        .wall_ns = port_clock_wall(),
+        .tci = frame->tci,
+        .has_tci = frame->has_tci,
+        .sent = sent,
+    };
+
+    (void)ctx;
+    port_pcap_write(app.pcap, &record);
+}
+
+static void on_event(void *ctx, enum netvsc_event event)
+{
+    (void)ctx;
+    if (event == NETVSC_EVENT_NETWORK_CHANGE)
+        port_net_renew(&app.nif.netif);
+}
+
+static void each_second(void *ctx, uint64_t now_ns)
+{
+    (void)ctx;
+    if (app.options.stats)
+        app_rates_print(&app.rates, &app.nif, now_ns, stderr);
+    if (app.pcap)
+        port_pcap_flush(app.pcap);
+    if (app.spec->second)
+        app.spec->second(app.spec->ctx, now_ns);
+}
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    port_loop_stop(&app.loop);
+}
+
+static bool attached(void *ctx)
+{
+    (void)ctx;
+    return netvsc_state(app.nif.nic) != NETVSC_ATTACHING;
+}
+
+static bool detached(void *ctx)
+{
+    (void)ctx;
+    return netvsc_state(app.nif.nic) != NETVSC_DETACHING;
+}
+
+static bool no_connections(void *ctx)
+{
+    (void)ctx;
+    return tcp_active_pcbs == NULL;
+}
+
+/* ---- coming up ------------------------------------------------------------------------------- */
+
+/* Get the device for the first time, and say how to get it again. */
+static int open_device(struct vmbus_device **out)
+{
+    int rc;
+
+    app.attach.nif = &app.nif;
+    if (app.options.emulated) {
+        rc = app_emulate_start(&app.emulate, &app.options.emulate);
+        if (rc)
+            return rc;
+        app.attach.open = app_emulate_open;
+        app.attach.ctx = &app.emulate;
+        rc = app_emulate_open(&app.emulate, out);
+        return rc ? app_fail(1, "emulated card", strerror(-rc), "Please report this") : 0;
+    }
+    rc = app_bus_choose(&app.bus, app.options.bus, app.options.nic);
+    if (rc)
+        return rc;
+    app.attach.open = app_bus_open;
+    app.attach.ctx = &app.bus;
+    return app_bus_open_first(&app.bus, out);
+}
+
+static int open_pcap(void)
+{
+    int rc;
+
+    if (!app.options.pcap)
+        return 0;
+    rc = port_pcap_open(app.options.pcap, app.options.emulated ? "emulated" : app.bus.info.instance,
+                        &app.pcap);
+    if (rc)
+        return app_fail(1, app.options.pcap, strerror(-rc), "Give --pcap a file that can be written");
+    return 0;
+}
+
+static int open_card(struct vmbus_device *dev)
+{
+    const struct netvsc_config config = {
+        .mtu_bytes = app.options.mtu_bytes,
+        .capture = app.pcap ? capture : NULL,
+    };
+    int rc = netvsc_netif_add(&app.nif, &config);
+
+    if (rc) {
+        vmbus_close(dev);
+        return app_fail(1, "card", strerror(-rc), "Free some memory");
+    }
+    app.nif.on_event = on_event;
+    rc = port_attach_begin(&app.attach, dev, port_clock_now());
+    if (rc == 0)
+        return 0;
+    netvsc_netif_remove(&app.nif);
+    return app_fail(1, "card", strerror(-rc), "Its buffers do not fit; see docs/real-vm.md");
+}
+
+static int open_loop(void)
+{
+    struct port_loop_config config = {
+        .nif = {&app.nif},
+        .nics = 1,
+        .attach = &app.attach,
+        .spin_us = app.options.spin_us,
+    };
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    int rc;
+
+    if (app.options.emulated)
+        config.peer = app_emulate_peer(app.emulate.host);
+    if (app.options.stats || app.pcap || app.spec->second)
+        config.second = each_second;
+    rc = port_loop_open(&app.loop, &config);
+    if (rc)
+        return app_fail(1, "poll loop", strerror(-rc), "Allow more open files: ulimit -n");
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return 0;
+}
+
+/* All or nothing. */
+static int come_up(void)
+{
+    struct vmbus_device *dev = NULL;
+    int status;
+
+    lwip_init();
+    status = open_device(&dev);
+    if (status)
+        goto no_device;
+    status = open_pcap();
+    if (status) {
+        vmbus_close(dev);
+        goto no_device;
+    }
+    status = open_card(dev); /* dev is its business from here on */
+    if (status)
+        goto no_card;
+    status = open_loop();
+    if (status == 0)
+        return 0;
+    netvsc_netif_remove(&app.nif);
+no_card:
+    port_pcap_close(app.pcap);
+no_device:
+    if (app.emulate.host)
+        app_emulate_stop(&app.emulate);
+    return status;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void print_card(void)
+{
+    const struct netvsc_info *info = netvsc_info(app.nif.nic);
+
+    port_log(PORT_LOG_INFO, "card %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, NVSP %u.%u",
+             app.options.emulated ? "(emulated)" : app.bus.info.instance, info->mac[0], info->mac[1],
+             info->mac[2], info->mac[3], info->mac[4], info->mac[5], info->mtu_bytes,
+             info->nvs_version >> 16, info->nvs_version & 0xffffu);
+}
+
+/* From attach to the first stop. 0, or exit status. */
+static int serve(void)
+{
+    int rc = port_loop_run(&app.loop, attached, NULL, port_clock_now() + ATTACH_TIMEOUT_NS);
+    int status;
+
+    if (rc == -EINTR)
+        return 0;
+    if (netvsc_state(app.nif.nic) != NETVSC_UP) {
+        const char *why = netvsc_failure(app.nif.nic);
+
+        return app_fail(1, "attach", *why ? why : "the host does not answer",
+                        "Check that the host runs, then try again with --log debug");
+    }
+    print_card();
+    status = app.spec->start ? app.spec->start(app.spec->ctx) : 0;
+    if (status)
+        return status;
+    rc = port_net_up(&app.nif.netif, &app.options.net);
+    if (rc)
+        return app_fail(1, "address", strerror(-rc), "Free some memory");
+    port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
+    if (app.spec->stop)
+        app.spec->stop(app.spec->ctx);
+    return 0;
+}
+
+/* ---- leaving --------------------------------------------------------------------------------- */
+
+static void end_connections(void)
+{
+    if (tcp_active_pcbs)
+        port_loop_run(&app.loop, no_connections, NULL, port_clock_now() + LINGER_NS);
+    while (tcp_active_pcbs)
+        tcp_abort(tcp_active_pcbs);
+}
+
+static void leave(void)
+{
+    end_connections();
+    port_net_down(&app.nif.netif);
+    port_attach_end(&app.attach, port_clock_now());
+    port_loop_run(&app.loop, detached, NULL, port_clock_now() + DETACH_TIMEOUT_NS);
+    if (netvsc_state(app.nif.nic) == NETVSC_DETACHING)
+        port_log(PORT_LOG_WARN, "the host did not confirm the detach; leaving without");
+    if (app.options.stats)
+        app_stats_print(&app.nif, app.options.emulated ? &app.emulate : NULL, stderr);
+    port_loop_close(&app.loop);
+    netvsc_netif_remove(&app.nif);
+    if (app.pcap) {
+        port_log(PORT_LOG_INFO, "%llu frames in %s", (unsigned long long)port_pcap_frames(app.pcap),
+                 app.options.pcap);
+        port_pcap_close(app.pcap);
+    }
+    if (app.emulate.host)
+        app_emulate_stop(&app.emulate);
+}
+
+int app_main(const struct app_spec *spec, int argc, char **argv)
+{
+    int status;
+
+    app.spec = spec;
+    status = app_options_parse(spec, argc, argv, &app.options);
+    if (status != APP_GO_ON)
+        return status;
+    port_log_setup(spec->name, app.options.log);
+    /* Cannot fail: the options' bounds are the same. */
+    port_tcp_sizes(app.options.tcp_window_bytes, app.options.tcp_sndbuf_bytes);
+    status = come_up();
+    if (status)
+        return status;
+    status = serve();
+    leave();
+    return status;
+}

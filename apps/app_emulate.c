@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A Hyper-V host in this process, driven by our own loop: one process makes a demo. */
+#include "app_var.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hvhost.h"
+#include "vmbus_transport.h"
+
+#define REMEDY_EMULATE "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,strict]"
+
+bool app_mac_parse(const char *text, uint8_t mac[6])
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+
+    if (strlen(text) != 17)
+        return false;
+    for (unsigned i = 0; i < 6; i++, text += 3) {
+        if (!strchr(digits, text[0]) || !strchr(digits, text[1]) || text[2] != (i < 5 ? ':' : '\0'))
+            return false;
+        mac[i] = (uint8_t)strtoul(text, NULL, 16);
+    }
+    return (mac[0] & 1) == 0;
+}
+
+static error_t bad_emulate(const char *why)
+{
+    app_fail(2, "--emulate", why, REMEDY_EMULATE);
+    return EINVAL;
+}
+
+static error_t parse_tap(const char *value, struct app_emulate_options *out)
+{
+    /* The kernel's own rule for interface names, IFNAMSIZ included. */
+    if (!value || !*value || strlen(value) >= sizeof(out->tap) || strpbrk(value, "/: \t%"))
+        return bad_emulate("tap needs a name of 1 to 15 characters");
+    strcpy(out->tap, value);
+    return 0;
+}
+
+error_t app_emulate_parse(char *text, struct app_emulate_options *out)
+{
+    enum { TAP, MAC, MTU, STRICT };
+    static char tap[] = "tap", mac[] = "mac", mtu[] = "mtu", strict[] = "strict";
+    char *const tokens[] = {tap, mac, mtu, strict, NULL};
+    char *value;
+    uint64_t number;
+
+    while (*text) {
+        switch (getsubopt(&text, tokens, &value)) {
+        case TAP:
+            if (parse_tap(value, out))
+                return EINVAL;
+            break;
+        case MAC:
+            if (!value || !app_mac_parse(value, out->mac))
+                return bad_emulate("mac is not a unicast MAC address");
+            break;
+        case MTU:
+            if (!value || app_number("emulate mtu", value, 68, 65521, &number))
+                return value ? EINVAL : bad_emulate("mtu needs a number");
+            out->mtu_bytes = (uint32_t)number;
+            break;
+        case STRICT:
+            out->strict = true;
+            break;
+        default:
+            return bad_emulate("unknown part");
+        }
+    }
+    return out->tap[0] ? 0 : bad_emulate("the name of the TAP device is missing");
+}
+
+static int fail_tap(const char *name, int rc)
+{
+    char what[40];
+
+    snprintf(what, sizeof(what), "TAP %s", name);
+    switch (-rc) {
+    case EPERM:
+    case EACCES:
+        return app_fail(1, what, "not permitted",
+                        "Run as root, or let root make it: ip tuntap add NAME mode tap user YOU");
+    case EBUSY:
+        return app_fail(1, what, "another program uses it", "Choose another name, or stop that program");
+    case ENOENT:
+    case ENODEV:
+        return app_fail(1, what, "this machine has no /dev/net/tun", "Load the tun module");
+    case EINVAL:
+        return app_fail(1, what, "no TAP device of this kind can be had", "Choose another name");
+    default:
+        return app_fail(1, what, strerror(-rc), "Check /dev/net/tun");
+    }
+}
+
+int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options)
+{
+    struct hvhost_nic_config config = {.mtu_max_bytes = options->mtu_bytes, .punish = options->strict};
+    int rc = hvhost_create(NULL, &emulate->host);
+
+    if (rc)
+        return app_fail(1, "emulated host", strerror(-rc), "Free some memory");
+    memcpy(config.mac, options->mac, sizeof(config.mac));
+    rc = hvhost_nic_add(emulate->host, &config, &emulate->nic);
+    if (rc) {
+        hvhost_destroy(emulate->host);
+        return app_fail(1, "emulated card", strerror(-rc), REMEDY_EMULATE);
+    }
+    rc = options->tap[0] ? hvhost_tap_add(emulate->host, options->tap) : 0;
+    if (rc) {
+        hvhost_destroy(emulate->host);
+        return fail_tap(options->tap, rc);
+    }
+    return 0;
+}
+
+void app_emulate_stop(struct app_emulate *emulate)
+{
+    hvhost_destroy(emulate->host);
+    emulate->host = NULL;
+}
+
+int app_emulate_open(void *ctx, struct vmbus_device **out)
+{
+    struct app_emulate *emulate = ctx;
+    struct vmbus_transport transport;
+    int rc = hvhost_nic_open(emulate->nic, &transport);
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    rc = vmbus_device_create(&transport, out);
+    if (rc)
+        transport.ops->close(transport.ctx);
+    return rc;
+}
+
+static unsigned peer_step(void *ctx, uint64_t now_ns)
+{
+    return hvhost_step(ctx, now_ns);
+}
+
+static uint64_t peer_next_deadline(void *ctx, uint64_t now_ns)
+{
+    return hvhost_next_deadline(ctx, now_ns);
+}
+
+static unsigned peer_pollfds(void *ctx, struct pollfd *out, unsigned max)
+{
+    return hvhost_pollfds(ctx, out, max);
+}
+
+struct port_loop_peer app_emulate_peer(struct hvhost *host)
+{
+    return (struct port_loop_peer){peer_step, peer_next_deadline, peer_pollfds, host};
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rates while running, all counters at the end, and whether they add up. */
+#include "app_var.h"
+
+#include "hvhost.h"
+#include "lwip/stats.h"
+#include "port_clock.h"
+
+struct named_counter {
+    const char *name, *help;
+    uint64_t value;
+};
+
+static uint64_t rx_drops(const struct netvsc_stats *s)
+{
+    return s->rx_drop_range + s->rx_drop_rndis + s->rx_drop_size + s->rx_drop_down;
+}
+
+static uint64_t tx_drops(const struct netvsc_stats *s)
+{
+    return s->tx_drop_size + s->tx_drop_down + s->tx_failed + s->tx_lost;
+}
+
+void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns, FILE *out)
+{
+    const struct netvsc_stats *was = &rates->before;
+    const double s = (double)(now_ns - rates->before_ns) / (double)PORT_NS_PER_S;
+    struct netvsc_stats now;
+
+    netvsc_stats(nif->nic, &now);
+    if (rates->before_ns && s > 0)
+        fprintf(out,
+                "rx %.0f/s %.3f Gbit/s  tx %.0f/s %.3f Gbit/s  doorbells %.0f/s  irqs %.0f/s  drops %llu\n",
+                (double)(now.rx_frames - was->rx_frames) / s,
+                (double)(now.rx_bytes - was->rx_bytes) * 8e-9 / s,
+                (double)(now.tx_frames - was->tx_frames) / s,
+                (double)(now.tx_bytes - was->tx_bytes) * 8e-9 / s,
+                (double)(now.tx_doorbells - was->tx_doorbells) / s, (double)(now.irqs - was->irqs) / s,
+                (unsigned long long)(rx_drops(&now) + tx_drops(&now)));
+    rates->before = now;
+    rates->before_ns = now_ns;
+}
+
+static void print_section(FILE *out, const char *title, const struct named_counter *counters, size_t count)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (counters[i].value == 0)
+            continue;
+        if (!any)
+            fprintf(out, "%s\n", title);
+        any = true;
+        fprintf(out, "  %-20s %14llu  %s\n", counters[i].name, (unsigned long long)counters[i].value,
+                counters[i].help);
+    }
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void print_card(const struct netvsc_netif *nif, FILE *out)
+{
+    struct netvsc_stats s;
+
+    netvsc_stats(nif->nic, &s);
+#define X(counter, text) {#counter, text, s.counter},
+    const struct named_counter card[] = {NETVSC_STATS(X)};
+#undef X
+    const struct netvsc_netif_stats *n = &nif->stats;
+#define X(counter, text) {#counter, text, n->counter},
+    const struct named_counter netif[] = {NETVSC_NETIF_STATS(X)};
+#undef X
+
+    print_section(out, "card (netvsc)", card, COUNT(card));
+    print_section(out, "interface (netif)", netif, COUNT(netif));
+}
+
+static void print_host(const struct app_emulate *emulate, FILE *out)
+{
+    struct hvhost_nic_stats s;
+    struct hvhost_switch_stats w;
+
+    hvhost_nic_stats(emulate->nic, &s);
+    hvhost_switch_stats(emulate->host, &w);
+#define X(counter, text) {#counter, text, s.counter},
+    const struct named_counter card[] = {HVHOST_NIC_STATS(X)};
+#undef X
+#define X(counter, text) {#counter, text, w.counter},
+    const struct named_counter net[] = {HVHOST_SWITCH_STATS(X)};
+#undef X
+
+    print_section(out, "emulated card (hvhost)", card, COUNT(card));
+    print_section(out, "emulated switch (hvhost)", net, COUNT(net));
+}
+
+static void print_protocol(FILE *out, const char *name, const struct stats_proto *p)
+{
+    const struct named_counter counters[] = {
+        {"recv", "received", p->recv},
+        {"xmit", "sent", p->xmit},
+        {"drop", "dropped", p->drop},
+        {"chkerr", "bad checksum", p->chkerr},
+        {"lenerr", "bad length", p->lenerr},
+        {"memerr", "out of memory", p->memerr},
+        {"rterr", "no route", p->rterr},
+        {"proterr", "bad protocol field", p->proterr},
+        {"opterr", "bad option", p->opterr},
+        {"err", "other error", p->err},
+    };
+    char title[32];
+
+    snprintf(title, sizeof(title), "lwIP %s", name);
+    print_section(out, title, counters, COUNT(counters));
+}
+
+static void print_lwip(FILE *out)
+{
+    print_protocol(out, "link", &lwip_stats.link);
+    print_protocol(out, "ARP", &lwip_stats.etharp);
+    print_protocol(out, "IPv4", &lwip_stats.ip);
+    print_protocol(out, "ICMP", &lwip_stats.icmp);
+    print_protocol(out, "IPv6", &lwip_stats.ip6);
+    print_protocol(out, "ICMPv6", &lwip_stats.icmp6);
+    print_protocol(out, "ND6", &lwip_stats.nd6);
+    print_protocol(out, "UDP", &lwip_stats.udp);
+    print_protocol(out, "TCP", &lwip_stats.tcp);
+    for (unsigned i = 0; i < MEMP_MAX; i++) {
+        const struct stats_mem *pool = lwip_stats.memp[i];
+
+        if (pool->err)
+            fprintf(out, "lwIP pool %s: empty %llu times, %llu elements\n", memp_pools[i]->desc,
+                    (unsigned long long)pool->err, (unsigned long long)pool->avail);
+    }
+}
+
+const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
+{
+    static char text[200];
+    const struct netvsc_netif_stats *n = &nif->stats;
+    struct netvsc_stats s;
+    uint64_t sent, known;
+
+    netvsc_stats(nif->nic, &s);
+    if (s.rx_messages != s.rx_frames + rx_drops(&s)) {
+        snprintf(text, sizeof(text), "card: %llu messages offered, %llu handed up and %llu dropped",
+                 (unsigned long long)s.rx_messages, (unsigned long long)s.rx_frames,
+                 (unsigned long long)rx_drops(&s));
+        return text;
+    }
+    sent = s.tx_frames;
+    known = s.tx_completed + s.tx_failed + s.tx_lost + netvsc_tx_outstanding(nif->nic);
+    if (sent != known) {
+        snprintf(text, sizeof(text), "card: %llu frames sent, %llu completed, failed, lost or outstanding",
+                 (unsigned long long)sent, (unsigned long long)known);
+        return text;
+    }
+    known = n->rx_input + n->rx_drop_pbuf + n->rx_drop_input + n->rx_above_stack;
+    if (s.rx_frames != known) {
+        snprintf(text, sizeof(text), "interface: %llu frames handed up, %llu taken or dropped",
+                 (unsigned long long)s.rx_frames, (unsigned long long)known);
+        return text;
+    }
+    return host ? hvhost_audit(host) : NULL;
+}
+
+void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out)
+{
+    struct hvhost *host = emulate ? emulate->host : NULL;
+    const char *wrong = app_books(nif, host);
+
+    print_card(nif, out);
+    if (host)
+        print_host(emulate, out);
+    print_lwip(out);
+    if (wrong)
+        fprintf(out, "books: do NOT balance: %s\n", wrong);
+    else
+        fprintf(out, "books: balance\n");
+}

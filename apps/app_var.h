@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The parts of app_main(): options, bus, emulated host, statistics. Private to apps/. */
+#ifndef APP_VAR_H
+#define APP_VAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "app.h"
+#include "port_log.h"
+#include "port_loop.h"
+#include "port_net.h"
+#include "vmbus.h"
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+/* --emulate tap=NAME[,mac=M][,mtu=N][,strict] */
+struct app_emulate_options {
+    char tap[16]; /* empty: a switch without uplink */
+    uint8_t mac[6];
+    uint32_t mtu_bytes; /* 0 = the host's default */
+    bool strict;
+};
+
+struct app_options {
+    const char *bus; /* NULL = the real one */
+    const char *nic; /* NULL = the only one */
+    const char *pcap;
+    struct port_net_config net;
+    struct app_emulate_options emulate;
+    bool emulated;
+    bool stats;
+    enum port_log_level log;
+    uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
+};
+
+#define APP_GO_ON (-1)
+
+/* APP_GO_ON, or the exit status: 0 after --help and --version, 2 after saying what is wrong. */
+int app_options_parse(const struct app_spec *spec, int argc, char **argv, struct app_options *out);
+
+/* "tap=NAME,..." 0, or EINVAL after saying what is wrong. Changes (text). */
+error_t app_emulate_parse(char *text, struct app_emulate_options *out);
+
+/* "00:15:5d:01:02:03", a unicast address. */
+bool app_mac_parse(const char *text, uint8_t mac[6]);
+
+/* What app_fail() and --help call the program. */
+void app_set_name(const char *name);
+const char *app_name(void);
+
+/* ---- a card on a bus ------------------------------------------------------------------------ */
+
+#define APP_NICS_MAX 64u
+
+struct app_bus {
+    struct vmbus_bus bus;
+    struct vmbus_info info;
+};
+
+/* Find the card (nic) [the only one] on the bus in (dir). 0, or exit status after saying why. */
+int app_bus_choose(struct app_bus *bus, const char *dir, const char *nic);
+
+/* Open it; 0, or exit status after saying why. */
+int app_bus_open_first(struct app_bus *bus, struct vmbus_device **out);
+
+/* Open it again, wherever it is now; (ctx) is the struct app_bus. Quiet: 0 or -errno. */
+int app_bus_open(void *ctx, struct vmbus_device **out);
+
+/* MAC address of the card's kernel interface as text; false while the kernel has none. */
+bool app_bus_mac(const struct vmbus_bus *bus, const struct vmbus_info *info, char *out, size_t out_bytes);
+
+/* ---- a host in this process ------------------------------------------------------------------ */
+
+struct hvhost;
+struct hvhost_nic;
+
+struct app_emulate {
+    struct hvhost *host;
+    struct hvhost_nic *nic;
+};
+
+/* One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind. */
+int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options);
+void app_emulate_stop(struct app_emulate *emulate);
+
+/* Open the card; (ctx) is the struct app_emulate. 0 or -errno. */
+int app_emulate_open(void *ctx, struct vmbus_device **out);
+
+/* How the loop drives (host), a struct hvhost. */
+struct port_loop_peer app_emulate_peer(struct hvhost *host);
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+struct app_rates {
+    struct netvsc_stats before;
+    uint64_t before_ns;
+};
+
+/* Frames, bits, doorbells, interrupts and drops per second since the call before, as one line. */
+void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns, FILE *out);
+
+/* Every counter that is not zero, of card, netif, lwIP and, if not NULL, the emulated host. */
+void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out);
+
+/*
+ * Do the books balance? NULL, or a sentence with the numbers, good until the next call. (host) may be
+ * NULL.
+ */
+const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host);
+
+#endif
