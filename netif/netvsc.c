@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making a NIC and looking at it. Its life is in netvsc_poll.c. */
+#include "netvsc_var.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MTU_DEFAULT 1500u
+#define MTU_MIN 68u
+#define MTU_MAX 65521u
+#define STEP_TIMEOUT_MS_DEFAULT 5000u
+
+/* ---- create and destroy ---------------------------------------------------------------------- */
+
+int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
+{
+    struct netvsc *nic;
+
+    *out = NULL;
+    if (!config->rx)
+        return -EINVAL;
+    if (config->mtu_bytes && (config->mtu_bytes < MTU_MIN || config->mtu_bytes > MTU_MAX))
+        return -EINVAL;
+    if (config->nvs_version_max && config->nvs_version_max < NVS_VERSION_1)
+        return -EINVAL;
+    nic = calloc(1, sizeof(*nic));
+    if (!nic)
+        return -ENOMEM;
+    nic->config = *config;
+    if (!nic->config.step_timeout_ms)
+        nic->config.step_timeout_ms = STEP_TIMEOUT_MS_DEFAULT;
+    if (!nic->config.nvs_version_max)
+        nic->config.nvs_version_max = NVS_VERSION_61;
+    nic->mtu_wanted = config->mtu_bytes ? config->mtu_bytes : MTU_DEFAULT;
+    *out = nic;
+    return 0;
+}
+
+void netvsc_destroy(struct netvsc *nic)
+{
+    if (!nic)
+        return;
+    netvsc_close_device(nic);
+    free(nic);
+}
+
+/* ---- sleeping -------------------------------------------------------------------------------- */
+
+bool netvsc_irq_arm(struct netvsc *nic)
+{
+    if (!nic->dev)
+        return true;
+    if (nic->trouble || !vmbus_irq_arm(nic->dev))
+        return false;
+    nic->stats.sleeps++;
+    return true;
+}
+
+void netvsc_irq_disarm(struct netvsc *nic)
+{
+    if (!nic->dev)
+        return;
+    vmbus_irq_disarm(nic->dev);
+    if (vmbus_irq_take(nic->dev) == -EIO)
+        nic->trouble = -ENODEV;
+}
+
+int netvsc_irq_fd(const struct netvsc *nic)
+{
+    return nic->dev ? vmbus_irq_fd(nic->dev) : -1;
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+enum netvsc_state netvsc_state(const struct netvsc *nic)
+{
+    return nic->state;
+}
+
+const char *netvsc_state_name(enum netvsc_state state)
+{
+    static const char *const names[] = {"down",      "attaching", "up",
+                                        "detaching", "failed",    "gone"};
+
+    return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+const struct netvsc_info *netvsc_info(const struct netvsc *nic)
+{
+    static const struct netvsc_info nothing;
+
+    return nic->state == NETVSC_UP || nic->state == NETVSC_DETACHING ? &nic->info : &nothing;
+}
+
+const char *netvsc_failure(const struct netvsc *nic)
+{
+    return nic->failure;
+}
+
+void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan)
+{
+    const struct vmbus_chan_stats *s = vmbus_chan_stats(chan);
+
+    sum->tx_doorbells += s->tx_doorbells;
+    sum->tx_no_doorbell += s->tx_no_doorbell;
+    sum->room_doorbells += s->tx_room_doorbells;
+    sum->tx_ring_full += s->tx_ring_full;
+    sum->irqs += s->rx_interrupts;
+    sum->host_bad_ring += s->bad_ring;
+}
+
+void netvsc_stats(const struct netvsc *nic, struct netvsc_stats *out)
+{
+    *out = nic->stats;
+    if (!nic->dev)
+        return;
+    for (unsigned i = 0; i < nic->info.queues; i++)
+        netvsc_add_chan_stats(out, nic->queue[i].chan);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NIC's life and its poll.
+ *
+ * Theory of operation. Everything happens inside netvsc_poll(): receive (netvsc_rx.c), completions
+ * (netvsc_tx.c), one look at the interrupt every 10 ms to learn whether the device still exists, the
+ * next step of attach or detach (netvsc_steps.c), then one flush. What a callback or a packet asks for
+ * that would take the device away under the poll's feet is only noted (trouble, detach_pending) and
+ * done at the end; events are told last of all, when the NIC is in its new state, so that an event
+ * function may attach again.
+ *
+ * States: DOWN --attach--> ATTACHING --last step--> UP --detach--> DETACHING --last step--> DOWN.
+ * ATTACHING --a step fails--> FAILED. Any --ring corrupt--> FAILED. Any --interrupt says EIO--> GONE.
+ * The device is closed on the way to DOWN, FAILED and GONE.
+ */
+#include "netvsc_var.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define IRQ_LOOK_NS 10000000u /* asking whether the device is gone is a system call */
+#define RETRY_NS 1000000u     /* when waiting for ring room, which no interrupt announces */
+
+/* ---- state and events ------------------------------------------------------------------------ */
+
+void netvsc_raise(struct netvsc *nic, enum netvsc_event event)
+{
+    nic->events |= 1u << event;
+}
+
+void netvsc_set_state(struct netvsc *nic, enum netvsc_state state)
+{
+    nic->state = state;
+    netvsc_raise(nic, NETVSC_EVENT_STATE);
+}
+
+static void tell_events(struct netvsc *nic)
+{
+    static const enum netvsc_event order[] = {NETVSC_EVENT_STATE, NETVSC_EVENT_LINK,
+                                              NETVSC_EVENT_SPEED, NETVSC_EVENT_NETWORK_CHANGE};
+
+    for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        uint32_t bit = 1u << order[i];
+
+        if (!(nic->events & bit))
+            continue;
+        nic->events &= ~bit;
+        if (nic->config.event)
+            nic->config.event(nic->config.ctx, order[i]);
+    }
+}
+
+void netvsc_close_device(struct netvsc *nic)
+{
+    if (!nic->dev)
+        return;
+    for (unsigned i = 0; i < NETVSC_QUEUES_MAX; i++) {
+        struct netvsc_queue *q = &nic->queue[i];
+
+        netvsc_tx_close(q);
+        netvsc_add_chan_stats(&nic->stats, q->chan);
+        q->chan = NULL;
+        q->ack_count = 0;
+        q->batch_count = 0;
+    }
+    vmbus_close(nic->dev);
+    nic->dev = NULL;
+    nic->mem = NULL;
+    nic->trouble = 0;
+    nic->detach_pending = false;
+}
+
+/* The device is of no more use: either it is gone or its host cannot be trusted. */
+static void lose_device(struct netvsc *nic)
+{
+    bool gone = nic->trouble == -ENODEV;
+
+    if (nic->state == NETVSC_ATTACHING)
+        nic->stats.attach_failures++;
+    if (gone)
+        nic->stats.device_gone++;
+    snprintf(nic->failure, sizeof(nic->failure), "%s",
+             gone ? "the host withdrew the device" : "the ring from the host is corrupt");
+    netvsc_close_device(nic);
+    netvsc_set_state(nic, gone ? NETVSC_GONE : NETVSC_FAILED);
+}
+
+/* ---- attach and detach ----------------------------------------------------------------------- */
+
+int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
+{
+    const struct vmbus_transport *mem = vmbus_memory(dev);
+
+    if (nic->dev)
+        return -EBUSY;
+    if (!mem->recv.base || mem->recv.len_bytes < VMBUS_PAGE_BYTES || !mem->send.base ||
+        mem->send.len_bytes < VMBUS_PAGE_BYTES)
+        return -EINVAL;
+    nic->dev = dev;
+    nic->mem = mem;
+    nic->now_ns = now_ns;
+    nic->next_irq_look_ns = now_ns;
+    nic->version_try = 0;
+    nic->failure[0] = '\0';
+    memset(&nic->info, 0, sizeof(nic->info));
+    nic->info.queues = 1;
+    nic->info.link_up = true; /* unless the host says otherwise */
+    nic->queue[0].nic = nic;
+    nic->queue[0].chan = vmbus_chan(dev, 0);
+    netvsc_steps_begin(nic, netvsc_attach_steps);
+    netvsc_set_state(nic, NETVSC_ATTACHING);
+    if (!nic->polling)
+        tell_events(nic);
+    return 0;
+}
+
+static void detach_now(struct netvsc *nic)
+{
+    netvsc_close_device(nic);
+    netvsc_set_state(nic, NETVSC_DOWN);
+}
+
+void netvsc_detach(struct netvsc *nic, uint64_t now_ns)
+{
+    if (nic->state == NETVSC_DOWN)
+        return;
+    nic->now_ns = now_ns;
+    if (nic->state == NETVSC_UP) {
+        netvsc_steps_begin(nic, netvsc_detach_steps);
+        netvsc_set_state(nic, NETVSC_DETACHING);
+    } else if (nic->polling && nic->dev) {
+        nic->detach_pending = true;
+    } else {
+        detach_now(nic);
+    }
+    if (!nic->polling)
+        tell_events(nic);
+}
+
+static void attached(struct netvsc *nic)
+{
+    nic->stats.attaches++;
+    netvsc_set_state(nic, NETVSC_UP);
+}
+
+static const char *reason(int rc)
+{
+    switch (rc) {
+    case -ETIMEDOUT:
+        return "the host did not answer in time";
+    case -ECONNREFUSED:
+        return "the host refused";
+    case -EPROTONOSUPPORT:
+        return "the host speaks none of our versions";
+    default:
+        return "the host's answer makes no sense";
+    }
+}
+
+static void run_steps(struct netvsc *nic)
+{
+    int rc = netvsc_steps_run(nic);
+
+    if (rc > 0) {
+        if (nic->state == NETVSC_ATTACHING)
+            attached(nic);
+        else
+            detach_now(nic);
+    } else if (rc < 0) {
+        nic->stats.attach_failures++;
+        snprintf(nic->failure, sizeof(nic->failure), "attach: %s: %s (step timeout %u ms)",
+                 netvsc_steps_name(nic), reason(rc), nic->config.step_timeout_ms);
+        netvsc_close_device(nic);
+        netvsc_set_state(nic, NETVSC_FAILED);
+    }
+}
+
+/* ---- poll ------------------------------------------------------------------------------------ */
+
+static void look_whether_gone(struct netvsc *nic)
+{
+    if (nic->now_ns < nic->next_irq_look_ns)
+        return;
+    nic->next_irq_look_ns = nic->now_ns + IRQ_LOOK_NS;
+    if (vmbus_irq_take(nic->dev) == -EIO)
+        nic->trouble = -ENODEV;
+}
+
+unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget)
+{
+    unsigned done = 0;
+
+    if (!nic->dev)
+        return 0;
+    nic->polling = true;
+    nic->now_ns = now_ns;
+    for (unsigned i = 0; i < nic->info.queues; i++)
+        done += netvsc_rx_poll(&nic->queue[i], budget);
+    look_whether_gone(nic);
+    if (!nic->trouble && (nic->state == NETVSC_ATTACHING || nic->state == NETVSC_DETACHING))
+        run_steps(nic);
+    netvsc_flush(nic);
+    if (nic->dev && nic->trouble)
+        lose_device(nic);
+    else if (nic->dev && nic->detach_pending)
+        detach_now(nic);
+    nic->polling = false;
+    if (nic->events)
+        tell_events(nic);
+    return done;
+}
+
+/* A channel that cannot signal is dead for one of two reasons. */
+static void flush_queue(struct netvsc_queue *q)
+{
+    if (vmbus_chan_flush(q->chan) == -EIO)
+        q->nic->trouble = vmbus_chan_stats(q->chan)->bad_ring ? -EPROTO : -ENODEV;
+}
+
+void netvsc_flush(struct netvsc *nic)
+{
+    if (!nic->dev)
+        return;
+    for (unsigned i = 0; i < nic->info.queues; i++)
+        flush_queue(&nic->queue[i]);
+}
+
+uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns)
+{
+    if (!nic->dev)
+        return UINT64_MAX;
+    if (nic->trouble || nic->detach_pending)
+        return 0;
+    for (unsigned i = 0; i < nic->info.queues; i++)
+        if (nic->queue[i].ack_count)
+            return RETRY_NS;
+    if (nic->state == NETVSC_UP)
+        return UINT64_MAX;
+    if (!nic->step_sent || nic->ctl.await == NETVSC_AWAIT_NOTHING)
+        return RETRY_NS;
+    return netvsc_steps_deadline(nic, now_ns);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receive: transfer-page packets become frames.
+ *
+ * Theory of operation. A packet lends us one or more ranges of the receive buffer, each with one RNDIS
+ * message. Headers are copied to private memory once, checked there, and only then turn into pointers;
+ * the frame itself stays where the host wrote it until config.rx has consumed it. Frames are collected
+ * and handed up in one call per batch; a packet with more frames than a batch takes several calls.
+ *
+ * Every packet is owed exactly one completion, malformed ones too (status 2), or its sections are lost.
+ * Completions are written after the frames were handed up. When the ring to the host has no room for
+ * them they stay here, in order, and receiving goes on: a host that waits for us to read before it
+ * reads itself must not find us waiting for it. There is place for more of them than the receive buffer
+ * has sections, so only a host that lends what it does not have makes receiving stop.
+ */
+#include "netvsc_var.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- completions owed ------------------------------------------------------------------------ */
+
+static void owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t status)
+{
+    q->ack[q->ack_count++] = (struct netvsc_ack){.xid = xid, .status = status};
+}
+
+/* Completions the ring takes without touching what frames already begun need. */
+static uint32_t ack_room(struct netvsc_queue *q)
+{
+    uint32_t keep, room;
+
+    if (!q->tx.begun)
+        return q->ack_count; /* the ring itself says when it is full */
+    keep = VMBUS_CHAN_RESERVE_ACKS + 2 * q->tx.begun;
+    room = vmbus_chan_ack_room(q->chan, q->ack_count + keep);
+    return room > keep ? room - keep : 0;
+}
+
+static void send_acks(struct netvsc_queue *q)
+{
+    uint32_t room = ack_room(q);
+    uint32_t done = 0;
+
+    while (done < q->ack_count && done < room) {
+        const struct nvs_rndis_complete msg = {.type = NVS_MSG_RNDIS_COMPLETE,
+                                               .status = q->ack[done].status};
+
+        if (vmbus_chan_complete(q->chan, q->ack[done].xid, &msg, sizeof(msg)))
+            break;
+        done++;
+    }
+    q->nic->stats.rx_acks += done;
+    q->ack_count -= done;
+    q->tx.credit = 0; /* the ring has less room than when it was last looked at */
+    if (q->ack_count) {
+        memmove(q->ack, q->ack + done, q->ack_count * sizeof(q->ack[0]));
+        q->nic->stats.rx_ack_wait++;
+    }
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+static void hand_up(struct netvsc_queue *q)
+{
+    struct netvsc *nic = q->nic;
+    unsigned count = q->batch_count;
+    uint64_t bytes = 0;
+
+    if (!count)
+        return;
+    q->batch_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        bytes += q->batch[i].len_bytes;
+        if (nic->config.capture)
+            nic->config.capture(nic->config.ctx, false, &q->batch[i]);
+    }
+    nic->stats.rx_frames += count;
+    nic->stats.rx_bytes += bytes;
+    nic->config.rx(nic->config.ctx, q->batch, count);
+}
+
+static uint8_t csum_verdict(uint32_t word)
+{
+    uint8_t verdict = 0;
+
+    if (word & RNDIS_RXCSUM_IP_OK)
+        verdict |= NETVSC_CSUM_IP_OK;
+    if (word & (RNDIS_RXCSUM_TCP_OK | RNDIS_RXCSUM_UDP_OK))
+        verdict |= NETVSC_CSUM_L4_OK;
+    if (word & RNDIS_RXCSUM_IP_BAD)
+        verdict |= NETVSC_CSUM_IP_BAD;
+    if (word & (RNDIS_RXCSUM_TCP_BAD | RNDIS_RXCSUM_UDP_BAD))
+        verdict |= NETVSC_CSUM_L4_BAD;
+    return verdict;
+}
+
+static int parse_meta(const uint8_t *msg, const struct rndis_layout *at, struct netvsc_frame *frame)
+{
+    uint8_t copy[RNDIS_PPI_AREA_BYTES_MAX];
+    struct rndis_meta meta;
+
+    memcpy(copy, msg + at->ppi_off, at->ppi_bytes);
+    if (rndis_parse_ppis(copy, at->ppi_bytes, &meta))
+        return -EPROTO;
+    frame->tci = meta.tci;
+    frame->has_tci = meta.has_tci;
+    frame->csum = csum_verdict(meta.csum);
+    frame->hash = meta.hash;
+    return 0;
+}
+
+/* One data message whose header is in (copy). False: dropped, and counted why. */
+static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct rndis_packet *copy,
+                      uint32_t range_bytes)
+{
+    struct netvsc *nic = q->nic;
+    struct netvsc_frame *frame = &q->batch[q->batch_count];
+    struct rndis_layout at;
+
+    nic->stats.rx_messages++;
+    if (nic->state != NETVSC_UP) {
+        nic->stats.rx_drop_down++;
+        return true; /* nothing wrong with it */
+    }
+    if (rndis_parse_packet(copy, sizeof(*copy), range_bytes, &at)) {
+        nic->stats.rx_drop_rndis++;
+        return false;
+    }
+    if (at.data_bytes < NETVSC_ETH_BYTES || at.data_bytes > nic->rx_frame_bytes_max) {
+        nic->stats.rx_drop_size++;
+        return false;
+    }
+    *frame = (struct netvsc_frame){.data = msg + at.data_off, .len_bytes = at.data_bytes};
+    if (at.ppi_bytes && parse_meta(msg, &at, frame)) {
+        nic->stats.rx_drop_rndis++;
+        return false;
+    }
+    if (++q->batch_count == NETVSC_BATCH_MAX)
+        hand_up(q);
+    return true;
+}
+
+/* The receive-buffer range named by the host, or NULL if it is no range of one section. */
+static const uint8_t *range_at(const struct netvsc *nic, const struct vmbus_xfer_range *host)
+{
+    size_t size = nic->mem->recv.len_bytes;
+
+    if (host->off_bytes > size || host->len_bytes > size - host->off_bytes)
+        return NULL;
+    if (host->len_bytes > nic->info.recv_section_bytes ||
+        host->len_bytes < sizeof(struct rndis_header))
+        return NULL;
+    return nic->mem->recv.base + host->off_bytes;
+}
+
+/* A message that cannot be read: in the books if it was announced as data. */
+static bool drop_message(struct netvsc *nic, bool is_data, uint64_t *reason)
+{
+    if (is_data) {
+        nic->stats.rx_messages++;
+        (*reason)++;
+    } else {
+        nic->stats.host_bad_packet++;
+    }
+    return false;
+}
+
+/* One range. False: malformed. */
+static bool take_range(struct netvsc_queue *q, const struct vmbus_xfer_range *range, bool is_data)
+{
+    struct netvsc *nic = q->nic;
+    const uint8_t *msg = range_at(nic, range);
+    struct rndis_packet copy;
+
+    if (!msg)
+        return drop_message(nic, is_data, &nic->stats.rx_drop_range);
+    memset(&copy, 0, sizeof(copy));
+    memcpy(&copy, msg, range->len_bytes < sizeof(copy) ? range->len_bytes : sizeof(copy));
+    if (copy.type == RNDIS_MSG_PACKET)
+        return take_data(q, msg, &copy, range->len_bytes);
+    if (netvsc_ctl_message(nic, msg, range->len_bytes))
+        return true;
+    return drop_message(nic, is_data, &nic->stats.rx_drop_rndis);
+}
+
+/* The range list's header and the NVSP message agree with what a receive packet must be. */
+static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *set,
+                      struct nvs_rndis *nvs)
+{
+    uint8_t copy[sizeof(*nvs)];
+    uint32_t bytes = pkt->payload_bytes < sizeof(copy) ? pkt->payload_bytes : sizeof(copy);
+
+    if (pkt->header_bytes < sizeof(*set))
+        return false;
+    memcpy(set, pkt->header, sizeof(*set));
+    memcpy(copy, pkt->payload, bytes);
+    if (set->set_id != NVS_RECV_BUF_ID || nvs_parse_rndis(copy, bytes, nvs))
+        return false;
+    return set->range_count >= 1 && set->range_count <= VMBUS_XFER_RANGES_MAX &&
+           set->range_count <=
+               (pkt->header_bytes - sizeof(*set)) / sizeof(struct vmbus_xfer_range);
+}
+
+unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)
+{
+    struct netvsc *nic = q->nic;
+    struct vmbus_xfer_header set;
+    struct nvs_rndis nvs;
+    bool ok = true;
+
+    if (!packet_ok(pkt, &set, &nvs)) {
+        nic->stats.host_bad_set++;
+        owe_ack(q, pkt->xid, NVS_STATUS_FAILURE);
+        return 1;
+    }
+    if (nvs.channel_type == NVS_RNDIS_DATA)
+        nic->stats.rx_packets++;
+    for (uint32_t i = 0; i < set.range_count; i++) {
+        struct vmbus_xfer_range range;
+
+        memcpy(&range, pkt->header + sizeof(set) + i * sizeof(range), sizeof(range));
+        ok &= take_range(q, &range, nvs.channel_type == NVS_RNDIS_DATA);
+    }
+    owe_ack(q, pkt->xid, ok ? NVS_STATUS_SUCCESS : NVS_STATUS_FAILURE);
+    return set.range_count;
+}
+
+/* ---- poll ------------------------------------------------------------------------------------ */
+
+/* One packet of any type; returns how much work it was. */
+static unsigned dispatch(struct netvsc_queue *q, const struct vmbus_packet *pkt)
+{
+    switch (pkt->type) {
+    case VMBUS_PKT_XFER_PAGES:
+        return netvsc_rx_packet(q, pkt);
+    case VMBUS_PKT_COMPLETION:
+        netvsc_tx_completion(q, pkt);
+        return 1;
+    case VMBUS_PKT_INBAND:
+        netvsc_ctl_inband(q->nic, pkt->payload, pkt->payload_bytes);
+        return 1;
+    default:
+        q->nic->stats.host_bad_packet++;
+        return 1;
+    }
+}
+
+unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
+{
+    struct vmbus_packet pkt;
+    unsigned done = 0;
+    bool any = false;
+    int rc;
+
+    while (done < budget && q->ack_count < NETVSC_ACKS_MAX) {
+        rc = vmbus_chan_recv(q->chan, &pkt);
+        if (rc < 0)
+            q->nic->trouble = rc;
+        if (rc <= 0)
+            break;
+        any = true;
+        done += dispatch(q, &pkt);
+    }
+    hand_up(q);
+    if (q->ack_count)
+        send_acks(q);
+    if (any)
+        vmbus_chan_recv_done(q->chan);
+    return done;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside of the NIC: what netvsc*.c share. */
+#ifndef NETVSC_VAR_H
+#define NETVSC_VAR_H
+
+#include "netvsc.h"
+#include "nvs.h"
+#include "rndis.h"
+#include "vmbus.h"
+#include "vmbus_chan.h"
+
+#define NETVSC_QUEUES_MAX 1u
+#define NETVSC_TX_SLOTS_MAX 4096u /* send sections used; hosts offer 170..2730 */
+#define NETVSC_ACKS_MAX 32768u    /* more than a receive buffer has sections */
+#define NETVSC_REPLY_BYTES_MAX 512u
+#define NETVSC_REQUEST_BYTES_MAX RNDIS_REQUEST_BYTES_MAX
+
+/*
+ * Transaction ids. Low half: which table entry, high half: its generation, so that a stale or invented
+ * id finds nothing. Never 0, which Hyper-V does not complete.
+ */
+#define NETVSC_XID_CONTROL 0x80000000u        /* low half of every control request */
+#define NETVSC_XID_NONE (UINT64_MAX - 2)      /* for packets that want no completion */
+
+/* ---- a queue: one channel -------------------------------------------------------------------- */
+
+enum netvsc_slot_state {
+    NETVSC_SLOT_FREE,
+    NETVSC_SLOT_BEGUN, /* the caller writes to it */
+    NETVSC_SLOT_SENT,  /* the host may read it */
+};
+
+/* One send section. Its index is the section's; xid = generation << 32 | index + 1. */
+struct netvsc_tx_slot {
+    uint32_t generation;
+    enum netvsc_slot_state state;
+};
+
+struct netvsc_tx {
+    uint32_t free_count;
+    uint32_t credit;      /* packets that may be begun before the ring is looked at again */
+    uint32_t begun;       /* not yet committed or cancelled: ring room is kept for them */
+    uint32_t outstanding; /* sent, not completed */
+    uint32_t slot_count;
+    struct nvs_msg msg;         /* template: only the section changes */
+    struct rndis_packet header; /* template: only the lengths change */
+    uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
+    struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
+};
+
+/* A completion owed to the host. */
+struct netvsc_ack {
+    uint64_t xid;
+    uint32_t status; /* NVS_STATUS_* */
+};
+
+struct netvsc_queue {
+    struct netvsc *nic;
+    struct vmbus_chan *chan;
+    unsigned batch_count;
+    uint32_t ack_count;
+    struct netvsc_tx tx;
+    struct netvsc_frame batch[NETVSC_BATCH_MAX];
+    struct netvsc_ack ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
+};
+
+/* ---- control requests: one at a time, on the primary channel --------------------------------- */
+
+enum netvsc_await {
+    NETVSC_AWAIT_NOTHING,
+    NETVSC_AWAIT_NVS,   /* a completion carrying the NVSP answer */
+    NETVSC_AWAIT_RNDIS, /* an RNDIS completion with our request id */
+    NETVSC_AWAIT_TAKEN, /* that the host has read the request: HALT has no other answer */
+};
+
+struct netvsc_ctl {
+    enum netvsc_await await;
+    bool answered;    /* reply[] holds what was awaited */
+    bool buffer_busy; /* the host may still read the request in (buffer) */
+    uint32_t generation;
+    uint32_t buffer_generation; /* of the request in (buffer) */
+    uint8_t *buffer;            /* a page of dma memory or a send section */
+    uint64_t pfn;               /* of the page */
+    uint32_t section;           /* or NVS_SECTION_NONE */
+    uint32_t reply_bytes;
+    uint8_t reply[NETVSC_REPLY_BYTES_MAX];
+};
+
+/* One step of attach or detach; see netvsc_steps.c. */
+struct netvsc_step {
+    const char *name;
+    int (*send)(struct netvsc *nic);   /* 0 sent, -EAGAIN no room yet, else failed */
+    int (*accept)(struct netvsc *nic); /* 0 done, -EAGAIN not yet, NETVSC_STEP_RESEND, else failed */
+    uint32_t deadline_ms;              /* 0 = config.step_timeout_ms */
+    bool optional;                     /* failing goes on to the next step */
+};
+#define NETVSC_STEP_RESEND 1
+
+struct netvsc {
+    enum netvsc_state state;
+    struct vmbus_device *dev;
+    const struct vmbus_transport *mem;
+    uint64_t now_ns;
+    bool polling;        /* inside netvsc_poll(): closing the device must wait */
+    bool detach_pending; /* asked for while polling */
+    int trouble;         /* -errno found while polling: the device is closed at the end */
+    uint32_t events;     /* bit per enum netvsc_event, to be told at the end of poll */
+    uint32_t mtu_wanted;
+    uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
+    uint64_t next_irq_look_ns;
+    struct netvsc_config config;
+    struct netvsc_stats stats;
+    struct netvsc_info info;
+
+    struct netvsc_ctl ctl;
+    const struct netvsc_step *steps; /* ends with a row without name */
+    unsigned step;
+    bool step_sent;
+    uint64_t step_deadline_ns;
+    unsigned version_try; /* index of the NVSP version being offered */
+    char failure[192];
+
+    struct netvsc_queue queue[NETVSC_QUEUES_MAX];
+};
+
+/* netvsc.c */
+void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan);
+
+/* netvsc_poll.c */
+void netvsc_set_state(struct netvsc *nic, enum netvsc_state state);
+void netvsc_raise(struct netvsc *nic, enum netvsc_event event);
+/* Close the device and forget all that belonged to it; what was outstanding is counted. */
+void netvsc_close_device(struct netvsc *nic);
+
+/* netvsc_steps.c */
+void netvsc_steps_begin(struct netvsc *nic, const struct netvsc_step *steps);
+/* Advance as far as possible: 1 all done, 0 not yet, -errno the current step failed. */
+int netvsc_steps_run(struct netvsc *nic);
+const char *netvsc_steps_name(const struct netvsc *nic);
+uint64_t netvsc_steps_deadline(const struct netvsc *nic, uint64_t now_ns);
+
+/* netvsc_attach.c, netvsc_detach.c */
+extern const struct netvsc_step netvsc_attach_steps[];
+extern const struct netvsc_step netvsc_detach_steps[];
+
+/* netvsc_ctl.c: 0, -EAGAIN when ring or request memory is not free, -EPROTO. */
+int netvsc_ctl_open(struct netvsc *nic);
+int netvsc_ctl_send_nvs(struct netvsc *nic, const struct nvs_msg *msg, bool wants_reply);
+int netvsc_ctl_initialize(struct netvsc *nic);
+int netvsc_ctl_query(struct netvsc *nic, uint32_t oid);
+int netvsc_ctl_set_u32(struct netvsc *nic, uint32_t oid, uint32_t value);
+int netvsc_ctl_halt(struct netvsc *nic);
+/* A completion with a control xid, an in-band packet, an RNDIS message that is no data. */
+void netvsc_ctl_completion(struct netvsc *nic, uint64_t xid, const uint8_t *host, uint32_t len_bytes);
+void netvsc_ctl_inband(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes);
+/* False: not a control message either. (host) is a checked range of the receive buffer. */
+bool netvsc_ctl_message(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes);
+
+/* netvsc_rx.c */
+unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);
+/* Take one transfer-page packet; returns how many messages it carried. */
+unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+
+/* netvsc_tx.c */
+void netvsc_tx_open(struct netvsc_queue *q, uint32_t sections);
+void netvsc_tx_close(struct netvsc_queue *q);
+uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
+/* May a packet of (ring_bytes) be sent without taking the room of frames already begun? */
+bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes);
+void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * RNDIS messages: build requests, parse what the host says. Pure functions without state.
+ *
+ * Parsers work on a private copy: (bytes, len_bytes) is memory the host cannot write to. They return
+ * 0 and fill (*out), or -EPROTO; nothing they return points outside what they were given. Offsets in
+ * results count from the start of the message, not from byte 8 as on the wire.
+ */
+#ifndef RNDIS_H
+#define RNDIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rndis_reg.h"
+
+#define RNDIS_REQUEST_BYTES_MAX 64u /* longest message the functions below build */
+#define RNDIS_SET_INFO_BYTES_MAX (RNDIS_REQUEST_BYTES_MAX - 28u)
+#define RNDIS_PPI_AREA_BYTES_MAX 512u /* longest per-packet info we look at */
+
+/* Build into (buf), RNDIS_REQUEST_BYTES_MAX long; the result is the length of the message. */
+uint32_t rndis_build_initialize(void *buf, uint32_t request_id);
+uint32_t rndis_build_halt(void *buf, uint32_t request_id);
+uint32_t rndis_build_query(void *buf, uint32_t request_id, uint32_t oid);
+uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint32_t value);
+
+/* The header of a PACKET without per-packet info whose (data_bytes) follow it directly. */
+void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes);
+
+/* Type and length; the length is at least 8 and at most (len_bytes). */
+int rndis_parse_header(const void *bytes, size_t len_bytes, struct rndis_header *out);
+
+/* Request id of any completion but RESET's. */
+int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id);
+
+/* Aggregation limits are sane in (*out): 1..2^32-1 packets, alignment 1..4096. Status is not judged. */
+int rndis_parse_initialize_complete(const void *bytes, size_t len_bytes,
+                                    struct rndis_initialize_complete *out);
+int rndis_parse_set_complete(const void *bytes, size_t len_bytes, struct rndis_set_complete *out);
+
+struct rndis_info {
+    uint32_t status; /* RNDIS_STATUS_* */
+    const uint8_t *data; /* inside (bytes); NULL when there is none */
+    uint32_t data_bytes;
+};
+
+int rndis_parse_query_complete(const void *bytes, size_t len_bytes, struct rndis_info *out);
+
+/* status = RNDIS_IND_*. Bounded by (len_bytes), because old hosts leave the buffer out of the length. */
+int rndis_parse_indicate(const void *bytes, size_t len_bytes, struct rndis_info *out);
+
+/* Where things are in a PACKET message. */
+struct rndis_layout {
+    uint32_t data_off, data_bytes;
+    uint32_t ppi_off, ppi_bytes; /* ppi_bytes 0 = none */
+};
+
+/*
+ * (bytes) holds the first (len_bytes) of a message in a range of (range_bytes): 44 are needed. Data and
+ * per-packet info lie inside the message, the message inside the range, and they do not overlap.
+ */
+int rndis_parse_packet(const void *bytes, size_t len_bytes, uint32_t range_bytes,
+                       struct rndis_layout *out);
+
+/* What per-packet info said. */
+struct rndis_meta {
+    uint16_t tci; /* as in an 802.1Q tag */
+    bool has_tci;
+    uint32_t csum; /* RNDIS_RXCSUM_* */
+    uint32_t hash;
+};
+
+/* (bytes) is the whole per-packet info area. */
+int rndis_parse_ppis(const void *bytes, size_t len_bytes, struct rndis_meta *out);
+
+#endif
