@@ -79,8 +79,7 @@ enum netvsc_state netvsc_state(const struct netvsc *nic)
 
 const char *netvsc_state_name(enum netvsc_state state)
 {
-    static const char *const names[] = {"down",      "attaching", "up",
-                                        "detaching", "failed",    "gone"};
+    static const char *const names[] = {"down", "attaching", "up", "detaching", "failed", "gone"};
 
     return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }

@@ -2,12 +2,13 @@
 /*
  * Attach as a table: what is sent, what must come back.
  *
- * Theory of operation. NVSP first: a version both speak (newest first; a host refuses what it does not
- * know and silence is a failure), then MTU and NDIS version, which must precede the buffers because the
- * host cuts the receive buffer into sections by the MTU, then the two buffers by the handles the
- * transport found. Then RNDIS: initialise, filter 0 at once (some hosts start with an open filter), the
- * facts we need (MAC) or would like (largest frame, link), and the filter that lets traffic in.
- * We claim 802.1Q only: SR-IOV would bring message 128, RSC frames in fragments, teaming nothing.
+ * Theory of operation. NVSP first: a version both speak (newest first; a host refuses what it does
+ * not know and silence is a failure), then MTU and NDIS version, which must precede the buffers
+ * because the host cuts the receive buffer into sections by the MTU, then the two buffers by the
+ * handles the transport found. Then RNDIS: initialise, filter 0 at once (some hosts start with an
+ * open filter), the facts we need (MAC) or would like (largest frame, link), and the filter that
+ * lets traffic in. We claim 802.1Q only: SR-IOV would bring message 128, RSC frames in fragments,
+ * teaming nothing.
  */
 #include "netvsc_var.h"
 
@@ -16,7 +17,7 @@
 
 #define MTU_MIN 68u
 #define MTU_MAX 65521u
-#define BPS_PER_UNIT 100u   /* link speed comes in 100 bit/s */
+#define BPS_PER_UNIT 100u /* link speed comes in 100 bit/s */
 #define VLAN_TAG_BYTES 4u
 #define MAC_BYTES 6u
 

@@ -2,13 +2,14 @@
 /*
  * Control requests and what the host says unasked.
  *
- * Theory of operation. One request is under way at a time; each has a generation, which is its VMBus
- * transaction id and, for RNDIS, its request id. An NVSP request travels in the packet and is answered
- * by its completion. An RNDIS request lies in memory the host reads: a page of dma memory named by page
- * number, or, where page numbers are unknown, a send section of its own. It brings two answers in
- * either order: the completion (the host has read the request, the memory is ours again) and the RNDIS
- * reply in the receive buffer. The next request waits for both. Answers are copied to reply[] once and
- * looked at by the step that waits for them; what nobody waits for is counted as late.
+ * Theory of operation. One request is under way at a time; each has a generation, which is its
+ * VMBus transaction id and, for RNDIS, its request id. An NVSP request travels in the packet and is
+ * answered by its completion. An RNDIS request lies in memory the host reads: a page of dma memory
+ * named by page number, or, where page numbers are unknown, a send section of its own. It brings
+ * two answers in either order: the completion (the host has read the request, the memory is ours
+ * again) and the RNDIS reply in the receive buffer. The next request waits for both. Answers are
+ * copied to reply[] once and looked at by the step that waits for them; what nobody waits for is
+ * counted as late.
  */
 #include "netvsc_var.h"
 
@@ -162,7 +163,8 @@ int netvsc_ctl_halt(struct netvsc *nic)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* Keep the answer for the step. Longer ones than we ever want are cut; parsing then fails cleanly. */
+/* Keep the answer for the step. Longer ones than we ever want are cut; parsing then fails cleanly.
+ */
 static void answer(struct netvsc_ctl *ctl, const uint8_t *copy, uint32_t bytes)
 {
     memcpy(ctl->reply, copy, bytes);

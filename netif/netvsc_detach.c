@@ -4,16 +4,16 @@
  * costs the step's deadline.
  *
  * Theory of operation. Filter 0 stops the host's side, the drain returns every receive section and
- * waits for every frame sent, HALT ends RNDIS (no RNDIS reply: its VMBus completion is the answer), the
- * two revokes take the buffers back. Hosts stop reading at the first revoke, so HALT comes before.
- * Nothing acknowledges a revoke; that the host has taken both off the ring must do.
+ * waits for every frame sent, HALT ends RNDIS (no RNDIS reply: its VMBus completion is the answer),
+ * the two revokes take the buffers back. Hosts stop reading at the first revoke, so HALT comes
+ * before. Nothing acknowledges a revoke; that the host has taken both off the ring must do.
  */
 #include "netvsc_var.h"
 
 #include <errno.h>
 
-#define DRAIN_MS 1000u   /* as long as DPDK waits */
-#define CONSUME_MS 200u  /* for the host to take two packets off the ring */
+#define DRAIN_MS 1000u  /* as long as DPDK waits */
+#define CONSUME_MS 200u /* for the host to take two packets off the ring */
 
 static int send_filter_off(struct netvsc *nic)
 {

@@ -2,15 +2,15 @@
 /*
  * The lwIP face of the NIC.
  *
- * Theory of operation. Receive copies each frame from the receive buffer into a pbuf chain, because its
- * memory goes back to the host when netvsc_frames() returns. Transmit copies a chain straight into a
- * send section. When the NIC is busy the chain waits in the backlog with a reference of ours: lwIP's
- * TCP sees by that reference (p->ref) that the segment is still with us and leaves it alone. Memory that
- * its owner may change under a reference (PBUF_REF) is cloned instead. Once anything waits everything
- * queues behind it, so that order is kept.
+ * Theory of operation. Receive copies each frame from the receive buffer into a pbuf chain, because
+ * its memory goes back to the host when netvsc_frames() returns. Transmit copies a chain straight
+ * into a send section. When the NIC is busy the chain waits in the backlog with a reference of
+ * ours: lwIP's TCP sees by that reference (p->ref) that the segment is still with us and leaves it
+ * alone. Memory that its owner may change under a reference (PBUF_REF) is cloned instead. Once
+ * anything waits everything queues behind it, so that order is kept.
  *
- * A VLAN tag travels beside the frame on this NIC and inside the frame in lwIP. It is put back here, or
- * a tagged frame would reach a stack that did not ask for that VLAN.
+ * A VLAN tag travels beside the frame on this NIC and inside the frame in lwIP. It is put back
+ * here, or a tagged frame would reach a stack that did not ask for that VLAN.
  *
  * Checksums are lwIP's business in both directions for now; the host's verdicts are not used.
  * Multicast filters are left out: the NIC receives all multicast.

@@ -2,16 +2,18 @@
 /*
  * Receive: transfer-page packets become frames.
  *
- * Theory of operation. A packet lends us one or more ranges of the receive buffer, each with one RNDIS
- * message. Headers are copied to private memory once, checked there, and only then turn into pointers;
- * the frame itself stays where the host wrote it until config.rx has consumed it. Frames are collected
- * and handed up in one call per batch; a packet with more frames than a batch takes several calls.
+ * Theory of operation. A packet lends us one or more ranges of the receive buffer, each with one
+ * RNDIS message. Headers are copied to private memory once, checked there, and only then turn into
+ * pointers; the frame itself stays where the host wrote it until config.rx has consumed it. Frames
+ * are collected and handed up in one call per batch; a packet with more frames than a batch takes
+ * several calls.
  *
- * Every packet is owed exactly one completion, malformed ones too (status 2), or its sections are lost.
- * Completions are written after the frames were handed up. When the ring to the host has no room for
- * them they stay here, in order, and receiving goes on: a host that waits for us to read before it
- * reads itself must not find us waiting for it. There is place for more of them than the receive buffer
- * has sections, so only a host that lends what it does not have makes receiving stop.
+ * Every packet is owed exactly one completion, malformed ones too (status 2), or its sections are
+ * lost. Completions are written after the frames were handed up. When the ring to the host has no
+ * room for them they stay here, in order, and receiving goes on: a host that waits for us to read
+ * before it reads itself must not find us waiting for it. There is place for more of them than the
+ * receive buffer has sections, so only a host that lends what it does not have makes receiving
+ * stop.
  */
 #include "netvsc_var.h"
 
@@ -198,8 +200,7 @@ static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *
     if (set->set_id != NVS_RECV_BUF_ID || nvs_parse_rndis(copy, bytes, nvs))
         return false;
     return set->range_count >= 1 && set->range_count <= VMBUS_XFER_RANGES_MAX &&
-           set->range_count <=
-               (pkt->header_bytes - sizeof(*set)) / sizeof(struct vmbus_xfer_range);
+           set->range_count <= (pkt->header_bytes - sizeof(*set)) / sizeof(struct vmbus_xfer_range);
 }
 
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)

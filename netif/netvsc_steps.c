@@ -3,10 +3,10 @@
  * Running a table of steps, one at a time, without waiting.
  *
  * Theory of operation. A step is sent (again at the next poll while ring or request memory is not
- * free), then accepted: when it awaits an answer, as soon as that is there; when it does not, at every
- * poll until its condition holds. One deadline covers both. A step that fails ends the run, unless it is
- * optional: then whatever default stands is kept. An answer that comes after its step was given up
- * finds another generation being awaited and is counted as late (netvsc_ctl.c).
+ * free), then accepted: when it awaits an answer, as soon as that is there; when it does not, at
+ * every poll until its condition holds. One deadline covers both. A step that fails ends the run,
+ * unless it is optional: then whatever default stands is kept. An answer that comes after its step
+ * was given up finds another generation being awaited and is counted as late (netvsc_ctl.c).
  */
 #include "netvsc_var.h"
 

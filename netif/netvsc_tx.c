@@ -3,13 +3,13 @@
  * Transmit: frames written straight into send-buffer sections.
  *
  * Theory of operation. A free section is popped off a stack at begin; the caller writes the frame
- * behind the place of the RNDIS header; commit fills in the header, pads with zeros and puts a 40-byte
- * NVSP message naming the section on the ring. The host completes each packet once, in any order, with
- * the transaction id we gave; the section is free again then.
+ * behind the place of the RNDIS header; commit fills in the header, pads with zeros and puts a
+ * 40-byte NVSP message naming the section on the ring. The host completes each packet once, in any
+ * order, with the transaction id we gave; the section is free again then.
  *
- * Commit cannot fail because begin has made sure of ring room. Looking at the ring costs a cache line the
- * host writes to, so begin looks rarely: one look earns credit for many packets. Everything else that
- * uses ring room takes the credit back or asks netvsc_tx_spare() first.
+ * Commit cannot fail because begin has made sure of ring room. Looking at the ring costs a cache
+ * line the host writes to, so begin looks rarely: one look earns credit for many packets.
+ * Everything else that uses ring room takes the credit back or asks netvsc_tx_spare() first.
  */
 #include "netvsc_var.h"
 
@@ -82,8 +82,8 @@ static uint32_t kept_acks(const struct netvsc_tx *tx)
 
 bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes)
 {
-    uint32_t want = kept_acks(&q->tx) +
-                    (ring_bytes + VMBUS_CHAN_ACK_BYTES - 1) / VMBUS_CHAN_ACK_BYTES;
+    uint32_t want =
+        kept_acks(&q->tx) + (ring_bytes + VMBUS_CHAN_ACK_BYTES - 1) / VMBUS_CHAN_ACK_BYTES;
 
     q->tx.credit = 0;
     return vmbus_chan_ack_room(q->chan, want) >= want;

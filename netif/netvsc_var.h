@@ -16,11 +16,11 @@
 #define NETVSC_REQUEST_BYTES_MAX RNDIS_REQUEST_BYTES_MAX
 
 /*
- * Transaction ids. Low half: which table entry, high half: its generation, so that a stale or invented
- * id finds nothing. Never 0, which Hyper-V does not complete.
+ * Transaction ids. Low half: which table entry, high half: its generation, so that a stale or
+ * invented id finds nothing. Never 0, which Hyper-V does not complete.
  */
-#define NETVSC_XID_CONTROL 0x80000000u        /* low half of every control request */
-#define NETVSC_XID_NONE (UINT64_MAX - 2)      /* for packets that want no completion */
+#define NETVSC_XID_CONTROL 0x80000000u   /* low half of every control request */
+#define NETVSC_XID_NONE (UINT64_MAX - 2) /* for packets that want no completion */
 
 /* ---- a queue: one channel -------------------------------------------------------------------- */
 
@@ -42,8 +42,8 @@ struct netvsc_tx {
     uint32_t begun;       /* not yet committed or cancelled: ring room is kept for them */
     uint32_t outstanding; /* sent, not completed */
     uint32_t slot_count;
-    struct nvs_msg msg;         /* template: only the section changes */
-    struct rndis_packet header; /* template: only the lengths change */
+    struct nvs_msg msg;                 /* template: only the section changes */
+    struct rndis_packet header;         /* template: only the lengths change */
     uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
     struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
 };
@@ -61,7 +61,8 @@ struct netvsc_queue {
     uint32_t ack_count;
     struct netvsc_tx tx;
     struct netvsc_frame batch[NETVSC_BATCH_MAX];
-    struct netvsc_ack ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
+    struct netvsc_ack
+        ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
 };
 
 /* ---- control requests: one at a time, on the primary channel --------------------------------- */
@@ -89,10 +90,11 @@ struct netvsc_ctl {
 /* One step of attach or detach; see netvsc_steps.c. */
 struct netvsc_step {
     const char *name;
-    int (*send)(struct netvsc *nic);   /* 0 sent, -EAGAIN no room yet, else failed */
-    int (*accept)(struct netvsc *nic); /* 0 done, -EAGAIN not yet, NETVSC_STEP_RESEND, else failed */
-    uint32_t deadline_ms;              /* 0 = config.step_timeout_ms */
-    bool optional;                     /* failing goes on to the next step */
+    int (*send)(struct netvsc *nic); /* 0 sent, -EAGAIN no room yet, else failed */
+    int (*accept)(
+        struct netvsc *nic); /* 0 done, -EAGAIN not yet, NETVSC_STEP_RESEND, else failed */
+    uint32_t deadline_ms;    /* 0 = config.step_timeout_ms */
+    bool optional;           /* failing goes on to the next step */
 };
 #define NETVSC_STEP_RESEND 1
 
@@ -151,7 +153,8 @@ int netvsc_ctl_query(struct netvsc *nic, uint32_t oid);
 int netvsc_ctl_set_u32(struct netvsc *nic, uint32_t oid, uint32_t value);
 int netvsc_ctl_halt(struct netvsc *nic);
 /* A completion with a control xid, an in-band packet, an RNDIS message that is no data. */
-void netvsc_ctl_completion(struct netvsc *nic, uint64_t xid, const uint8_t *host, uint32_t len_bytes);
+void netvsc_ctl_completion(struct netvsc *nic, uint64_t xid, const uint8_t *host,
+                           uint32_t len_bytes);
 void netvsc_ctl_inband(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes);
 /* False: not a control message either. (host) is a checked range of the receive buffer. */
 bool netvsc_ctl_message(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes);

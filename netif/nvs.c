@@ -30,10 +30,10 @@ void nvs_build_ndis_config(struct nvs_msg *msg, uint32_t mtu_bytes, uint64_t cap
 
 void nvs_build_ndis_version(struct nvs_msg *msg, uint32_t nvs_version)
 {
-    const struct nvs_ndis_version m = {
-        .type = NVS_MSG_NDIS_VERSION,
-        .major = NVS_NDIS_MAJOR,
-        .minor = nvs_version <= NVS_VERSION_4 ? NVS_NDIS_MINOR_OLD : NVS_NDIS_MINOR};
+    const struct nvs_ndis_version m = {.type = NVS_MSG_NDIS_VERSION,
+                                       .major = NVS_NDIS_MAJOR,
+                                       .minor = nvs_version <= NVS_VERSION_4 ? NVS_NDIS_MINOR_OLD
+                                                                             : NVS_NDIS_MINOR};
 
     build(msg, &m, sizeof(m));
 }

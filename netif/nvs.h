@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NVSP messages: built whole (40 bytes, zero padded), parsed with every check that the message itself
- * allows. Pure functions without state.
+ * NVSP messages: built whole (40 bytes, zero padded), parsed with every check that the message
+ * itself allows. Pure functions without state.
  *
- * Parsers take a private copy of what the host sent; (len_bytes) may be padded up. They return 0 and
- * fill (*out), or -EPROTO when the bytes make no sense, or -ECONNREFUSED when they make sense and
- * say no.
+ * Parsers take a private copy of what the host sent; (len_bytes) may be padded up. They return 0
+ * and fill (*out), or -EPROTO when the bytes make no sense, or -ECONNREFUSED when they make sense
+ * and say no.
  */
 #ifndef NVS_H
 #define NVS_H

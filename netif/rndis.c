@@ -66,8 +66,8 @@ void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes)
 /* ---- parse --------------------------------------------------------------------------------- */
 
 /*
- * (off, bytes) counted from byte 8 of a message of (msg_bytes >= 8): at or behind (off_min) and inside?
- * The one bounds rule of this file.
+ * (off, bytes) counted from byte 8 of a message of (msg_bytes >= 8): at or behind (off_min) and
+ * inside? The one bounds rule of this file.
  */
 static bool inside(uint32_t off, uint32_t bytes, uint32_t off_min, uint32_t msg_bytes)
 {

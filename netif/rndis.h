@@ -2,9 +2,9 @@
 /*
  * RNDIS messages: build requests, parse what the host says. Pure functions without state.
  *
- * Parsers work on a private copy: (bytes, len_bytes) is memory the host cannot write to. They return
- * 0 and fill (*out), or -EPROTO; nothing they return points outside what they were given. Offsets in
- * results count from the start of the message, not from byte 8 as on the wire.
+ * Parsers work on a private copy: (bytes, len_bytes) is memory the host cannot write to. They
+ * return 0 and fill (*out), or -EPROTO; nothing they return points outside what they were given.
+ * Offsets in results count from the start of the message, not from byte 8 as on the wire.
  */
 #ifndef RNDIS_H
 #define RNDIS_H
@@ -34,20 +34,22 @@ int rndis_parse_header(const void *bytes, size_t len_bytes, struct rndis_header 
 /* Request id of any completion but RESET's. */
 int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id);
 
-/* Aggregation limits are sane in (*out): 1..2^32-1 packets, alignment 1..4096. Status is not judged. */
+/* Aggregation limits are sane in (*out): 1..2^32-1 packets, alignment 1..4096. Status is not
+ * judged. */
 int rndis_parse_initialize_complete(const void *bytes, size_t len_bytes,
                                     struct rndis_initialize_complete *out);
 int rndis_parse_set_complete(const void *bytes, size_t len_bytes, struct rndis_set_complete *out);
 
 struct rndis_info {
-    uint32_t status; /* RNDIS_STATUS_* */
+    uint32_t status;     /* RNDIS_STATUS_* */
     const uint8_t *data; /* inside (bytes); NULL when there is none */
     uint32_t data_bytes;
 };
 
 int rndis_parse_query_complete(const void *bytes, size_t len_bytes, struct rndis_info *out);
 
-/* status = RNDIS_IND_*. Bounded by (len_bytes), because old hosts leave the buffer out of the length. */
+/* status = RNDIS_IND_*. Bounded by (len_bytes), because old hosts leave the buffer out of the
+ * length. */
 int rndis_parse_indicate(const void *bytes, size_t len_bytes, struct rndis_info *out);
 
 /* Where things are in a PACKET message. */
@@ -57,8 +59,9 @@ struct rndis_layout {
 };
 
 /*
- * (bytes) holds the first (len_bytes) of a message in a range of (range_bytes): 44 are needed. Data and
- * per-packet info lie inside the message, the message inside the range, and they do not overlap.
+ * (bytes) holds the first (len_bytes) of a message in a range of (range_bytes): 44 are needed. Data
+ * and per-packet info lie inside the message, the message inside the range, and they do not
+ * overlap.
  */
 int rndis_parse_packet(const void *bytes, size_t len_bytes, uint32_t range_bytes,
                        struct rndis_layout *out);
