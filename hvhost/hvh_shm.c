@@ -4,8 +4,9 @@
  *
  * Theory of operation
  *
- * Each card is a folder that looks like sysfs (hvh_shm_sysfs.c), one file per uio map, a file of guest
- * memory whose offsets are the guest-physical addresses, and a socket that stands for the uio node:
+ * Each card is a folder that looks like sysfs (hvh_shm_sysfs.c), one file per uio map, a file of
+ * guest memory whose offsets are the guest-physical addresses, and a socket that stands for the uio
+ * node:
  *
  *   guest connects         OPEN_CHANNEL; its ring memory is what dev/uioN.map0 is now
  *   guest sends s32 1      the doorbell; s32 0 (mask) concerns its own kernel, not us
@@ -15,14 +16,15 @@
  *
  * Whose rings are they? A guest makes a new map0 while it holds the lock on dev/uioN.lock, then
  * connects, and the kernel drops that lock when it dies. So after accept() and opening map0, a peer
- * that is still alive has held the lock all the while and the file is its own; a peer that is dead is
- * turned away before a byte is touched. Rings of a dead guest that we still write to are a file nobody
- * else has.
+ * that is still alive has held the lock all the while and the file is its own; a peer that is dead
+ * is turned away before a byte is touched. Rings of a dead guest that we still write to are a file
+ * nobody else has.
  *
- * What a guest may do to us: all that its memory can say is checked by the core. Files are 0600 in a
- * 0700 folder, so only processes of our own user get here. Such a process could also shorten a file
- * under us, which ends in SIGBUS; it could as well send us a signal, and we do not defend against it.
- * Memory that is missing because tmpfs is full is another matter: it is allocated when a file is made.
+ * What a guest may do to us: all that its memory can say is checked by the core. Files are 0600 in
+ * a 0700 folder, so only processes of our own user get here. Such a process could also shorten a
+ * file under us, which ends in SIGBUS; it could as well send us a signal, and we do not defend
+ * against it. Memory that is missing because tmpfs is full is another matter: it is allocated when
+ * a file is made.
  */
 #define _GNU_SOURCE /* recvmmsg(), accept4() */
 #include "hvh_shm.h"
@@ -201,7 +203,9 @@ static unsigned step(void *ctx, uint64_t now_ns)
         p[2 * i] = (struct pollfd){.fd = card->conn_fd, .events = POLLIN};
         p[2 * i + 1] = (struct pollfd){.fd = card->listen_fd, .events = POLLIN};
     }
-    /* One look at everything: cheaper than asking each socket, and nearly always there is nothing. */
+    /*
+     * One look at everything: cheaper than asking each socket, and nearly always there is nothing.
+     */
     if (poll(p, 2 * shm->count, 0) <= 0)
         return 0;
     for (i = 0; i < shm->count; i++) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the folder of the shared-memory face is made of: see hvh_shm_tree.c for who may remove it. */
+/*
+ * What the folder of the shared-memory face is made of: see hvh_shm_tree.c for who may remove it.
+ */
 #include "hvh_shm_var.h"
 
 #include <errno.h>

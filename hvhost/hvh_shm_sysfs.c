@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a card looks like in the folder: the attributes a Linux kernel shows for a network card bound to
- * uio_hv_generic, and the files that stand for its uio node. A program that reads one reads the other.
+ * What a card looks like in the folder: the attributes a Linux kernel shows for a network card
+ * bound to uio_hv_generic, and the files that stand for its uio node. A program that reads one
+ * reads the other.
  *
- * class_id is written last and removed first: to a scan that runs meanwhile, a card that is only half
- * there is no network card.
+ * class_id is written last and removed first: to a scan that runs meanwhile, a card that is only
+ * half there is no network card.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -83,7 +84,7 @@ static void folder(struct build *b, const char *name)
         b->rc = hvh_tree_mkdir(b->tree, path);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 /* The kernel prints the 16 bytes as they are on the wire: the first three fields little-endian. */
 static void modalias(struct build *b)
@@ -138,7 +139,7 @@ static void make_channel(struct build *b)
         attr(b, name, "%u", monitor);
 }
 
-/* ---- the uio device --------------------------------------------------------------------------- */
+/* ---- the uio device -------------------------------------------------------------------------- */
 
 static void list_maps(struct hvh_shm_card *card, struct map maps[HVH_SHM_MAPS])
 {
@@ -154,7 +155,9 @@ static void list_maps(struct hvh_shm_card *card, struct map maps[HVH_SHM_MAPS])
     (void)snprintf(maps[4].name, sizeof(maps[4].name), "send:%u", g->gpadl[1].handle);
 }
 
-static void make_file(struct build *b, const char *suffix, size_t len_bytes, struct vmbus_region *out)
+/* A file of memory beside the node, mapped when (out) is given. */
+static void make_file(struct build *b, const char *suffix, size_t len_bytes,
+                      struct vmbus_region *out)
 {
     char path[PATH_BYTES];
     uint8_t *base;
@@ -232,7 +235,7 @@ static void make_node(struct build *b)
     b->rc = 0;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 void hvh_shm_card_init(struct hvh_shm_card *card, struct hvh_shm *shm, struct hvhost_nic *nic,
                        unsigned index)

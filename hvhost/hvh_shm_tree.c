@@ -4,13 +4,14 @@
  *
  * Theory of operation
  *
- * DIR/hvhost.lock is both lock and list. A host holds flock(2) on it as long as it lives, so the kernel
- * lets go when it is killed. Every path is appended to it before it is created. A new host that gets the
- * lock removes the listed paths, newest first, and then insists that nothing else is left: a folder with
- * anything not on the list is not ours (-EEXIST), and nothing that is not on the list is ever removed.
+ * DIR/hvhost.lock is both lock and list. A host holds flock(2) on it as long as it lives, so the
+ * kernel lets go when it is killed. Every path is appended to it before it is created. A new host
+ * that gets the lock removes the listed paths, newest first, and then insists that nothing else is
+ * left: a folder with anything not on the list is not ours (-EEXIST), and nothing that is not on
+ * the list is ever removed.
  *
- * The list is trusted only as far as its file is: folder and file must belong to us and the folder must
- * be closed to others' writing, and a path may not leave the folder.
+ * The list is trusted only as far as its file is: folder and file must belong to us and the folder
+ * must be closed to others' writing, and a path may not leave the folder.
  */
 #include "hvh_shm_var.h"
 
@@ -58,7 +59,10 @@ static int append_line(const struct hvh_tree *tree, const char *path)
     return write(tree->lock_fd, line, (size_t)len) == len ? 0 : -ENOSPC;
 }
 
-/* Write ahead: a host killed between this and the creation leaves a name too many, never one too few. */
+/*
+ * Write ahead: a host killed between this and the creation leaves a name too many, never one too
+ * few.
+ */
 int hvh_tree_note(struct hvh_tree *tree, const char *path)
 {
     int rc = append_line(tree, path);
@@ -138,7 +142,8 @@ static int only_lock_left(const struct hvh_tree *tree)
         return rc;
     }
     while ((entry = readdir(d))) {
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && strcmp(entry->d_name, LOCK_NAME))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            strcmp(entry->d_name, LOCK_NAME) != 0)
             rc = -EEXIST;
     }
     closedir(d);
@@ -163,8 +168,8 @@ static int lock(struct hvh_tree *tree)
     struct stat held, named;
     int rc;
 
-    tree->lock_fd = openat(tree->dir_fd, LOCK_NAME, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                           0600);
+    tree->lock_fd = openat(tree->dir_fd, LOCK_NAME,
+                           O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (tree->lock_fd < 0)
         return errno == ELOOP ? -EEXIST : -errno;
     rc = check_owner(tree->lock_fd, false);
@@ -195,7 +200,9 @@ static void forget(struct hvh_tree *tree)
 /* A folder without our lock file is ours only if it is empty: look before leaving a file in it. */
 static int check_foreign(const struct hvh_tree *tree)
 {
-    return faccessat(tree->dir_fd, LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : only_lock_left(tree);
+    if (faccessat(tree->dir_fd, LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    return only_lock_left(tree);
 }
 
 static int take_over(struct hvh_tree *tree)

@@ -10,9 +10,9 @@
 #include "hvh_var.h"
 
 /*
- * A folder in which we only ever remove what we made. Each path is written to DIR/hvhost.lock before
- * it is created, so that the next host can clear up after one that was killed; the lock on that file
- * tells a live host from a dead one.
+ * A folder in which we only ever remove what we made. Each path is written to DIR/hvhost.lock
+ * before it is created, so that the next host can clear up after one that was killed; the lock on
+ * that file tells a live host from a dead one.
  */
 struct hvh_tree {
     int dir_fd;
@@ -47,7 +47,9 @@ int hvh_tree_socket(struct hvh_tree *tree, const char *path);
 
 /* Replace the contents of a text file made earlier. */
 void hvh_tree_update(struct hvh_tree *tree, const char *path, const char *text);
-/* Map a region file, whoever made it: it must be a plain file of at least (len_bytes), or -EPROTO. */
+/*
+ * Map a region file, whoever made it: it must be a plain file of at least (len_bytes), or -EPROTO.
+ */
 int hvh_tree_map(const struct hvh_tree *tree, const char *path, size_t len_bytes, uint8_t **out);
 
 /* Remove (path), all made below it and all named (path).something, newest first. "": everything. */

@@ -3,8 +3,8 @@
  * Uplink: a TAP device as one more port of the switch, so that the kernel of this machine is a
  * neighbour of the emulated cards.
  *
- * Frames are read only while a card could take them; until then they wait in the kernel's queue, where
- * TCP notices. A VLAN tag is beside the frame on the switch and inside it on the TAP device.
+ * Frames are read only while a card could take them; until then they wait in the kernel's queue,
+ * where TCP notices. A VLAN tag is beside the frame on the switch and inside it on the TAP device.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ struct hvh_tap {
     uint8_t buf[TAP_FRAME_BYTES];
 };
 
-/* ---- to the kernel ---------------------------------------------------------------------------- */
+/* ---- to the kernel --------------------------------------------------------------------------- */
 
 static void deliver(void *ctx, const struct hvhost_frame *frame)
 {
@@ -65,7 +65,7 @@ static void deliver(void *ctx, const struct hvhost_frame *frame)
 
 static const struct hvh_port_ops port_ops = {.deliver = deliver};
 
-/* ---- from the kernel -------------------------------------------------------------------------- */
+/* ---- from the kernel ------------------------------------------------------------------------- */
 
 /* Take the VLAN tag out of the (len) bytes in the buffer, if there is one. */
 static struct hvhost_frame untag(struct hvh_tap *tap, uint32_t len)
@@ -148,7 +148,7 @@ static const struct hvh_service_ops service_ops = {
     .close = release,
 };
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* The kernel would take "tap%d" as a pattern and pick a name of its own. */
 static bool name_ok(const char *name)

@@ -4,19 +4,19 @@
  *
  * A device whose node DEV/uioN is a socket lives in files beside it: DEV/uioN.mapK for each map of
  * uio, DEV/uioN.ram for memory the guest names by page (guest-physical address = file offset), and
- * DEV/uioN.lock. Finding it and reading its attributes is the scan's code, unchanged. What the guest's
- * kernel does when a real node is opened, this file does:
+ * DEV/uioN.lock. Finding it and reading its attributes is the scan's code, unchanged. What the
+ * guest's kernel does when a real node is opened, this file does:
  *
  *   lock      flock(2) on DEV/uioN.lock: one guest at a time. The kernel drops it when we die.
  *   rings     the guest's kernel allocates ring memory, so we make a new DEV/uioN.map0 each time. A
  *             host that has not noticed yet that the previous guest is dead still writes to the
- *             previous file, and nothing of that can be seen in ours. We replace the file only while
- *             holding the lock, which is how the host knows whose file it has (hvh_shm.c).
+ *             previous file, and nothing of that can be seen in ours. We replace the file only
+ *             while holding the lock, which is how the host knows whose file it has.
  *   open      connecting the socket is OPEN_CHANNEL. It never waits: a full backlog is an error.
  *   close     closing the socket, by us or by our death, is CLOSE_CHANNEL.
- *   signal    writing the s32 1 is what it is on kernels from 6.10 on: interrupts unmasked, then the
- *             host signalled. We clear the mask word ourselves, as that kernel does, and the caller
- *             masks again.
+ *   signal    writing the s32 1 is what it is on kernels from 6.10 on: interrupts unmasked, then
+ *             the host signalled. We clear the mask word ourselves, as that kernel does, and the
+ *             caller masks again.
  *   interrupt reading gives an s32 count, one message per interrupt; hang-up is EIO: device gone.
  *
  * Enabling interrupts sends nothing: the host looks at the mask words in the rings, which are the
@@ -146,12 +146,12 @@ static const struct vmbus_transport_ops shm_ops = {
 static int fail_file(const struct shm_open *o, int error, const char *path)
 {
     if (error == -ENOENT)
-        return vmbus_fail(o->err, -ENODEV, "start the emulated host again",
+        return vmbus_fail(o->err, -ENODEV, "start the host program again",
                           "%s has gone: %s is not there", o->info->instance, path);
     if (error == -EACCES || error == -EPERM)
-        return vmbus_fail(o->err, error, "run as the user who runs the emulated host",
+        return vmbus_fail(o->err, error, "run as the user who runs the host program",
                           "may not open %s", path);
-    return vmbus_fail(o->err, error, "start the emulated host again in a new folder",
+    return vmbus_fail(o->err, error, "start the host program again, in a new folder",
                       "cannot use %s: %s", path, strerror(-error));
 }
 
@@ -176,8 +176,8 @@ static int map_file(const char *path, size_t len_bytes, struct vmbus_region *out
     int error = fstat(fd, &st) != 0 ? -errno : 0;
     if (error == 0 && len_bytes == 0 && st.st_size > 0)
         len_bytes = (size_t)st.st_size;
-    if (error == 0 && (!S_ISREG(st.st_mode) || len_bytes == 0 || len_bytes % VMBUS_PAGE_BYTES != 0 ||
-                       (uint64_t)st.st_size < len_bytes))
+    if (error == 0 && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < len_bytes ||
+                       len_bytes == 0 || len_bytes % VMBUS_PAGE_BYTES != 0))
         error = -EPROTO;
     if (error == 0)
         error = map_fd(fd, len_bytes, out);
@@ -292,10 +292,10 @@ static int connect_node(const struct shm_open *o)
         error = -errno;
     close(dir_fd);
     if (error == -ECONNREFUSED)
-        return vmbus_fail(o->err, -ENODEV, "start the emulated host again",
-                          "nobody serves %s: the emulated host is not running", o->node);
+        return vmbus_fail(o->err, -ENODEV, "start the host program again",
+                          "nobody serves %s: the host program is not running", o->node);
     if (error == -EAGAIN)
-        return vmbus_fail(o->err, -EBUSY, "see whether the emulated host is stopped or overloaded",
+        return vmbus_fail(o->err, -EBUSY, "see whether the host program is stopped or overloaded",
                           "%s does not answer: its queue of openers is full", o->node);
     return error != 0 ? fail_file(o, error, o->node) : 0;
 }
@@ -328,8 +328,8 @@ int vmbus_shm_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
     struct vmbus_chan_region primary = {0};
 
     if (vmbus_sysfs_node_path(bus, info, o.node) != 0)
-        return vmbus_fail(err, -EPROTO, "use a shorter path for the bus", "the path of %s is too long",
-                          info->instance);
+        return vmbus_fail(err, -EPROTO, "use a shorter path for the bus",
+                          "the path of %s is too long", info->instance);
     o.dev = calloc(1, sizeof(*o.dev));
     if (o.dev == NULL)
         return vmbus_fail(err, -ENOMEM, "free some memory", "out of memory");

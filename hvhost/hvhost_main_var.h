@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Private to the hvhost program: its options and what it prints. */
+#ifndef HVHOST_MAIN_VAR_H
+#define HVHOST_MAIN_VAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hvhost.h"
+
+#define MAIN_NICS_MAX 16u
+#define MAIN_TAPS_MAX 4u
+
+struct main_options {
+    const char *dir;
+    struct hvhost_nic_config nic[MAIN_NICS_MAX];
+    unsigned nic_count;
+    const char *tap[MAIN_TAPS_MAX];
+    unsigned tap_count;
+    uint64_t spin_ns; /* how long to look again after work before sleeping */
+    bool stats;       /* a line per second even when stderr is no terminal */
+    bool json;
+    bool quiet; /* --log error */
+};
+
+/* Parse the command line. Exits with status 2, having said why, when it is wrong. */
+void main_options_parse(int argc, char **argv, struct main_options *out);
+
+/* Parse the value of --nic over (*config), which holds the defaults. NULL, or what is wrong. */
+const char *main_nic_parse(char *text, struct hvhost_nic_config *config);
+
+/* A number up to (max), with k, M or G for powers of 1024. -EINVAL, -ERANGE. */
+int main_number_parse(const char *text, uint64_t max, uint64_t *out);
+
+/* Text form of an NVSP version: 1, 2, 4, 5, 6.0 or 6.1. -EINVAL. */
+int main_nvs_parse(const char *text, uint32_t *out);
+
+/* "hvhost: WHAT: WHY. REMEDY." on stderr; returns (status). */
+int main_fail(int status, const char *what, const char *why, const char *remedy);
+
+struct hvhost_totals {
+    uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, doorbells, interrupts, drops, strict;
+};
+void main_totals(const struct hvhost *host, struct hvhost_totals *out);
+
+/* One line per card that is ready for guests, then the line scripts wait for: "hvhost: ready". */
+void main_print_ready(const struct hvhost *host, const struct main_options *options);
+/* What happened between two readings, (ns) apart. */
+void main_print_rate(const struct hvhost_totals *before, const struct hvhost_totals *now,
+                     uint64_t ns);
+/* The books at the end; returns the exit status: 0 when they balance, else 1. */
+int main_print_books(const struct hvhost *host, bool json);
+
+#endif
