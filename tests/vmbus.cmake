@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# vmbus/: rings, channels, the sysfs tree, opening.
+find_package(Threads REQUIRED)
+netvsc_test(test_ring LIBS vmbus SOURCES ring_fixture.c)
+netvsc_test(test_ring_signal LIBS vmbus SOURCES ring_fixture.c)
+netvsc_test(test_ring_hostile LIBS vmbus SOURCES ring_fixture.c)
+netvsc_test(test_ring_threads LIBS vmbus Threads::Threads TIMEOUT 120)
