@@ -22,8 +22,8 @@
  *
  * In the last two each side stores one word and then loads the other's. If both loads could pass
  * both stores, each end would leave the work to the other and sleep. The store and the load are
- * therefore both seq_cst on either side (a full fence between weaker ones would do the same; this
- * is cheaper on x86, where only the store costs, and ThreadSanitizer understands it).
+ * therefore both seq_cst here. The host has a full fence between weaker ones, which does the same;
+ * ours is cheaper on x86, where only the store costs, and ThreadSanitizer understands it.
  *
  * Signals. The host takes needless ones for an attack, so new packets are signalled only if the
  * ring was empty before the batch: otherwise the host is still at work and will find them. Room is
@@ -74,8 +74,8 @@ int vmbus_tx_refresh(struct vmbus_tx_ring *ring)
 {
     uint32_t size = ring->size_bytes;
     /*
-     * Acquire: pairs with the store of read_index after the host has copied packets out, in
-     * hvh_ring.c. We must not overwrite what it is still reading. Seq_cst for vmbus_tx_block().
+     * Acquire: pairs with the release of read_index in hvh_ring_release(), after the host has
+     * copied packets out: we must not overwrite what it is reading. Seq_cst for vmbus_tx_block().
      */
     uint32_t host_read = atomic_load_explicit(&ring->ctl->read_index, memory_order_seq_cst);
 
@@ -123,7 +123,10 @@ bool vmbus_tx_block(struct vmbus_tx_ring *ring)
     if (ring->wanted_bytes == 0)
         return false;
     ring->blocked = true;
-    /* Seq_cst, then a seq_cst load in refresh: pairs with read_index, pending_send_size there. */
+    /*
+     * Seq_cst, then the seq_cst load in refresh: pairs with the fence in hvh_ring_release(),
+     * between its store of read_index and its load of this.
+     */
     atomic_store_explicit(&ring->ctl->pending_send_size, ring->wanted_bytes, memory_order_seq_cst);
     if (vmbus_tx_refresh(ring) == 0 && vmbus_tx_free(ring) <= ring->wanted_bytes)
         return true;
@@ -138,12 +141,12 @@ bool vmbus_tx_publish(struct vmbus_tx_ring *ring)
     if (first == ring->write)
         return false;
     /*
-     * Release: pairs with the acquire load of write_index where the host peeks, in hvh_ring.c.
-     * Bytes first, then the index that covers them. Seq_cst for the loads below: see the top.
+     * Release: pairs with the acquire of write_index in hvh_ring_take(). Bytes first, then the
+     * index that covers them. Seq_cst for the loads below: see the top.
      */
     atomic_store_explicit(&ring->ctl->write_index, ring->write, memory_order_seq_cst);
     ring->published = ring->write;
-    /* Pairs with the host clearing its mask and then looking at write_index once more. */
+    /* Pairs with the fence in hvh_ring_unmask(): mask cleared, then write_index looked at again. */
     if (atomic_load_explicit(&ring->ctl->interrupt_mask, memory_order_seq_cst) != 0)
         return false;
     /* After the mask, never before it. Only compared, so it needs no check. */
@@ -179,7 +182,7 @@ void vmbus_rx_corrupt(struct vmbus_rx_ring *ring)
 int vmbus_rx_refresh(struct vmbus_rx_ring *ring)
 {
     uint32_t size = ring->size_bytes;
-    /* Acquire: pairs with the release store of write_index by the host's publish, in hvh_ring.c. */
+    /* Acquire: pairs with the release of write_index in hvh_ring_publish(). Index, then bytes. */
     uint32_t host_write = atomic_load_explicit(&ring->ctl->write_index, memory_order_acquire);
 
     if (ring->corrupt)
@@ -233,12 +236,12 @@ bool vmbus_rx_publish(struct vmbus_rx_ring *ring)
     if (freed == 0)
         return false;
     /*
-     * Release: pairs with the acquire load of read_index where the host looks for room, in
-     * hvh_ring.c: it must not overwrite what we read. Seq_cst for the load below: see the top.
+     * Release: pairs with the acquire of read_index in hvh_ring_room(): the host must not overwrite
+     * what we are reading. Seq_cst for the load below: see the top.
      */
     atomic_store_explicit(&ring->ctl->read_index, ring->read, memory_order_seq_cst);
     ring->published = ring->read;
-    /* Pairs with a blocked host setting pending_send_size and then looking at read_index. */
+    /* Pairs with the fence in hvh_ring_want(): pending_send_size set, then read_index looked at. */
     uint32_t pending = atomic_load_explicit(&ring->ctl->pending_send_size, memory_order_seq_cst);
     return pending != 0 && room_signal(ring, pending, freed);
 }
@@ -251,7 +254,7 @@ void vmbus_rx_mask(struct vmbus_rx_ring *ring)
 
 void vmbus_rx_unmask(struct vmbus_rx_ring *ring)
 {
-    /* Seq_cst, then vmbus_rx_pending(): pairs with write_index, interrupt_mask of the host. */
+    /* Seq_cst, then vmbus_rx_pending(): pairs with the fence in hvh_ring_publish(). */
     atomic_store_explicit(&ring->ctl->interrupt_mask, 0, memory_order_seq_cst);
 }
 
