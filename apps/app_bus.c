@@ -81,22 +81,31 @@ static int fail_unknown(const char *nic)
     return app_fail(1, what, "no card has this interface name", "Run netvscctl list");
 }
 
+int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[APP_NICS_MAX], int *count)
+{
+    int rc = vmbus_bus_find(dir, bus);
+
+    if (rc == 0)
+        rc = vmbus_scan_nics(bus, nics, APP_NICS_MAX);
+    if (rc < 0)
+        return fail_no_bus(dir, rc);
+    *count = rc < (int)APP_NICS_MAX ? rc : (int)APP_NICS_MAX;
+    return 0;
+}
+
 int app_bus_choose(struct app_bus *bus, const char *dir, const char *nic)
 {
     struct vmbus_info nics[APP_NICS_MAX];
-    int rc = vmbus_bus_find(dir, &bus->bus);
-    size_t count;
+    int count;
+    const int status = app_bus_scan(dir, &bus->bus, nics, &count);
 
-    if (rc == 0)
-        rc = vmbus_scan_nics(&bus->bus, nics, APP_NICS_MAX);
-    if (rc < 0)
-        return fail_no_bus(dir, rc);
-    count = rc < (int)APP_NICS_MAX ? (size_t)rc : APP_NICS_MAX;
+    if (status)
+        return status;
     if (count == 0)
         return app_fail(1, "no network card", "the bus has none", "Add one to the virtual machine");
     if (!nic && count > 1)
-        return fail_choice(nics, count);
-    for (size_t i = 0; i < count; i++) {
+        return fail_choice(nics, (size_t)count);
+    for (int i = 0; i < count; i++) {
         if (nic && !matches(&bus->bus, &nics[i], nic))
             continue;
         bus->info = nics[i];

@@ -95,25 +95,40 @@ static int fail_tap(const char *name, int rc)
     }
 }
 
-int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options)
+static int add_card(struct app_emulate *emulate, const struct app_emulate_options *options)
 {
     struct hvhost_nic_config config = {.mtu_max_bytes = options->mtu_bytes, .punish = options->strict};
+    int rc;
+
+    memcpy(config.mac, options->mac, sizeof(config.mac));
+    rc = hvhost_nic_add(emulate->host, &config, &emulate->nic);
+    return rc ? app_fail(1, "emulated card", strerror(-rc), REMEDY_EMULATE) : 0;
+}
+
+int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options)
+{
     int rc = hvhost_create(NULL, &emulate->host);
 
     if (rc)
         return app_fail(1, "emulated host", strerror(-rc), "Free some memory");
-    memcpy(config.mac, options->mac, sizeof(config.mac));
-    rc = hvhost_nic_add(emulate->host, &config, &emulate->nic);
-    if (rc) {
-        hvhost_destroy(emulate->host);
-        return app_fail(1, "emulated card", strerror(-rc), REMEDY_EMULATE);
-    }
+    rc = add_card(emulate, options);
+    if (rc)
+        goto fail;
     rc = options->tap[0] ? hvhost_tap_add(emulate->host, options->tap) : 0;
-    if (rc) {
-        hvhost_destroy(emulate->host);
-        return fail_tap(options->tap, rc);
-    }
-    return 0;
+    if (rc == 0)
+        return 0;
+    rc = fail_tap(options->tap, rc);
+fail:
+    app_emulate_stop(emulate);
+    return rc;
+}
+
+int app_emulate_join(struct app_emulate *second, const struct app_emulate *first)
+{
+    const struct app_emulate_options none = {.tap = ""};
+
+    second->host = first->host;
+    return add_card(second, &none);
 }
 
 void app_emulate_stop(struct app_emulate *emulate)

@@ -60,6 +60,12 @@ struct app_bus {
     struct vmbus_info info;
 };
 
+/*
+ * The cards of the bus in (dir), at most APP_NICS_MAX of them. 0, or exit status after saying why; a bus
+ * without cards is no failure.
+ */
+int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[APP_NICS_MAX], int *count);
+
 /* Find the card (nic) [the only one] on the bus in (dir). 0, or exit status after saying why. */
 int app_bus_choose(struct app_bus *bus, const char *dir, const char *nic);
 
@@ -85,6 +91,9 @@ struct app_emulate {
 /* One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind. */
 int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options);
 void app_emulate_stop(struct app_emulate *emulate);
+
+/* (second) becomes another card on the switch of (first), which owns the host. 0 or exit status. */
+int app_emulate_join(struct app_emulate *second, const struct app_emulate *first);
 
 /* Open the card; (ctx) is the struct app_emulate. 0 or -errno. */
 int app_emulate_open(void *ctx, struct vmbus_device **out);
