@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A connection is a state machine driven by lwIP's four callbacks: bytes came, bytes were
+ * acknowledged, half a second passed, the connection is gone. Each of the first three ends in
+ * run(), which does whatever can be done now and then waits. lwIP sends after each callback by
+ * itself.
+ *
+ * Input stays in lwIP's buffers until it is used, and only then counts as read (tcp_recved): a
+ * client that pipelines more than we answer meets a closed window, not our memory. Requests are
+ * therefore answered strictly in order, one at a time.
+ *
+ * Ending: closing a socket with unread input would reset it, and the client might lose the answer
+ * that explains the end. So we close our direction, discard input until theirs closes, and only
+ * then let go (RFC 9112, section 9.6), all of it within limits.
+ *
+ * lwIP frees the pcb under us in two cases: the error callback (pcb is gone already), and
+ * tcp_abort(), after which the callback we are in must return ERR_ABRT. Steps say which by enum
+ * http_step.
+ */
+#include "http_conn.h"
+
+#include <string.h>
+
+#include "lwip/sys.h"
+#include "port_clock.h"
+
+#define POLL_INTERVAL 1 /* in lwIP's slow ticks, 500 ms each: the resolution of all time-outs */
+
+/* ---- ending -------------------------------------------------------------------------------- */
+
+/* Everything but the pcb. */
+static void release(struct http_conn *c)
+{
+    if (c->state == HTTP_CONN_SEND) {
+        http_log_reply(c);
+        http_reply_done(&c->reply);
+    }
+    while (c->in) {
+        struct pbuf *p = c->in;
+
+        c->in = p->next;
+        p->next = NULL;
+        pbuf_free(p);
+    }
+    http_server_idle(c->server, c, false);
+    http_server_put(c->server, c);
+}
+
+static struct tcp_pcb *detach(struct http_conn *c)
+{
+    struct tcp_pcb *pcb = c->pcb;
+
+    tcp_arg(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    tcp_err(pcb, NULL);
+    return pcb;
+}
+
+err_t http_conn_abort(struct http_conn *c)
+{
+    struct tcp_pcb *pcb = detach(c);
+
+    release(c);
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+enum http_step http_conn_let_go(struct http_conn *c)
+{
+    struct tcp_pcb *pcb = detach(c);
+
+    release(c);
+    if (tcp_close(pcb) == ERR_OK)
+        return STEP_CLOSED;
+    tcp_abort(pcb);
+    return STEP_ABORTED;
+}
+
+void http_conn_finish(struct http_conn *c)
+{
+    http_server_idle(c->server, c, false);
+    c->state = HTTP_CONN_LINGER;
+    c->skip_bytes = 0;
+    c->since_ms = sys_now();
+    tcp_shutdown(c->pcb, 0, 1); /* out of memory, lwIP tries again by itself */
+}
+
+/* ---- input --------------------------------------------------------------------------------- */
+
+/* (n) bytes of the first buffer are used. */
+static void consume(struct http_conn *c, size_t n)
+{
+    struct pbuf *p = c->in;
+
+    tcp_recved(c->pcb, (u16_t)n);
+    c->in_off = (uint16_t)(c->in_off + n);
+    if (c->in_off < p->len)
+        return;
+    c->in = p->next;
+    c->in_off = 0;
+    c->in_count--;
+    p->next = NULL;
+    pbuf_free(p);
+}
+
+static void append(struct http_conn *c, struct pbuf *p)
+{
+    if (c->in)
+        c->in_tail->next = p;
+    else
+        c->in = p;
+    for (; p; p = p->next) {
+        c->in_count++;
+        c->in_tail = p;
+    }
+}
+
+static enum http_step start_reply(struct http_conn *c)
+{
+    http_server_idle(c->server, c, false);
+    c->server->stats.requests++;
+    http_reply_make(&c->server->site, &c->parser, (int64_t)(port_clock_wall() / PORT_NS_PER_S),
+                    &c->reply);
+    http_server_count(c->server, c->reply.status);
+    c->state = HTTP_CONN_SEND;
+    c->head_sent = 0;
+    c->body_sent = 0;
+    if (c->unacked_bytes == 0)
+        c->progress_ms = sys_now();
+    return STEP_NEXT;
+}
+
+static enum http_step read_head(struct http_conn *c)
+{
+    while (c->in && c->parser.status == 0) {
+        if (c->parser.len_bytes == 0 &&
+            c->had_first) /* the first one's time runs since the start */
+            c->since_ms = sys_now();
+        consume(c, http_parser_feed(&c->parser, (const char *)c->in->payload + c->in_off,
+                                    (size_t)(c->in->len - c->in_off)));
+    }
+    if (c->parser.len_bytes > 0)
+        http_server_idle(c->server, c, false);
+    if (c->parser.status == 0)
+        return c->peer_fin ? http_conn_let_go(c) : STEP_WAIT;
+    if (c->parser.status == 200 && c->parser.body_bytes > 0 && !c->parser.expects) {
+        c->state = HTTP_CONN_SKIP;
+        c->skip_bytes = c->parser.body_bytes;
+        return STEP_NEXT;
+    }
+    return start_reply(c);
+}
+
+static enum http_step skip_body(struct http_conn *c)
+{
+    while (c->in && c->skip_bytes > 0) {
+        size_t n = (size_t)(c->in->len - c->in_off);
+
+        n = c->skip_bytes < n ? (size_t)c->skip_bytes : n;
+        c->skip_bytes -= n;
+        consume(c, n);
+    }
+    if (c->skip_bytes == 0)
+        return start_reply(c);
+    return c->peer_fin ? http_conn_let_go(c) : STEP_WAIT;
+}
+
+static enum http_step linger(struct http_conn *c)
+{
+    while (c->in) {
+        size_t n = (size_t)(c->in->len - c->in_off);
+
+        c->skip_bytes += n;
+        consume(c, n);
+    }
+    if (c->skip_bytes > HTTP_LINGER_BYTES) {
+        c->server->stats.aborted_input++;
+        http_conn_abort(c);
+        return STEP_ABORTED;
+    }
+    return c->peer_fin ? http_conn_let_go(c) : STEP_WAIT;
+}
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+static enum http_step end_reply(struct http_conn *c)
+{
+    http_log_reply(c);
+    http_reply_done(&c->reply);
+    if (!c->reply.keep_alive || c->server->stopping) {
+        http_conn_finish(c);
+        return STEP_NEXT;
+    }
+    c->state = HTTP_CONN_READ;
+    c->had_first = true;
+    c->since_ms = sys_now();
+    http_parser_reset(&c->parser);
+    http_server_idle(c->server, c, true);
+    return STEP_NEXT;
+}
+
+static enum http_step send_reply(struct http_conn *c)
+{
+    enum http_step step = http_output_reply(c);
+
+    return step == STEP_NEXT ? end_reply(c) : step;
+}
+
+/* ---- callbacks ----------------------------------------------------------------------------- */
+
+static err_t run(struct http_conn *c)
+{
+    static enum http_step (*const steps[])(struct http_conn *) = {
+        [HTTP_CONN_READ] = read_head,
+        [HTTP_CONN_SKIP] = skip_body,
+        [HTTP_CONN_SEND] = send_reply,
+        [HTTP_CONN_LINGER] = linger,
+    };
+    enum http_step step;
+
+    do {
+        step = steps[c->state](c);
+    } while (step == STEP_NEXT);
+    return step == STEP_ABORTED ? ERR_ABRT : ERR_OK;
+}
+
+static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    struct http_conn *c = arg;
+
+    (void)pcb;
+    (void)err;
+    if (!p)
+        c->peer_fin = true;
+    else if (c->in_count > 0 && c->in_count + pbuf_clen(p) > HTTP_INPUT_PBUFS_MAX)
+        return ERR_MEM; /* lwIP keeps it and offers it again */
+    else
+        append(c, p);
+    return run(c);
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len_bytes)
+{
+    struct http_conn *c = arg;
+
+    (void)pcb;
+    c->unacked_bytes -= len_bytes < c->unacked_bytes ? len_bytes : c->unacked_bytes;
+    c->progress_ms = sys_now();
+    if (c->is_idle || c->state == HTTP_CONN_LINGER)
+        c->since_ms = c->progress_ms;
+    return c->state == HTTP_CONN_SEND ? run(c) : ERR_OK;
+}
+
+/* The time-out that struck, counted, and what follows from it. */
+static enum http_step check_time(struct http_conn *c)
+{
+    const struct http_config *config = &c->server->config;
+    struct http_stats *stats = &c->server->stats;
+    uint32_t waited_ms = sys_now() - c->since_ms;
+
+    if ((c->unacked_bytes > 0 || c->state == HTTP_CONN_SEND) &&
+        sys_now() - c->progress_ms > config->write_ms) {
+        stats->timeouts_write++;
+        http_conn_abort(c);
+        return STEP_ABORTED;
+    }
+    if (c->state == HTTP_CONN_LINGER && c->unacked_bytes == 0 && waited_ms > HTTP_LINGER_MS)
+        return http_conn_let_go(c);
+    if (c->state != HTTP_CONN_READ && c->state != HTTP_CONN_SKIP)
+        return STEP_NEXT;
+    if (c->state == HTTP_CONN_READ && c->parser.len_bytes == 0) {
+        if (waited_ms <= (c->had_first ? config->idle_ms : config->header_ms))
+            return STEP_NEXT;
+        stats->timeouts_idle++;
+        http_conn_finish(c);
+    } else if (waited_ms > config->header_ms) {
+        stats->timeouts_header++;
+        c->parser.status = 408;
+        start_reply(c);
+    }
+    return STEP_NEXT;
+}
+
+static err_t on_poll(void *arg, struct tcp_pcb *pcb)
+{
+    struct http_conn *c = arg;
+    enum http_step step = check_time(c);
+
+    (void)pcb;
+    if (step == STEP_NEXT)
+        return run(c);
+    return step == STEP_ABORTED ? ERR_ABRT : ERR_OK;
+}
+
+static void on_err(void *arg, err_t err)
+{
+    struct http_conn *c = arg;
+
+    (void)err;
+    if (c->state == HTTP_CONN_SEND)
+        c->server->stats.aborted_peer++;
+    release(c);
+}
+
+void http_conn_open(struct http_conn *c, struct http_server *server, struct tcp_pcb *pcb)
+{
+    memset(c, 0, offsetof(struct http_conn, reply));
+    c->server = server;
+    c->pcb = pcb;
+    c->state = HTTP_CONN_READ;
+    c->remote = pcb->remote_ip;
+    c->since_ms = sys_now();
+    c->progress_ms = c->since_ms;
+    http_parser_reset(&c->parser);
+    http_server_idle(server, c, true);
+    tcp_arg(pcb, c);
+    tcp_recv(pcb, on_recv);
+    tcp_sent(pcb, on_sent);
+    tcp_err(pcb, on_err);
+    tcp_poll(pcb, on_poll, POLL_INTERVAL);
+    tcp_nagle_disable(
+        pcb); /* replies end in short segments, which must not wait for acknowledgements */
+}

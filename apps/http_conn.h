@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One connection; see http_conn.c. Only http_server.c needs to know. */
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http_server.h"
+#include "lwip/ip_addr.h"
+#include "lwip/pbuf.h"
+#include "lwip/tcp.h"
+
+#define HTTP_SCRATCH_BYTES                                                                         \
+    32768u /* one pread() and one tcp_write(); stays in the cache in between */
+#define HTTP_INPUT_PBUFS_MAX 256u  /* waiting per connection; more is left to TCP's flow control */
+#define HTTP_LINGER_MS 5000u       /* for the client to close, too, once it has all */
+#define HTTP_LINGER_BYTES 4194304u /* it may still send in that time */
+
+enum http_conn_state {
+    HTTP_CONN_FREE,
+    HTTP_CONN_READ,   /* a head, or waiting for one */
+    HTTP_CONN_SKIP,   /* the body of a request that has no use for one */
+    HTTP_CONN_SEND,   /* a reply */
+    HTTP_CONN_LINGER, /* we closed our direction; what comes is discarded until theirs closes */
+};
+
+/* What came of trying to get on. */
+enum http_step {
+    STEP_NEXT,    /* the state changed, or may: go on */
+    STEP_WAIT,    /* for a callback */
+    STEP_CLOSED,  /* the connection is no longer ours, in peace */
+    STEP_ABORTED, /* the same, in war: return ERR_ABRT from lwIP's callback */
+};
+
+struct http_conn {
+    struct http_server *server;
+    struct tcp_pcb *pcb;
+    struct http_conn *next_free;
+    struct http_conn *idle_prev, *idle_next; /* oldest to newest, while waiting for a request */
+    enum http_conn_state state;
+    bool is_idle;   /* in that list */
+    bool had_first; /* a request was answered */
+    bool peer_fin;
+    struct pbuf *in, *in_tail; /* linked by next; tot_len (16 bits) is not kept */
+    uint32_t in_count;
+    uint16_t in_off;        /* into the first */
+    uint64_t skip_bytes;    /* SKIP: still to come. LINGER: discarded so far */
+    uint32_t unacked_bytes; /* given to TCP and not acknowledged */
+    uint32_t since_ms;      /* READ: waiting since. LINGER: since our end */
+    uint32_t progress_ms;   /* last acknowledgement, or start of sending */
+    uint32_t head_sent;     /* bytes of the reply's head given to TCP */
+    uint64_t body_sent;
+    ip_addr_t remote;
+    struct http_reply reply;
+    struct http_parser parser;
+};
+
+/* Takes over (pcb) of a connection just accepted, with (c) fresh from the free list. */
+void http_conn_open(struct http_conn *c, struct http_server *server, struct tcp_pcb *pcb);
+
+/* Ends our direction after what is on its way; the rest happens by itself. For idle connections. */
+void http_conn_finish(struct http_conn *c);
+
+/* Both directions are done, or as good as: lwIP does the rest of the goodbye without us. */
+enum http_step http_conn_let_go(struct http_conn *c);
+
+/* Reset. Everything is freed. Always ERR_ABRT, for callbacks to return. */
+err_t http_conn_abort(struct http_conn *c);
+
+/* http_output.c: as much of the reply as TCP takes now. STEP_NEXT = all of it. */
+enum http_step http_output_reply(struct http_conn *c);
+
+/* http_server.c: */
+void http_server_put(struct http_server *server, struct http_conn *c);
+void http_server_idle(struct http_server *server, struct http_conn *c, bool is_idle);
+void http_server_count(struct http_server *server, int status);
+
+/* http_log.c: a line for a reply that was sent, or as much of it as (body_sent). */
+void http_log_reply(const struct http_conn *c);
+
+#endif

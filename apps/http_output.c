@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Output is copied. lwIP would take references, but they must stay valid until acknowledged, or
+ * longer: a reset connection's segments may still wait in the NIC's backlog. A mapped file can
+ * change or shrink under a reference (SIGBUS, or a checksum that no longer fits on a
+ * retransmission). So bytes go file -> scratch -> segment; the second copy reads what the first
+ * left in the cache, and the scratch buffer serves all connections because nothing stays in it.
+ *
+ * The head and the first bytes of the body go in one tcp_write(), hence in one segment. Pieces but
+ * the last are whole segments, so that none is short in mid-stream. To save system calls a file
+ * is read again only once there is room for a scratch buffer full, or half of TCP's send buffer:
+ * the other part of that buffer keeps the link busy meanwhile.
+ */
+#include "http_conn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static uint64_t left_bytes(const struct http_conn *c)
+{
+    return c->reply.head_bytes - c->head_sent + (c->reply.body_bytes - c->body_sent);
+}
+
+/* How much to write now; 0 = better wait for room. */
+static size_t portion(const struct http_conn *c)
+{
+    size_t room = tcp_sndbuf(c->pcb), enough = TCP_SND_BUF / 2, mss = tcp_mss(c->pcb);
+
+    if (left_bytes(c) <= room && left_bytes(c) <= HTTP_SCRATCH_BYTES)
+        return (size_t)left_bytes(c);
+    enough = enough < HTTP_SCRATCH_BYTES ? enough : HTTP_SCRATCH_BYTES;
+    if (room < enough)
+        return 0;
+    return enough > mss ? enough - enough % mss : enough;
+}
+
+/* The next (n) bytes of the reply into the scratch buffer. -EIO when the file does not have them.
+ */
+static int fill(struct http_conn *c, size_t n)
+{
+    char *scratch = c->server->scratch;
+    size_t used = c->reply.head_bytes - c->head_sent;
+    off_t off = (off_t)(c->reply.off + c->body_sent);
+
+    used = used < n ? used : n;
+    memcpy(scratch, c->reply.head + c->head_sent, used);
+    while (used < n) {
+        ssize_t got = pread(c->reply.fd, scratch + used, n - used, off);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return -EIO;
+        used += (size_t)got;
+        off += got;
+    }
+    return 0;
+}
+
+/* Hands over (n) bytes of the scratch buffer, or as many of them as lwIP has memory for. */
+static err_t write_out(struct http_conn *c, size_t n)
+{
+    size_t head = c->reply.head_bytes - c->head_sent;
+    u8_t flags = TCP_WRITE_FLAG_COPY;
+    err_t err;
+
+    if (n < left_bytes(c))
+        flags |= TCP_WRITE_FLAG_MORE;
+    err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, flags);
+    while (err == ERR_MEM && n > tcp_mss(c->pcb)) {
+        n /= 2;
+        err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, TCP_WRITE_FLAG_COPY);
+    }
+    if (err != ERR_OK)
+        return err;
+    head = head < n ? head : n;
+    c->head_sent += (uint32_t)head;
+    c->body_sent += n - head;
+    c->unacked_bytes += (uint32_t)n;
+    c->server->stats.bytes += n;
+    return ERR_OK;
+}
+
+enum http_step http_output_reply(struct http_conn *c)
+{
+    while (left_bytes(c) > 0) {
+        size_t n = portion(c);
+        err_t err;
+
+        if (n == 0)
+            return STEP_WAIT;
+        if (fill(c, n)) {
+            c->server->stats.aborted_file++;
+            http_conn_abort(c);
+            return STEP_ABORTED;
+        }
+        err = write_out(c, n);
+        if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
+            return STEP_WAIT;
+        if (err != ERR_OK) {
+            http_conn_abort(c);
+            return STEP_ABORTED;
+        }
+    }
+    return STEP_NEXT;
+}

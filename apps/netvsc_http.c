@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* netvsc-http: a web server on the card. Options and wiring; the server is in http_server.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "http_page.h"
+#include "http_server.h"
+
+enum {
+    KEY_PORT = 1,
+    KEY_ROOT,
+    KEY_CONNECTIONS,
+    KEY_BACKLOG,
+    KEY_HEADER_TIMEOUT,
+    KEY_IDLE_TIMEOUT,
+    KEY_WRITE_TIMEOUT,
+    KEY_ACCESS_LOG,
+};
+
+#define MS_PER_S 1000u
+#define TIMEOUT_S_MAX 86400u
+#define CONNECTIONS_MAX 16000u /* lwIP's connection blocks; see MEMP_NUM_TCP_PCB */
+#define SPARE_FILES 64u        /* beyond one per connection: device, captures, logs */
+
+static const struct argp_option options[] = {
+    {"port", KEY_PORT, "PORT", 0, "TCP port [80]", 0},
+    {"root", KEY_ROOT, "DIR", 0, "serve this tree [only a page about the card]", 0},
+    {"connections", KEY_CONNECTIONS, "N", 0, "open at a time [4096]", 0},
+    {"listen-backlog", KEY_BACKLOG, "N", 0, "being opened at a time [255]", 0},
+    {"header-timeout", KEY_HEADER_TIMEOUT, "S", 0, "seconds for a request to arrive [10]", 0},
+    {"idle-timeout", KEY_IDLE_TIMEOUT, "S", 0, "seconds between requests [30]", 0},
+    {"write-timeout", KEY_WRITE_TIMEOUT, "S", 0, "seconds without the client taking data [30]", 0},
+    {"access-log", KEY_ACCESS_LOG, "FILE", OPTION_ARG_OPTIONAL, "a line per request [stdout]", 0},
+    {0},
+};
+
+struct http_app {
+    const char *root;
+    const char *access_log; /* "-" = standard output, NULL = none */
+    struct http_config config;
+    struct http_server server;
+    struct http_page page;
+    struct http_stats before; /* a second ago */
+};
+
+static error_t take_seconds(const char *name, const char *text, uint32_t *out_ms)
+{
+    uint64_t seconds;
+    error_t rc = app_number(name, text, 1, TIMEOUT_S_MAX, &seconds);
+
+    if (!rc)
+        *out_ms = (uint32_t)seconds * MS_PER_S;
+    return rc;
+}
+
+static error_t parse(int key, char *arg, void *ctx)
+{
+    struct http_app *app = ctx;
+    uint64_t n = 0;
+    error_t rc;
+
+    switch (key) {
+    case KEY_PORT:
+        rc = app_number("port", arg, 1, UINT16_MAX, &n);
+        app->config.port = (uint16_t)n;
+        return rc;
+    case KEY_CONNECTIONS:
+        rc = app_number("connections", arg, 1, CONNECTIONS_MAX, &n);
+        app->config.connections = (uint32_t)n;
+        return rc;
+    case KEY_BACKLOG:
+        rc = app_number("listen-backlog", arg, 1, UINT8_MAX, &n);
+        app->config.backlog = (uint8_t)n;
+        return rc;
+    case KEY_ROOT:
+        app->root = arg;
+        return 0;
+    case KEY_HEADER_TIMEOUT:
+        return take_seconds("header-timeout", arg, &app->config.header_ms);
+    case KEY_IDLE_TIMEOUT:
+        return take_seconds("idle-timeout", arg, &app->config.idle_ms);
+    case KEY_WRITE_TIMEOUT:
+        return take_seconds("write-timeout", arg, &app->config.write_ms);
+    case KEY_ACCESS_LOG:
+        app->access_log = arg ? arg : "-";
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* A file may be open per connection; without room for that, answers are 503 before --connections.
+ */
+static void raise_file_limit(uint32_t connections)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)connections + SPARE_FILES;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= want)
+        return;
+    limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_log(struct http_app *app)
+{
+    if (!app->access_log)
+        return 0;
+    if (strcmp(app->access_log, "-") == 0)
+        app->config.access_log = stdout;
+    else
+        app->config.access_log = fopen(app->access_log, "ae");
+    return app->config.access_log ? 0 : -errno;
+}
+
+static int start(void *ctx)
+{
+    struct http_app *app = ctx;
+    struct http_site *site = &app->server.site;
+    char port[32];
+    int rc = 0;
+
+    site->root.fd = -1;
+    if (app->root)
+        rc = http_root_open(&site->root, app->root);
+    if (rc)
+        return app_fail(1, app->root, strerror(-rc), "Give --root a directory you may read.");
+    rc = open_log(app);
+    if (rc)
+        return app_fail(1, app->access_log, strerror(-rc),
+                        "Give --access-log a file you may write.");
+    raise_file_limit(app->config.connections);
+    app->page = (struct http_page){.netif = app_netif(), .server = &app->server};
+    site->page = http_page_write;
+    site->page_ctx = &app->page;
+    rc = http_server_open(&app->server, &app->config);
+    snprintf(port, sizeof(port), "port %u", (unsigned)app->config.port);
+    if (rc == -EADDRINUSE)
+        return app_fail(1, port, "address already in use", "Choose another one with --port.");
+    if (rc)
+        return app_fail(1, port, strerror(-rc), "Lower --connections.");
+    return 0;
+}
+
+static void stop(void *ctx)
+{
+    struct http_app *app = ctx;
+
+    http_server_stop(&app->server);
+}
+
+static uint64_t timeouts(const struct http_stats *stats)
+{
+    return stats->timeouts_header + stats->timeouts_idle + stats->timeouts_write;
+}
+
+/* One line when something happened in the last second and somebody is watching. */
+static void print_rates(struct http_app *app)
+{
+    const struct http_stats *now = &app->server.stats;
+
+    if (isatty(STDERR_FILENO) && memcmp(now, &app->before, sizeof(*now)) != 0)
+        fprintf(stderr,
+                "http: %" PRIu64 " requests/s, %.3f Gbit/s, %" PRIu32 " open; all: 2xx %" PRIu64
+                " 3xx %" PRIu64 " 4xx %" PRIu64 " 5xx %" PRIu64 " time-outs %" PRIu64 "\n",
+                now->requests - app->before.requests,
+                (double)(now->bytes - app->before.bytes) * 8e-9, app->server.open, now->status_2xx,
+                now->status_3xx, now->status_4xx, now->status_5xx, timeouts(now));
+    app->before = *now;
+}
+
+static void second(void *ctx, uint64_t now_ns)
+{
+    struct http_app *app = ctx;
+
+    (void)now_ns;
+    print_rates(app);
+    if (app->config.access_log)
+        fflush(app->config.access_log);
+}
+
+int main(int argc, char **argv)
+{
+    static struct http_app app = {
+        .config =
+            {
+                .port = 80,
+                .backlog = 255,
+                .connections = 4096,
+                .header_ms = 10 * MS_PER_S,
+                .idle_ms = 30 * MS_PER_S,
+                .write_ms = 30 * MS_PER_S,
+            },
+        .server.site.root.fd = -1,
+    };
+    const struct app_spec spec = {
+        .name = "netvsc-http",
+        .summary = "Serve a directory by HTTP/1.1, and a page with the card's live counters.",
+        .example = "netvsc-http --emulate tap=tap0 --ip 10.78.0.1/24 --root /usr/share/doc",
+        .options = options,
+        .parse = parse,
+        .start = start,
+        .stop = stop,
+        .second = second,
+        .ctx = &app,
+    };
+    int status = app_main(&spec, argc, argv);
+
+    http_server_close(&app.server);
+    http_root_close(&app.server.site.root);
+    if (app.config.access_log && app.config.access_log != stdout)
+        fclose(app.config.access_log);
+    return status;
+}
