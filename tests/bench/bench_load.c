@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* strcasestr */
+/*
+ * A load generator for one HTTP/1.1 server over the kernel's own stack: CONNS keep-alive
+ * connections ask for PATH again and again, one request outstanding on each, for SECONDS. It never
+ * sleeps while it measures, so that what is seen is the server's time and not that of waking up
+ * this program.
+ *
+ * Prints one JSON line: requests/s, latencies, Gbit/s of bodies, and the client's own CPU share.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUCKET_NS 100u /* of the latency histogram */
+#define BUCKETS 1000000u
+#define WARM_UP_NS 200000000u
+#define HEAD_BYTES_MAX 2048u
+
+struct conn {
+    int fd;
+    bool in_body;
+    size_t head_bytes; /* of the current response, seen so far */
+    uint64_t body_left;
+    uint64_t asked_ns;
+    char head[HEAD_BYTES_MAX + 1];
+};
+
+static char request[512], sink[1 << 20];
+static size_t request_bytes;
+static uint32_t histogram[BUCKETS];
+static uint64_t responses, body_bytes;
+static bool measuring;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_load: %s: %s\n", what, errno ? strerror(errno) : "protocol");
+    exit(1);
+}
+
+static uint64_t clock_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage use;
+
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
+
+static void ask(struct conn *c)
+{
+    c->in_body = false;
+    c->head_bytes = 0;
+    c->asked_ns = clock_now();
+    if (write(c->fd, request, request_bytes) != (ssize_t)request_bytes)
+        die("write");
+}
+
+static void answered(struct conn *c)
+{
+    uint64_t bucket = (clock_now() - c->asked_ns) / BUCKET_NS;
+
+    if (measuring) {
+        histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+        responses++;
+    }
+    ask(c);
+}
+
+static void take_body(struct conn *c, size_t bytes)
+{
+    if (bytes > c->body_left)
+        die("more than the announced length");
+    c->body_left -= bytes;
+    if (measuring)
+        body_bytes += bytes;
+    if (c->body_left == 0)
+        answered(c);
+}
+
+/* Collects the head; what follows it belongs to the body. */
+static void take_head(struct conn *c)
+{
+    ssize_t got = read(c->fd, c->head + c->head_bytes, HEAD_BYTES_MAX - c->head_bytes);
+    char *end, *length;
+
+    if (got <= 0) {
+        if (got < 0 && errno == EAGAIN)
+            return;
+        die("the server closed the connection");
+    }
+    c->head_bytes += (size_t)got;
+    c->head[c->head_bytes] = '\0';
+    end = strstr(c->head, "\r\n\r\n");
+    if (!end)
+        return;
+    end += 4;
+    length = strcasestr(c->head, "\r\nContent-Length:");
+    if (strncmp(c->head, "HTTP/1.1 200 ", 13) != 0 || !length || length > end) {
+        errno = 0;
+        die("no 200 answer with a Content-Length");
+    }
+    c->in_body = true;
+    c->body_left = strtoull(length + 17, NULL, 10);
+    take_body(c, c->head_bytes - (size_t)(end - c->head));
+}
+
+static void on_readable(struct conn *c)
+{
+    ssize_t got;
+
+    if (!c->in_body) {
+        take_head(c);
+        return;
+    }
+    got = read(c->fd, sink, c->body_left < sizeof(sink) ? c->body_left : sizeof(sink));
+    if (got > 0)
+        take_body(c, (size_t)got);
+    else if (got == 0 || errno != EAGAIN)
+        die("the server closed the connection");
+}
+
+static void open_conn(struct conn *c, const struct sockaddr_in *to, int epoll)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    int one = 1;
+
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
+        die("connect");
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0 ||
+        epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) != 0)
+        die("epoll");
+}
+
+static double quantile_us(double q)
+{
+    uint64_t want = (uint64_t)(q * (double)responses), seen = 0;
+
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        seen += histogram[i];
+        if (seen > want)
+            return (i + 0.5) * BUCKET_NS / 1000.0;
+    }
+    return 0;
+}
+
+static double run(int epoll, uint64_t length_ns)
+{
+    struct epoll_event events[256];
+    uint64_t start = clock_now() + WARM_UP_NS, now;
+
+    while ((now = clock_now()) < start + length_ns) {
+        int ready = epoll_wait(epoll, events, 256, 0);
+
+        if (!measuring && now >= start) {
+            measuring = true;
+            start = now;
+        }
+        for (int i = 0; i < ready; i++)
+            on_readable(events[i].data.ptr);
+    }
+    return (double)(now - start) / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    struct conn *conns;
+    unsigned count;
+    double seconds, cpu;
+    int epoll;
+
+    if (argc != 6 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || atoi(argv[3]) < 1) {
+        fprintf(stderr, "usage: bench_load ADDRESS PORT CONNS PATH SECONDS\n");
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    to.sin_port = htons((uint16_t)atoi(argv[2]));
+    count = (unsigned)atoi(argv[3]);
+    request_bytes = (size_t)snprintf(request, sizeof(request),
+                                     "GET %.400s HTTP/1.1\r\nHost: b\r\n\r\n", argv[4]);
+    conns = calloc(count, sizeof(*conns));
+    epoll = epoll_create1(0);
+    if (!conns || epoll < 0)
+        die("memory");
+    for (unsigned i = 0; i < count; i++)
+        open_conn(&conns[i], &to, epoll);
+    for (unsigned i = 0; i < count; i++)
+        ask(&conns[i]);
+    cpu = cpu_seconds();
+    seconds = run(epoll, (uint64_t)(atof(argv[5]) * 1e9));
+    cpu = (cpu_seconds() - cpu) / (seconds + WARM_UP_NS / 1e9);
+    printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
+           "\"gbit_per_s\":%.3f,\"client_cpu\":%.2f}\n",
+           count, (double)responses / seconds, quantile_us(0.5), quantile_us(0.99),
+           (double)body_bytes * 8 / seconds / 1e9, cpu);
+    free(conns);
+    return responses || body_bytes ? 0 : 1;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * What does one packet cost in the driver alone? Driver and emulated host take turns in one thread,
+ * a batch of frames at a time, and two stopwatches run: one while the host has its turn (generator
+ * or sink, switch, NetVSP), one while the driver has. Only the driver's is reported as the
+ * driver's; the host's is printed beside it, because its caches are the driver's too: the memory
+ * the host just wrote is warm, as it would be with a host on a core that shares the last level
+ * cache.
+ *
+ *   receive    [host: put a batch on the switch, step] [driver: poll]  [host: take completions]
+ *   transmit   [driver: begin, copy, commit each; flush] [host: step]  [driver: poll completions]
+ *
+ * The driver's turn includes checking, parsing, handing the frame to a receive function that reads
+ * its first bytes, and completions; for transmit also the copy of the frame into its section. It
+ * does not include lwIP. A doorbell costs next to nothing in one process, so their number is
+ * printed too: on a real machine each is a system call or an exit to the hypervisor.
+ *
+ * The two clock reads per turn are measured first and subtracted.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hvhost.h"
+#include "netvsc.h"
+#include "vmbus.h"
+
+#define REPEATS_MAX 31u
+#define ETH_TYPE_TEST 0x88b5u /* IEEE 802: local experimental */
+
+struct setup {
+    struct hvhost *host;
+    struct hvhost_nic *card;
+    struct hvhost_port *port;
+    struct netvsc *nic;
+    uint64_t now_ns; /* virtual time */
+    uint64_t rx_frames, rx_sum, tx_frames;
+};
+
+/* One repetition. */
+struct sample {
+    double driver_ns, host_ns; /* per frame */
+};
+
+struct options {
+    unsigned repeats;
+    unsigned frames; /* per repetition */
+    unsigned batch;
+    const char *json;
+};
+
+static double clock_cost_ns;
+
+static uint64_t clock_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void measure_clock(void)
+{
+    const unsigned n = 200000;
+    uint64_t start = clock_now();
+
+    for (unsigned i = 0; i < n; i++)
+        (void)clock_now();
+    clock_cost_ns = (double)(clock_now() - start) / n;
+}
+
+static void on_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
+{
+    struct setup *s = ctx;
+
+    for (unsigned i = 0; i < count; i++)
+        s->rx_sum += frames[i].data[0] + frames[i].len_bytes;
+    s->rx_frames += count;
+}
+
+static void on_deliver(void *ctx, const struct hvhost_frame *frame)
+{
+    struct setup *s = ctx;
+
+    s->rx_sum += frame->data[0];
+    s->tx_frames++;
+}
+
+static int setup_fail(const char *what, int err)
+{
+    fprintf(stderr, "bench_nic: %s: %s\n", what, strerror(-err));
+    return err;
+}
+
+static int attach(struct setup *s)
+{
+    struct vmbus_transport t;
+    struct vmbus_device *dev;
+    int err = hvhost_nic_open(s->card, &t);
+
+    if (err)
+        return setup_fail("cannot open the card", err);
+    err = vmbus_device_create(&t, &dev);
+    if (err) {
+        t.ops->close(t.ctx);
+        return setup_fail("cannot make a device of it", err);
+    }
+    err = netvsc_attach(s->nic, dev, s->now_ns);
+    if (err) {
+        vmbus_close(dev);
+        return setup_fail("cannot attach", err);
+    }
+    for (unsigned turn = 0; turn < 10000 && netvsc_state(s->nic) == NETVSC_ATTACHING; turn++) {
+        s->now_ns += 1000;
+        hvhost_step(s->host, s->now_ns);
+        netvsc_poll(s->nic, s->now_ns, 64);
+    }
+    if (netvsc_state(s->nic) == NETVSC_UP)
+        return 0;
+    fprintf(stderr, "bench_nic: attach failed: %s\n", netvsc_failure(s->nic));
+    return -EPROTO;
+}
+
+static int setup_open(struct setup *s, unsigned host_batch)
+{
+    const struct hvhost_nic_config card = {.batch_frames = host_batch};
+    const struct netvsc_config config = {.rx = on_rx, .ctx = s};
+    int err = hvhost_create(NULL, &s->host);
+
+    if (!err)
+        err = hvhost_nic_add(s->host, &card, &s->card);
+    if (!err)
+        err = hvhost_port_add(s->host, on_deliver, s, &s->port);
+    if (err)
+        return setup_fail("cannot make a host", err);
+    err = netvsc_create(&config, &s->nic);
+    if (err)
+        return setup_fail("cannot make a driver", err);
+    return attach(s);
+}
+
+static void setup_close(struct setup *s)
+{
+    netvsc_destroy(s->nic);
+    hvhost_destroy(s->host);
+}
+
+static void fill_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
+{
+    memcpy(frame, dst, 6);
+    memcpy(frame + 6, src, 6);
+    frame[12] = ETH_TYPE_TEST >> 8;
+    frame[13] = ETH_TYPE_TEST & 0xff;
+    for (unsigned i = 14; i < len; i++)
+        frame[i] = (uint8_t)i;
+}
+
+static const uint8_t far_mac[6] = {0x02, 0, 0, 0, 0, 0x99};
+
+/* Let both sides settle: nothing outstanding, nothing queued. */
+static void settle(struct setup *s)
+{
+    for (unsigned turn = 0; turn < 8; turn++) {
+        s->now_ns += 1000;
+        hvhost_step(s->host, s->now_ns);
+        netvsc_poll(s->nic, s->now_ns, 256);
+    }
+}
+
+static int measure_rx(struct setup *s, const struct options *opt, unsigned len, struct sample *out)
+{
+    uint8_t bytes[1514];
+    const struct hvhost_frame frame = {.data = bytes, .len_bytes = len};
+    uint64_t driver = 0, host = 0, turns = 0, before = s->rx_frames;
+
+    fill_frame(bytes, len, netvsc_info(s->nic)->mac, far_mac);
+    for (unsigned sent = 0; sent < opt->frames; sent += opt->batch, turns++) {
+        uint64_t t0 = clock_now(), t1, t2;
+
+        s->now_ns += 1000;
+        for (unsigned i = 0; i < opt->batch; i++)
+            hvhost_port_send(s->port, &frame);
+        hvhost_step(s->host, s->now_ns);
+        t1 = clock_now();
+        netvsc_poll(s->nic, s->now_ns, opt->batch);
+        t2 = clock_now();
+        driver += t2 - t1;
+        host += t1 - t0;
+    }
+    settle(s);
+    if (s->rx_frames - before != turns * opt->batch) {
+        fprintf(stderr, "bench_nic: %" PRIu64 " of %" PRIu64 " frames arrived\n",
+                s->rx_frames - before, turns * opt->batch);
+        return -EIO;
+    }
+    out->driver_ns =
+        ((double)driver - clock_cost_ns * (double)turns) / (double)(turns * opt->batch);
+    out->host_ns = ((double)host - clock_cost_ns * (double)turns) / (double)(turns * opt->batch);
+    return 0;
+}
+
+/* The driver's share of sending one batch; how many were accepted. */
+static unsigned send_batch(struct setup *s, const uint8_t *bytes, unsigned len, unsigned batch)
+{
+    struct netvsc_slot slot;
+    unsigned done = 0;
+
+    while (done < batch && netvsc_tx_begin(s->nic, len, &slot) == 0) {
+        memcpy(slot.data, bytes, len);
+        netvsc_tx_commit(s->nic, &slot, len);
+        done++;
+    }
+    netvsc_flush(s->nic);
+    return done;
+}
+
+static int measure_tx(struct setup *s, const struct options *opt, unsigned len, struct sample *out)
+{
+    uint8_t bytes[1514];
+    uint64_t driver = 0, host = 0, turns = 0, sent = 0, before = s->tx_frames;
+
+    fill_frame(bytes, len, far_mac, netvsc_info(s->nic)->mac);
+    for (; sent < opt->frames; turns++) {
+        uint64_t t0 = clock_now(), t1, t2, t3;
+        unsigned done = send_batch(s, bytes, len, opt->batch);
+
+        if (done == 0)
+            break;
+        sent += done;
+        t1 = clock_now();
+        s->now_ns += 1000;
+        hvhost_step(s->host, s->now_ns);
+        t2 = clock_now();
+        netvsc_poll(s->nic, s->now_ns, opt->batch);
+        t3 = clock_now();
+        driver += (t1 - t0) + (t3 - t2);
+        host += t2 - t1;
+    }
+    settle(s);
+    if (sent < opt->frames || s->tx_frames - before != sent) {
+        fprintf(stderr, "bench_nic: %" PRIu64 " of %" PRIu64 " frames reached the switch\n",
+                s->tx_frames - before, sent);
+        return -EIO;
+    }
+    out->driver_ns = ((double)driver - 2 * clock_cost_ns * (double)turns) / (double)sent;
+    out->host_ns = ((double)host - clock_cost_ns * (double)turns) / (double)sent;
+    return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned count)
+{
+    qsort(values, count, sizeof(values[0]), by_value);
+    return values[count / 2];
+}
+
+static void report(FILE *json, const char *name, unsigned len, unsigned host_batch,
+                   const struct sample *samples, const struct options *opt, double doorbells)
+{
+    double driver[REPEATS_MAX], host[REPEATS_MAX], mid, host_mid;
+
+    for (unsigned i = 0; i < opt->repeats; i++) {
+        driver[i] = samples[i].driver_ns;
+        host[i] = samples[i].host_ns;
+    }
+    mid = median(driver, opt->repeats);
+    host_mid = median(host, opt->repeats);
+    printf("%-8s %5u %5u %5u  %7.1f (%.1f-%.1f)  %7.2f  %7.1f  %8.3f\n", name, len, host_batch,
+           opt->batch, mid, driver[0], driver[opt->repeats - 1], 1e3 / mid, host_mid, doorbells);
+    if (json)
+        fprintf(json,
+                "{\"name\":\"nic_%s\",\"transport\":\"in-process\",\"frame_bytes\":%u,"
+                "\"frames_per_packet\":%u,\"batch\":%u,\"repeats\":%u,\"driver_ns\":%.2f,"
+                "\"driver_ns_min\":%.2f,\"driver_ns_max\":%.2f,\"host_ns\":%.2f,"
+                "\"doorbells_per_frame\":%.4f}\n",
+                name, len, host_batch, opt->batch, opt->repeats, mid, driver[0],
+                driver[opt->repeats - 1], host_mid, doorbells);
+}
+
+typedef int measure_fn(struct setup *s, const struct options *opt, unsigned len,
+                       struct sample *out);
+
+static int run_case(const struct options *opt, FILE *json, bool receive, unsigned len,
+                    unsigned host_batch)
+{
+    struct setup s = {0};
+    struct sample samples[REPEATS_MAX], warm;
+    struct netvsc_stats before, after;
+    measure_fn *measure = receive ? measure_rx : measure_tx;
+    int err = setup_open(&s, host_batch);
+
+    if (!err)
+        err = measure(&s, opt, len, &warm);
+    if (!err)
+        netvsc_stats(s.nic, &before);
+    for (unsigned i = 0; !err && i < opt->repeats; i++)
+        err = measure(&s, opt, len, &samples[i]);
+    if (!err) {
+        double frames;
+
+        netvsc_stats(s.nic, &after);
+        frames = (double)(after.rx_frames - before.rx_frames + after.tx_frames - before.tx_frames);
+        report(json, receive ? "receive" : "transmit", len, host_batch, samples, opt,
+               (double)(after.tx_doorbells - before.tx_doorbells) / frames);
+        if (hvhost_audit(s.host)) {
+            fprintf(stderr, "bench_nic: the host's books: %s\n", hvhost_audit(s.host));
+            err = -EIO;
+        }
+    }
+    setup_close(&s);
+    return err;
+}
+
+static int parse(int argc, char **argv, struct options *opt)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) {
+            opt->repeats = 5;
+            opt->frames = 64000;
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            opt->json = argv[++i];
+        } else {
+            fprintf(stderr, "usage: bench_nic [--quick] [--json FILE]\n");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const unsigned sizes[] = {60, 1500}; /* 64 and 1504 on a wire: without the FCS */
+    struct options opt = {.repeats = 9, .frames = 1024000, .batch = 64};
+    FILE *json = NULL;
+    int err = 0;
+
+    if (parse(argc, argv, &opt))
+        return 2;
+    if (opt.json && !(json = fopen(opt.json, "a"))) {
+        perror(opt.json);
+        return 1;
+    }
+    measure_clock();
+    printf("driver alone, in-process host in the same thread; %u x %u frames; clock %.1f ns\n",
+           opt.repeats, opt.frames, clock_cost_ns);
+    printf("         bytes   per batch   driver ns per frame       Mpps  host ns  doorbells\n");
+    printf("                 pkt         median (min-max)       driver           per frame\n");
+    for (unsigned i = 0; !err && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        err = run_case(&opt, json, true, sizes[i], 1);
+        if (!err)
+            err = run_case(&opt, json, true, sizes[i], 8);
+        if (!err)
+            err = run_case(&opt, json, false, sizes[i], 1);
+    }
+    if (json)
+        fclose(json);
+    return err ? 1 : 0;
+}

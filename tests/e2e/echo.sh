@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# netvsc-echo gives back what it got, over TCP and UDP: megabytes, every size, many at a time.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+card_up
+app4 echo netvsc-echo
+
+head -c 20000000 /dev/urandom >"$work/many"
+head -c 300000 /dev/urandom >"$work/some"
+tcp_echo() {
+    inside timeout 60 ncat "$addr" 7 <"$work/$1" >"$work/back.$2" &&
+        same_bytes "$work/$1" "$work/back.$2"
+}
+check "20 MB over one TCP connection" tcp_echo many 0
+eight() {
+    local n jobs=() ok=0
+    for n in {1..8}; do
+        tcp_echo some "$n" &
+        jobs+=($!)
+    done
+    for n in "${jobs[@]}"; do
+        wait "$n" || ok=1
+    done
+    return $ok
+}
+check "eight TCP connections at a time" eight
+check "one byte over TCP" equal "$(printf x | inside ncat -w 5 "$addr" 7)" x
+check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
+check "UDP datagrams that travel in fragments" inside "$bin/udp_echo" "$addr" 7 1473 1600
+check "and large ones" inside "$bin/udp_echo" "$addr" 7 8000 8002
+app_down echo
+e2e_end

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Asked to end, every program ends: at once, with status 0, even in the middle of something.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+mkdir "$work/site"
+head -c 200000000 /dev/zero >"$work/site/big"
+card_up
+for signal in INT TERM; do
+    app4 echo netvsc-echo
+    check "SIG$signal: it serves" inside ping -c 1 -W 2 "$addr"
+    app_down echo "$signal"
+done
+app4 http netvsc-http --root "$work/site"
+got_some() { [ -s "$work/body" ]; }
+start client curl -sS --max-time 30 --limit-rate 20M -o "$work/body" "http://$addr/big"
+check "a transfer is under way" wait_for 10 got_some
+before=$SECONDS
+app_down http TERM
+check "it did not wait for the transfer" [ $((SECONDS - before)) -le 10 ]
+stop client
+if [ "$face" = shm ]; then
+    host_down TERM
+    check "the host took its folder away" [ ! -e "$bus" ]
+fi
+e2e_end

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Nothing to do costs nothing: a program without traffic sleeps, and wakes for the first frame.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+# ticks NAME: processor time used so far, in hundredths of a second.
+ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/${pids[$1]}/stat"; }
+card_up
+app4 echo netvsc-echo
+check "awake" inside ping -c 2 -i 0.2 "$addr"
+names=(echo)
+[ "$face" = inside ] || names+=(hvhost)
+for name in "${names[@]}"; do before[${#before[@]}]=$(ticks "$name"); done
+inside ping -q -c 2 -i 3 "$addr" >"$work/ping.out" # three quiet seconds between two requests
+for name in "${names[@]}"; do
+    used=$(($(ticks "$name") - before[n++]))
+    echo "$name used $used ms x 10 in 3 s"
+    check "$name sleeps when there is nothing to do" [ "$used" -le 15 ]
+done
+check "and it wakes for each request" grep -q "2 received" "$work/ping.out"
+app_down echo
+check "it slept" [ "$(counter echo card sleeps)" -gt 0 ]
+e2e_end
