@@ -56,7 +56,10 @@ struct netvsc_config {
      * memory goes back to the host when the function returns. May transmit; must not poll or destroy.
      */
     void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
-    /* The link went up or down, or speed changed; the answer is in netvsc_info. May be NULL. */
+    /*
+     * Last thing in poll, attach and detach; what changed is in netvsc_info(). May be NULL. May attach
+     * and detach; must not poll or destroy.
+     */
     void (*event)(void *ctx, enum netvsc_event event);
     /* Every frame sent or received, for captures; NULL on the fast path. */
     void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
@@ -92,8 +95,8 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out);
 void netvsc_destroy(struct netvsc *nic);
 
 /*
- * Start attaching to (dev), which becomes the NIC's on success and is closed by it when leaving
- * NETVSC_UP. -EBUSY while attached; -EINVAL when the device's memory cannot carry the NIC.
+ * Start attaching to (dev), which becomes the NIC's on success and is closed by it on the way to
+ * DOWN, FAILED and GONE. -EBUSY while attached; -EINVAL when its memory cannot carry the NIC.
  */
 int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns);
 
@@ -101,8 +104,8 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
 void netvsc_detach(struct netvsc *nic, uint64_t now_ns);
 
 /*
- * One turn: receive up to (budget) frames, take completions, advance attach or detach, flush.
- * Returns how much was done; 0 = idle. Cheap when idle.
+ * One turn: receive up to (budget) frames (more if the last packet has more), take completions, advance
+ * attach or detach, flush. Returns how much was done; 0 = idle. Cheap when idle.
  */
 unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget);
 
@@ -141,8 +144,6 @@ void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot);
 
 /* Frames committed and not yet completed by the host. */
 uint32_t netvsc_tx_outstanding(const struct netvsc *nic);
-
-/* ---- looking ------------------------------------------------------------------------------- */
 
 enum netvsc_state netvsc_state(const struct netvsc *nic);
 const char *netvsc_state_name(enum netvsc_state state);

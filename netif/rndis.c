@@ -76,7 +76,8 @@ static bool inside(uint32_t off, uint32_t bytes, uint32_t off_min, uint32_t msg_
     return off >= off_min && off <= room && bytes <= room - off;
 }
 
-int rndis_parse_header(const void *bytes, size_t len_bytes, struct rndis_header *out)
+/* Type and length; the length is at least 8 and at most (len_bytes). */
+static int parse_header(const void *bytes, size_t len_bytes, struct rndis_header *out)
 {
     if (len_bytes < sizeof(*out))
         return -EPROTO;
@@ -91,7 +92,7 @@ static int parse_fixed(const void *bytes, size_t len_bytes, uint32_t type, void 
 {
     struct rndis_header head;
 
-    if (rndis_parse_header(bytes, len_bytes, &head) || head.type != type || head.len_bytes < size)
+    if (parse_header(bytes, len_bytes, &head) || head.type != type || head.len_bytes < size)
         return -EPROTO;
     memcpy(out, bytes, size);
     return 0;
@@ -101,7 +102,7 @@ int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *reques
 {
     struct rndis_header head;
 
-    if (rndis_parse_header(bytes, len_bytes, &head) ||
+    if (parse_header(bytes, len_bytes, &head) ||
         head.len_bytes < sizeof(struct rndis_simple) || !(head.type & RNDIS_MSG_COMPLETE))
         return -EPROTO;
     memcpy(request_id, (const uint8_t *)bytes + offsetof(struct rndis_simple, request_id),

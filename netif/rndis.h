@@ -28,9 +28,6 @@ uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint3
 /* The header of a PACKET without per-packet info whose (data_bytes) follow it directly. */
 void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes);
 
-/* Type and length; the length is at least 8 and at most (len_bytes). */
-int rndis_parse_header(const void *bytes, size_t len_bytes, struct rndis_header *out);
-
 /* Request id of any completion but RESET's. */
 int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id);
 

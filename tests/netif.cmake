@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# netif/: codecs; then the NIC against the emulated host in one thread, under a virtual clock.
+netvsc_test(test_nvs LIBS netvsc)
+netvsc_test(test_rndis LIBS netvsc)
