@@ -43,8 +43,6 @@ struct hvh_port_ops {
      * memory: look at a byte once. May send with hvhost_port_send(), a few levels deep.
      */
     void (*deliver)(void *ctx, const struct hvhost_frame *frame);
-    /* Frames would be taken now. NULL: always. */
-    bool (*has_room)(const void *ctx);
 };
 
 /* One more port; it lives as long as the host and sends with hvhost_port_send(). -ENOSPC. */

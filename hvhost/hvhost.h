@@ -41,6 +41,7 @@ struct hvhost_nic_config {
     bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
     bool punish;               /* close the channel on a strict_* finding */
     bool poll;                 /* host keeps its interrupt mask set and looks at every step */
+    bool whole_section;        /* messages and ranges span the section, data at 256, as OpenVMM */
 };
 
 struct hvhost_config {

@@ -28,11 +28,14 @@
     X(tx_switched, "frames handed to the switch")                                                  \
     X(tx_drop_rndis, "malformed RNDIS packet message")                                             \
     X(tx_drop_size, "frame shorter than 14 bytes or longer than the MTU allows")                   \
+    X(tx_drop_link, "sent while the cable was out")                                                \
     X(tx_section_packets, "packets out of the send buffer")                                        \
     X(tx_gpa_packets, "packets by guest-physical page")                                            \
     X(doorbells, "signals from the guest")                                                         \
     X(interrupts, "signals to the guest")                                                          \
     X(ctl_requests, "RNDIS control requests")                                                      \
+    X(ctl_replies, "RNDIS control replies and indications")                                        \
+    X(ctl_lost, "control replies that found no section or room")                                   \
     X(strict_doorbell, "signals while the ring was empty or the host had masked")                  \
     X(strict_close, "closed without packet filter 0 first")                                        \
     X(strict_nvs, "NVSP message in the wrong state, of a wrong version or too short")              \
@@ -58,6 +61,7 @@ struct hvhost_nic_stats {
     X(drop_runt, "shorter than an Ethernet header")                                                \
     X(drop_hairpin, "for the port it came from")                                                   \
     X(drop_no_port, "no other port")                                                               \
+    X(drop_loop, "sent from within deliver from within deliver, too deep")                         \
     X(learned, "addresses learned")                                                                \
     X(moved, "addresses that moved to another port")                                               \
     X(tap_rx, "frames read from the TAP uplink")                                                   \

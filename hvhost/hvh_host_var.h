@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The host as a whole, from inside: its switch, cards and services. */
+#ifndef HVH_HOST_VAR_H
+#define HVH_HOST_VAR_H
+
+#include "hvh_var.h"
+
+#define HVH_SERVICES_MAX 8u
+#define HVH_DEPTH_MAX 4u /* frames sent from within deliver, from within deliver, ... */
+
+/* Learned addresses: buckets of a few entries, the oldest gives way. */
+#define HVH_FDB_BUCKETS 256u
+#define HVH_FDB_WAYS 4u
+#define HVH_FDB_AGE_NS (UINT64_C(300) * 1000000000)
+
+struct hvh_fdb_entry {
+    uint8_t mac[6];
+    uint16_t port; /* index + 1; 0 = unused */
+    uint64_t seen_ns;
+};
+
+struct hvhost_port {
+    struct hvhost *host;
+    const struct hvh_port_ops *ops;
+    void *ctx;
+    uint16_t index;
+    /* hvhost_port_add() only */
+    void (*user_deliver)(void *ctx, const struct hvhost_frame *frame);
+    void *user_ctx;
+};
+
+struct hvh_service {
+    const struct hvh_service_ops *ops;
+    void *ctx;
+};
+
+struct hvhost {
+    struct hvhost_config config;
+    uint64_t now_ns; /* of the current or last step */
+    struct hvhost_nic **nics;
+    unsigned nic_count;
+    struct hvhost_port *ports; /* max_nics + max_ports of them */
+    unsigned port_count;
+    struct hvh_service services[HVH_SERVICES_MAX];
+    unsigned service_count;
+    struct hvh_fdb_entry fdb[HVH_FDB_BUCKETS][HVH_FDB_WAYS];
+    unsigned depth; /* of nested sends */
+    struct hvhost_switch_stats stats;
+    uint8_t *gather; /* one frame of a guest that came in pieces */
+    char *audit;     /* what hvhost_audit() has to say */
+};
+
+#define HVH_GATHER_BYTES 65536u
+#define HVH_AUDIT_BYTES 256u
+
+#endif

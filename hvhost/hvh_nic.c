@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A channel sleeps until its guest rings. Asleep, the host does not look at the ring at all: a guest
+ * that forgets a doorbell really stalls, as it would on Hyper-V. Rung, the host masks, drains at most
+ * HVH_STEP_PACKETS, gives the room back, and when it found the ring empty unmasks and looks again.
+ * With config.poll it stays masked and looks at every step. A channel with a monitor id is rung by a
+ * bit in the monitor page, seen at most every monitor_latency_us.
+ *
+ * No guest packet is taken unless its answers fit (HVH_REPLY_ROOM), so answers need no queue. When
+ * they do not fit the host asks for room with pending_send_size and waits for the guest's signal.
+ *
+ * Surplus doorbells. A correct guest rings only when it saw the mask clear and its batch start at
+ * read_index. While the mask is clear the host does not move read_index, so of all batches of one
+ * such period only the first can start there: one doorbell per unmasking. A guest in another process
+ * may be overtaken once: it loads a clear mask, then the host masks and drains up to the start of
+ * its batch, then it loads read_index. The next batch sees the mask. Hence two at most. Each time
+ * the host asks for room allows one more. These allowances are kept as "excuses"; a doorbell without
+ * one is surplus. In one thread the count is exact; across processes doorbells still on their way
+ * belong to past unmaskings, so excuses are kept, up to EXCUSES_MAX.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hvh_host_var.h"
+#include "hvh_nic_var.h"
+
+#define EXCUSES_MAX 8u
+
+void hvh_strict(struct hvh_chan *chan, uint64_t *counter)
+{
+    (*counter)++;
+    if (chan->nic->config.punish)
+        chan->faulted = true;
+}
+
+static void chan_bad_ring(struct hvh_chan *chan)
+{
+    if (!chan->faulted)
+        chan->nic->stats.bad_ring++;
+    chan->faulted = true;
+}
+
+static void interrupt(struct hvh_chan *chan)
+{
+    chan->nic->stats.interrupts++;
+    chan->nic->face->interrupt(chan->nic->face_ctx, chan->relid);
+}
+
+/* ---- doorbells ---------------------------------------------------------------------------------- */
+
+static void excuse(struct hvh_chan *chan, bool unmasked)
+{
+    if (chan->nic->guest.same_thread)
+        chan->excuses = unmasked ? 1 : chan->excuses + 1;
+    else
+        chan->excuses += unmasked ? 2 : 1;
+    if (chan->excuses > EXCUSES_MAX)
+        chan->excuses = EXCUSES_MAX;
+}
+
+static void chan_wake(struct hvh_chan *chan)
+{
+    if (chan->awake)
+        return;
+    hvh_ring_mask(&chan->in);
+    chan->awake = true;
+    if (chan->nic->guest.same_thread)
+        chan->excuses = 0;
+}
+
+static void chan_sleep(struct hvh_chan *chan)
+{
+    if (chan->nic->config.poll)
+        return;
+    excuse(chan, true);
+    chan->awake = !hvh_ring_unmask(&chan->in);
+}
+
+static void chan_rung(struct hvh_chan *chan)
+{
+    chan->nic->stats.doorbells++;
+    if (chan->excuses > 0)
+        chan->excuses--;
+    else
+        hvh_strict(chan, &chan->nic->stats.strict_doorbell);
+    chan->signalled = true;
+}
+
+void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid)
+{
+    struct hvh_chan *chan = &nic->chan[0];
+
+    if (!chan->open || chan->faulted)
+        return;
+    /* Linux does not signal for a monitored channel; who thinks it does waits in vain. */
+    if (chan->relid != relid || chan->monitor_id != VMBUS_MONITOR_NONE) {
+        nic->stats.strict_doorbell++;
+        return;
+    }
+    chan_rung(chan);
+}
+
+static void monitor_look(struct hvh_chan *chan, uint64_t now_ns)
+{
+    struct vmbus_monitor_page *page;
+    uint32_t bit = 1u << (chan->monitor_id % 32);
+
+    if (chan->monitor_id == VMBUS_MONITOR_NONE || now_ns < chan->monitor_due_ns)
+        return;
+    chan->monitor_due_ns = now_ns + chan->nic->config.monitor_latency_us * UINT64_C(1000);
+    page = (struct vmbus_monitor_page *)(void *)chan->nic->guest.monitor_page.base;
+    /* Acquire: pairs with the guest's atomic OR. What it published before is seen after. */
+    if (atomic_fetch_and_explicit(&page->group[chan->monitor_id / 32].pending, ~bit,
+                                  memory_order_acq_rel) &
+        bit)
+        chan_rung(chan);
+}
+
+/* ---- serving ------------------------------------------------------------------------------------ */
+
+static void packet_serve(struct hvh_chan *chan)
+{
+    struct hvhost_nic *nic = chan->nic;
+    const struct hvh_packet *pkt = &nic->packet;
+
+    if (!pkt->trailer_ok)
+        hvh_strict(chan, &nic->stats.strict_trailer);
+    if (pkt->desc.flags & ~VMBUS_PKT_FLAG_COMPLETION)
+        hvh_strict(chan, &nic->stats.strict_flag);
+    if (chan->faulted)
+        return;
+    switch (pkt->desc.type) {
+    case VMBUS_PKT_INBAND:
+    case VMBUS_PKT_GPA_DIRECT:
+        hvh_nvs_serve(chan);
+        break;
+    case VMBUS_PKT_COMPLETION:
+        hvh_rx_complete(chan);
+        break;
+    default:
+        hvh_strict(chan, &nic->stats.strict_nvs);
+    }
+}
+
+static bool room_for_answers(struct hvh_chan *chan)
+{
+    bool asked = chan->out.waiting;
+
+    chan->blocked = !hvh_ring_want(&chan->out, HVH_REPLY_ROOM);
+    if (chan->out.corrupt)
+        chan_bad_ring(chan);
+    if (!asked && (chan->blocked || chan->out.waiting))
+        excuse(chan, false);
+    return !chan->blocked;
+}
+
+static unsigned chan_drain(struct hvh_chan *chan)
+{
+    unsigned n;
+    int rc = 1;
+
+    for (n = 0; n < HVH_STEP_PACKETS && rc > 0 && room_for_answers(chan); n++) {
+        rc = hvh_ring_take(&chan->in, &chan->nic->packet);
+        if (rc < 0)
+            chan_bad_ring(chan);
+        if (rc <= 0)
+            break;
+        packet_serve(chan);
+        if (!chan->open || chan->faulted)
+            break;
+    }
+    if (!chan->open || chan->faulted)
+        return n;
+    if (hvh_ring_release(&chan->in))
+        interrupt(chan);
+    if (rc == 0)
+        chan_sleep(chan);
+    return n;
+}
+
+static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
+{
+    if (!chan->open || chan->faulted)
+        return 0;
+    monitor_look(chan, now_ns);
+    if (!chan->signalled && !chan->nic->config.poll && (!chan->awake || chan->blocked))
+        return 0;
+    chan->signalled = false;
+    chan_wake(chan);
+    return chan_drain(chan);
+}
+
+unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns)
+{
+    unsigned n = hvh_late_serve(nic, now_ns);
+
+    for (unsigned i = 0; i < HVH_CHANS_MAX; i++)
+        n += chan_serve(&nic->chan[i], now_ns);
+    return n;
+}
+
+unsigned hvh_nic_flush(struct hvhost_nic *nic)
+{
+    unsigned busy = 0;
+
+    hvh_rndis_link(nic);
+    for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
+        struct hvh_chan *chan = &nic->chan[i];
+
+        if (!chan->open || chan->faulted)
+            continue;
+        hvh_rx_flush(chan);
+        busy += chan->out.write != chan->out.published;
+        if (chan->out.corrupt)
+            chan_bad_ring(chan);
+        else if (hvh_ring_publish(&chan->out))
+            interrupt(chan);
+    }
+    return busy;
+}
+
+static uint64_t chan_deadline(const struct hvh_chan *chan, uint64_t now_ns)
+{
+    if (!chan->open || chan->faulted)
+        return UINT64_MAX;
+    if (chan->signalled || chan->nic->config.poll || (chan->awake && !chan->blocked))
+        return 0;
+    if (chan->batch.count > 0 || chan->out.write != chan->out.published)
+        return 0;
+    if (chan->monitor_id == VMBUS_MONITOR_NONE)
+        return UINT64_MAX;
+    return chan->monitor_due_ns > now_ns ? chan->monitor_due_ns - now_ns : 0;
+}
+
+uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
+{
+    uint64_t late_ns = hvh_late_deadline(nic);
+    uint64_t least = UINT64_MAX;
+
+    if (late_ns != UINT64_MAX)
+        least = late_ns > now_ns ? late_ns - now_ns : 0;
+    if (nic->state == HVH_OPERATIONAL && nic->link_told != nic->link_up)
+        return 0;
+    for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
+        uint64_t due = chan_deadline(&nic->chan[i], now_ns);
+
+        if (due < least)
+            least = due;
+    }
+    return least;
+}
+
+/* ---- opening and closing -------------------------------------------------------------------------- */
+
+int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,
+                    const struct hvh_face_ops *ops, void *ctx)
+{
+    struct hvh_chan chan = {.nic = nic, .relid = guest->primary.relid};
+    bool monitored = guest->primary.monitor_id != VMBUS_MONITOR_NONE;
+
+    if (!nic->offered)
+        return -ENODEV;
+    if (nic->face)
+        return -EBUSY;
+    if (guest->gpadl_count > HVH_GPADLS_MAX || guest->ram_count > HVH_RAM_MAX ||
+        guest->primary.relid > VMBUS_RELID_MAX || hvh_ring_attach(&guest->primary.rings, &chan.in, &chan.out))
+        return -EINVAL;
+    if (monitored && (guest->primary.monitor_id >= VMBUS_MONITOR_COUNT ||
+                      guest->monitor_page.len_bytes < VMBUS_PAGE_BYTES))
+        return -EINVAL;
+
+    chan.monitor_id = guest->primary.monitor_id;
+    chan.open = true;
+    nic->guest = *guest;
+    nic->face = ops;
+    nic->face_ctx = ctx;
+    nic->chan[0] = chan;
+    nic->stats.opens++;
+    hvh_nvs_open(nic);
+    if (nic->config.poll)
+        chan_wake(&nic->chan[0]);
+    else
+        chan_sleep(&nic->chan[0]);
+    return 0;
+}
+
+/* From here on the guest's memory is not touched. */
+static void chans_close(struct hvhost_nic *nic)
+{
+    for (unsigned i = 0; i < HVH_CHANS_MAX; i++)
+        nic->chan[i].open = false;
+    nic->late_count = 0;
+    hvh_nvs_close(nic);
+}
+
+void hvh_nic_disconnect(struct hvhost_nic *nic)
+{
+    if (!nic->face)
+        return;
+    if (nic->chan[0].open && nic->filter != 0 && !nic->closed_open)
+        nic->stats.strict_close++;
+    chans_close(nic);
+    nic->face = NULL;
+    nic->stats.closes++;
+}
+
+void hvhost_nic_rescind(struct hvhost_nic *nic)
+{
+    if (!nic->offered)
+        return;
+    nic->offered = false;
+    chans_close(nic);
+    if (nic->face)
+        nic->face->rescinded(nic->face_ctx);
+}
+
+void hvhost_nic_offer(struct hvhost_nic *nic)
+{
+    nic->offered = true;
+}
+
+void hvhost_nic_link(struct hvhost_nic *nic, bool up)
+{
+    nic->link_up = up;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One emulated card from inside: its channels, what its guest negotiated, and the functions by which
+ * the files of the core call each other. hvh_nic.c moves packets and finds out who is due, hvh_nvs.c
+ * answers NVSP, hvh_rndis.c and hvh_oid.c RNDIS control, hvh_tx.c and hvh_rx.c carry frames.
+ */
+#ifndef HVH_NIC_VAR_H
+#define HVH_NIC_VAR_H
+
+#include "hvh_ring.h"
+#include "hvh_sections.h"
+#include "hvh_var.h"
+#include "nvs_reg.h"
+#include "rndis_reg.h"
+
+#define HVH_CHANS_MAX 1u      /* per card: the primary only, so far */
+#define HVH_STEP_PACKETS 256u /* most guest packets taken per channel and step */
+#define HVH_FAULTS_MAX 8u
+#define HVH_LATE_MAX 128u
+#define HVH_MULTICAST_MAX 32u
+#define HVH_ETH_BYTES 14u
+#define HVH_MTU_DEFAULT 1500u
+#define HVH_SECTION_HEAD_BYTES 256u /* of a receive section, for RNDIS header and per-packet info */
+#define HVH_SECTION_TAIL_BYTES 36u  /* of it, never used: a bug of some Windows guests */
+#define HVH_SECTION_EXTRA_BYTES (HVH_SECTION_HEAD_BYTES + HVH_ETH_BYTES + HVH_SECTION_TAIL_BYTES)
+#define HVH_RSS_FLAGS 0x301u /* Toeplitz; TCP over IPv4 and IPv6 */
+#define HVH_RSS_TABLE 128u
+#define HVH_RNDIS_BYTES_MAX 1024u /* longest control request taken, and reply sent */
+
+/*
+ * Ring room that must be free before a guest packet is taken, so that its answers always fit: two
+ * completions and two control packets, each of which a fault may double.
+ */
+#define HVH_REPLY_ROOM 640u
+
+enum hvh_state {
+    HVH_CLOSED,
+    HVH_VERSION,     /* waits for an NVSP version it speaks */
+    HVH_CONFIG,      /* MTU, NDIS version, buffers */
+    HVH_READY,       /* waits for RNDIS INITIALIZE */
+    HVH_OPERATIONAL, /* queries, sets, data */
+    HVH_STOPPED,     /* halted or buffers revoked: only closing helps */
+};
+
+/* Frames gathered for one transfer-page packet. */
+struct hvh_batch {
+    unsigned count;
+    uint32_t head, tail; /* chain of sections */
+    struct vmbus_xfer_range range[HVH_BATCH_MAX];
+};
+
+struct hvh_chan {
+    struct hvhost_nic *nic;
+    uint32_t relid;
+    uint8_t monitor_id;
+    bool open;
+    bool faulted;    /* given up: neither read nor written until closed */
+    bool awake;      /* the ring is masked and looked at */
+    bool signalled;  /* the guest rang */
+    bool blocked;    /* no room for answers: waits for the guest's signal */
+    unsigned excuses; /* signals the guest may have reason for */
+    uint64_t monitor_due_ns;
+    struct hvh_ring_in in;
+    struct hvh_ring_out out;
+    struct hvh_batch batch;
+};
+
+/* A packet that leaves later, because a fault says so. */
+struct hvh_late {
+    uint64_t due_ns;
+    struct hvh_send pkt;
+};
+
+struct hvh_fault_slot {
+    struct hvhost_fault fault;
+    uint32_t seen, struck;
+    bool armed;
+};
+
+struct hvhost_nic {
+    struct hvhost *host;
+    unsigned index;
+    struct hvhost_nic_config config;
+    char instance[40];
+    uint8_t permanent_mac[6];
+    struct hvhost_port *port;
+    bool offered;
+    bool link_up;
+    bool link_told; /* link_up as the guest last heard it */
+
+    /* while a guest is connected */
+    struct hvh_guest guest;
+    const struct hvh_face_ops *face;
+    void *face_ctx;
+    struct hvh_chan chan[HVH_CHANS_MAX];
+    enum hvh_state state;
+    uint32_t nvs_version;
+    bool got_config, got_ndis, got_recv, got_send;
+    uint64_t capabilities;
+    uint32_t mtu_bytes; /* granted, without Ethernet header */
+    struct vmbus_region recv, send;
+    uint16_t recv_id;
+    uint32_t send_section_bytes;
+    struct hvh_sections sections;
+    uint8_t mac[6];
+    uint32_t filter; /* NDIS_FILTER_* */
+    bool closed_open; /* strict_close has been counted */
+    uint8_t multicast[HVH_MULTICAST_MAX][6];
+    unsigned multicast_count;
+
+    struct hvh_fault_slot fault[HVH_FAULTS_MAX];
+    struct hvh_late *late; /* HVH_LATE_MAX */
+    unsigned late_count;
+    struct hvh_packet packet; /* the one being served */
+    struct hvhost_nic_stats stats;
+};
+
+/* ---- hvh_nic.c ---------------------------------------------------------------------------------- */
+
+int hvh_nic_create(struct hvhost *host, unsigned index, const struct hvhost_nic_config *config,
+                   struct hvhost_nic **out);
+void hvh_nic_destroy(struct hvhost_nic *nic);
+/* Take what the guest sent, bounded. Returns packets taken. */
+unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns);
+/*
+ * Show the guest what was sent to it since the last flush, and interrupt it if it wants that.
+ * Returns on how many channels there was something.
+ */
+unsigned hvh_nic_flush(struct hvhost_nic *nic);
+uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
+/* The guest broke a rule: count it in (counter) and, with config.punish, give the channel up. */
+void hvh_strict(struct hvh_chan *chan, uint64_t *counter);
+
+/* ---- hvh_answer.c: packets to the guest, faults applied ------------------------------------------ */
+
+/* Send (*pkt), spoilt by (fault) unless that is NULL. */
+void hvh_answer(struct hvh_chan *chan, const struct hvh_send *pkt, const struct hvhost_fault *fault);
+/* Complete (xid) with an NVSP message padded to NVS_MSG_BYTES, or with nothing when (bytes) is 0. */
+void hvh_complete(struct hvh_chan *chan, uint64_t xid, const void *msg, uint32_t bytes,
+                  const struct hvhost_fault *fault);
+/* Complete an RNDIS packet: message 108. */
+void hvh_complete_rndis(struct hvh_chan *chan, uint64_t xid, uint32_t status,
+                        const struct hvhost_fault *fault);
+/* An RNDIS control message to the guest. False: no section or no room. */
+bool hvh_control(struct hvhost_nic *nic, const void *msg, uint32_t bytes,
+                 const struct hvhost_fault *fault);
+/* Send late packets that are due. */
+unsigned hvh_late_serve(struct hvhost_nic *nic, uint64_t now_ns);
+uint64_t hvh_late_deadline(const struct hvhost_nic *nic);
+
+/* ---- hvh_nvs.c ---------------------------------------------------------------------------------- */
+
+void hvh_nvs_open(struct hvhost_nic *nic);
+void hvh_nvs_close(struct hvhost_nic *nic);
+/* No more frames until the guest has closed: HALT, or a buffer revoked. */
+void hvh_nvs_stop(struct hvh_chan *chan);
+/* An in-band or GPA-direct packet in nic->packet. */
+void hvh_nvs_serve(struct hvh_chan *chan);
+
+/* ---- hvh_gather.c: the bytes a message 107 names -------------------------------------------------- */
+
+#define HVH_PARTS_MAX 600u /* a section and as many pages as a packet can list */
+struct hvh_gather {
+    struct vmbus_region part[HVH_PARTS_MAX];
+    unsigned parts;
+    uint32_t bytes;
+    bool from_section;
+};
+
+/* Find the bytes named by (msg) and the range list of nic->packet. False: counted in strict_gpa. */
+bool hvh_gather(struct hvh_chan *chan, const struct nvs_rndis *msg, struct hvh_gather *out);
+/* Copy (len) bytes from (off) on. False: there are not so many. */
+bool hvh_gather_copy(const struct hvh_gather *g, uint32_t off, void *to, uint32_t len);
+/* The (len) bytes at (off) when they lie in one piece of guest memory, else NULL. */
+const uint8_t *hvh_gather_at(const struct hvh_gather *g, uint32_t off, uint32_t len);
+
+/* ---- hvh_rndis.c, hvh_oid.c ----------------------------------------------------------------------- */
+
+/* A control request; completes the packet, then answers the request. */
+void hvh_rndis_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
+/* Tell the guest about the link if it heard otherwise last. */
+void hvh_rndis_link(struct hvhost_nic *nic);
+
+/* The answer to a query: returns RNDIS_STATUS_*, information in (info) and (*info_bytes). */
+#define HVH_INFO_BYTES_MAX 512u
+uint32_t hvh_oid_query(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, uint32_t in_bytes,
+                       uint8_t *info, uint32_t *info_bytes);
+uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, uint32_t in_bytes);
+/* The offload object of (bytes) at most, as queried and as indicated. Returns its length. */
+uint32_t hvh_oid_offload(uint8_t *out, uint32_t bytes);
+
+/* ---- hvh_tx.c, hvh_rx.c --------------------------------------------------------------------------- */
+
+/* Frames of the guest: switch them and complete the packet. */
+void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
+
+extern const struct hvh_port_ops hvh_rx_port_ops; /* ctx is the card */
+/* Put the gathered frames on the ring. */
+void hvh_rx_flush(struct hvh_chan *chan);
+/* The guest took its receive buffer back. */
+void hvh_rx_revoke(struct hvh_chan *chan);
+bool hvh_rx_running(const struct hvhost_nic *nic);
+/* One more frame would find ring room and a section. */
+bool hvh_rx_room(struct hvhost_nic *nic);
+/* The guest's completion in nic->packet. */
+void hvh_rx_complete(struct hvh_chan *chan);
+
+/* ---- hvh_fault.c ---------------------------------------------------------------------------------- */
+
+/* The fault that strikes this answer, counted, or NULL. */
+const struct hvhost_fault *hvh_fault_strike(struct hvhost_nic *nic, enum hvhost_fault_on on,
+                                            uint32_t oid);
+/* Spoil an NVSP completion, an RNDIS control message of (*bytes), a packet with frames. */
+void hvh_fault_completion(const struct hvhost_fault *fault, struct hvh_send *pkt);
+void hvh_fault_control(const struct hvhost_fault *fault, uint8_t *msg, uint32_t *bytes);
+void hvh_fault_data(const struct hvhost_fault *fault, struct hvh_send *pkt, uint8_t *first_message);
+/* Falsify descriptor or ring. True: the ring can carry nothing more. */
+void hvh_fault_desc(const struct hvhost_fault *fault, struct vmbus_pkt_desc *desc);
+
+#endif

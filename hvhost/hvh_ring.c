@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Each ring has one producer and one consumer, who meet in the control page only. The producer makes
+ * bytes and then moves write_index; the consumer copies them and then moves read_index. Neither end
+ * believes the other: an index is loaded once, must be 8-aligned and inside the data area, and a
+ * packet must lie within what the indices cover. A guest that breaks this is given up (-EPROTO).
+ *
+ * Who signals whom:
+ *
+ *   new data   A producer signals when its batch started where the consumer now stands (the ring was
+ *              empty) and the consumer has not masked. The consumer that wants to sleep unmasks and
+ *              looks again. Each side stores, passes a full fence, and loads what the other stores:
+ *              whatever the interleaving, at least one of them sees the packet.
+ *   new room   A producer that found no room stores pending_send_size, passes a full fence and looks
+ *              at the room again. The consumer moves read_index, passes a full fence and loads
+ *              pending_send_size. It signals when this release crossed the wanted size. The mask has
+ *              no say in it.
+ *
+ * Partners on the guest's side are named as in vmbus/vmbus_ring.c: reserve/publish of its producer,
+ * peek/consume/unmask of its consumer.
+ */
+#include "hvh_ring.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hvh_var.h"
+
+#define DESC_BYTES ((uint32_t)sizeof(struct vmbus_pkt_desc))
+
+static bool index_ok(uint32_t index, uint32_t data_bytes)
+{
+    return index < data_bytes && index % 8 == 0;
+}
+
+static uint32_t used_bytes(uint32_t write, uint32_t read, uint32_t data_bytes)
+{
+    return write >= read ? write - read : data_bytes - read + write;
+}
+
+static uint32_t advance(uint32_t index, uint32_t by, uint32_t data_bytes)
+{
+    return by < data_bytes - index ? index + by : by - (data_bytes - index);
+}
+
+int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
+                    struct hvh_ring_out *out)
+{
+    size_t half = rings->len_bytes / 2;
+    uint32_t data_bytes;
+
+    if (!rings->base || (uintptr_t)rings->base % 8 || half > UINT32_MAX / 2 ||
+        half % VMBUS_PAGE_BYTES || half < 2 * VMBUS_PAGE_BYTES)
+        return -EINVAL;
+    data_bytes = (uint32_t)half - VMBUS_PAGE_BYTES;
+
+    *in = (struct hvh_ring_in){
+        .ctl = (struct vmbus_ring_ctl *)(void *)rings->base,
+        .data = rings->base + VMBUS_PAGE_BYTES,
+        .data_bytes = data_bytes,
+    };
+    *out = (struct hvh_ring_out){
+        .ctl = (struct vmbus_ring_ctl *)(void *)(rings->base + half),
+        .data = rings->base + half + VMBUS_PAGE_BYTES,
+        .data_bytes = data_bytes,
+    };
+    in->read = atomic_load_explicit(&in->ctl->read_index, memory_order_relaxed);
+    in->published = in->read;
+    out->write = atomic_load_explicit(&out->ctl->write_index, memory_order_relaxed);
+    out->published = out->write;
+    return index_ok(in->read, data_bytes) && index_ok(out->write, data_bytes) ? 0 : -EINVAL;
+}
+
+void hvh_rings_init(const struct vmbus_region *rings)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        uint8_t *page = rings->base + half * (rings->len_bytes / 2);
+        struct vmbus_ring_ctl *ctl = (struct vmbus_ring_ctl *)(void *)page;
+
+        memset(page, 0, VMBUS_PAGE_BYTES);
+        atomic_store_explicit(&ctl->feature_bits, VMBUS_RING_FEATURE_PENDING, memory_order_relaxed);
+    }
+}
+
+/* ---- guest to host ---------------------------------------------------------------------------- */
+
+static void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
+{
+    uint32_t first = in->data_bytes - index;
+
+    if (first > len)
+        first = len;
+    memcpy(to, in->data + index, first);
+    memcpy((uint8_t *)to + first, in->data, len - first);
+}
+
+int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
+{
+    /* Acquire: pairs with the guest's release of write_index in publish. Index first, then bytes. */
+    uint32_t write = atomic_load_explicit(&in->ctl->write_index, memory_order_acquire);
+    uint32_t used, body_bytes, after;
+    uint64_t trailer;
+
+    if (!index_ok(write, in->data_bytes))
+        return -EPROTO;
+    used = used_bytes(write, in->read, in->data_bytes);
+    if (used == 0)
+        return 0;
+    if (used < DESC_BYTES + VMBUS_PKT_TRAILER_BYTES)
+        return -EPROTO;
+
+    copy_out(in, in->read, &pkt->desc, DESC_BYTES);
+    if (pkt->desc.header_qwords < 2 || pkt->desc.total_qwords < pkt->desc.header_qwords)
+        return -EPROTO;
+    body_bytes = pkt->desc.total_qwords * 8u - DESC_BYTES;
+    if (body_bytes > used - DESC_BYTES - VMBUS_PKT_TRAILER_BYTES || body_bytes > sizeof(pkt->body))
+        return -EPROTO;
+
+    after = advance(in->read, DESC_BYTES, in->data_bytes);
+    copy_out(in, after, pkt->body, body_bytes);
+    after = advance(after, body_bytes, in->data_bytes);
+    copy_out(in, after, &trailer, VMBUS_PKT_TRAILER_BYTES);
+
+    pkt->header_bytes = pkt->desc.header_qwords * 8u - DESC_BYTES;
+    pkt->payload_bytes = body_bytes - pkt->header_bytes;
+    pkt->trailer_ok = trailer == (uint64_t)in->read << 32;
+    in->read = advance(after, VMBUS_PKT_TRAILER_BYTES, in->data_bytes);
+    return 1;
+}
+
+bool hvh_packet_tail_zero(const struct hvh_packet *pkt, uint32_t off)
+{
+    const uint8_t *payload = pkt->body + pkt->header_bytes;
+
+    for (uint32_t i = off; i < pkt->payload_bytes; i++) {
+        if (payload[i])
+            return false;
+    }
+    return true;
+}
+
+bool hvh_ring_release(struct hvh_ring_in *in)
+{
+    uint32_t freed = used_bytes(in->read, in->published, in->data_bytes);
+    uint32_t want, write, room;
+
+    if (freed == 0)
+        return false;
+    /* Release: pairs with the guest's acquire of read_index in reserve. Reads done, then the room. */
+    atomic_store_explicit(&in->ctl->read_index, in->read, memory_order_release);
+    in->published = in->read;
+
+    /* Store-load: pairs with the fence between pending_send_size and the guest's second look. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Acquire: the wanted size must be read before the indices it is compared with. */
+    want = atomic_load_explicit(&in->ctl->pending_send_size, memory_order_acquire);
+    if (want == 0)
+        return false;
+    write = atomic_load_explicit(&in->ctl->write_index, memory_order_relaxed);
+    if (!index_ok(write, in->data_bytes))
+        return false;
+    room = in->data_bytes - used_bytes(write, in->read, in->data_bytes);
+    return room > want && (freed > room || room - freed <= want);
+}
+
+void hvh_ring_mask(struct hvh_ring_in *in)
+{
+    atomic_store_explicit(&in->ctl->interrupt_mask, 1, memory_order_relaxed);
+    /*
+     * Store-load: pairs with the guest's fence between write_index and its look at the mask. If we
+     * now miss its packet it sees the mask and does not signal: a signal after this is for a packet
+     * we have yet to take, so that strict_doorbell can count (see hvh_nic.c).
+     */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+bool hvh_ring_unmask(struct hvh_ring_in *in)
+{
+    uint32_t write;
+
+    atomic_store_explicit(&in->ctl->interrupt_mask, 0, memory_order_relaxed);
+    /* Store-load: pairs with the same fence. Weaker, and both sides leave the packet to the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    write = atomic_load_explicit(&in->ctl->write_index, memory_order_relaxed);
+    if (write == in->read)
+        return true;
+    hvh_ring_mask(in);
+    return false;
+}
+
+/* ---- host to guest ---------------------------------------------------------------------------- */
+
+void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t header_bytes,
+                   uint32_t payload_bytes)
+{
+    uint32_t payload_padded = (payload_bytes + 7) & ~7u;
+
+    pkt->body_bytes = header_bytes + payload_padded;
+    pkt->desc = (struct vmbus_pkt_desc){
+        .type = type,
+        .header_qwords = (uint16_t)((DESC_BYTES + header_bytes) / 8),
+        .total_qwords = (uint16_t)((DESC_BYTES + pkt->body_bytes) / 8),
+        .xid = xid,
+    };
+    memset(pkt->body, 0, pkt->body_bytes);
+}
+
+uint32_t hvh_ring_room(struct hvh_ring_out *out)
+{
+    /* Acquire: pairs with the guest's release of read_index in consume. It is done with the bytes. */
+    uint32_t read = atomic_load_explicit(&out->ctl->read_index, memory_order_acquire);
+    uint32_t room;
+
+    if (!index_ok(read, out->data_bytes)) {
+        out->corrupt = true;
+        return 0;
+    }
+    /* 8 bytes stay free, or a full ring would look like an empty one. */
+    room = out->data_bytes - used_bytes(out->write, read, out->data_bytes) - 8;
+    return room > out->promised ? room - out->promised : 0;
+}
+
+static uint32_t copy_in(const struct hvh_ring_out *out, uint32_t index, const void *from,
+                        uint32_t len)
+{
+    uint32_t first = out->data_bytes - index;
+
+    if (first > len)
+        first = len;
+    memcpy(out->data + index, from, first);
+    memcpy(out->data, (const uint8_t *)from + first, len - first);
+    return advance(index, len, out->data_bytes);
+}
+
+int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt)
+{
+    uint64_t trailer = (uint64_t)out->write << 32;
+    uint32_t index = out->write;
+
+    if (hvh_ring_room(out) < DESC_BYTES + pkt->body_bytes + VMBUS_PKT_TRAILER_BYTES)
+        return out->corrupt ? -EPROTO : -EAGAIN;
+    index = copy_in(out, index, &pkt->desc, DESC_BYTES);
+    index = copy_in(out, index, pkt->body, pkt->body_bytes);
+    out->write = copy_in(out, index, &trailer, VMBUS_PKT_TRAILER_BYTES);
+    return 0;
+}
+
+bool hvh_ring_publish(struct hvh_ring_out *out)
+{
+    uint32_t old = out->published;
+
+    if (old == out->write)
+        return false;
+    /* Release: pairs with the guest's acquire of write_index in peek. Bytes, then their index. */
+    atomic_store_explicit(&out->ctl->write_index, out->write, memory_order_release);
+    out->published = out->write;
+
+    /* Store-load: pairs with the fence in the guest's unmask, see theory. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Acquire: the mask must be read before the read index. */
+    if (atomic_load_explicit(&out->ctl->interrupt_mask, memory_order_acquire))
+        return false;
+    return old == atomic_load_explicit(&out->ctl->read_index, memory_order_relaxed);
+}
+
+bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes)
+{
+    if (hvh_ring_room(out) < bytes) {
+        atomic_store_explicit(&out->ctl->pending_send_size, bytes + out->promised,
+                              memory_order_relaxed);
+        out->waiting = true;
+        /* Store-load: pairs with the guest's fence between read_index and pending_send_size. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (hvh_ring_room(out) < bytes)
+            return false;
+    }
+    if (out->waiting)
+        atomic_store_explicit(&out->ctl->pending_send_size, 0, memory_order_relaxed);
+    out->waiting = false;
+    return true;
+}

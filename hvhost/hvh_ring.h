@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The host's end of a channel's two rings. Private indices are the truth, the shared ones are only
+ * published copies or claims of the guest. Written apart from the driver's ring code on purpose: a
+ * misreading of the protocol would have to be made twice to go unseen.
+ */
+#ifndef HVH_RING_H
+#define HVH_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmbus_reg.h"
+#include "vmbus_transport.h"
+
+/* Most bytes between a packet's descriptor and its trailer that a guest may send. */
+#define HVH_BODY_BYTES_IN (VMBUS_PKT_BYTES_MAX - 16u)
+/* And that we send: a transfer-page packet with HVH_BATCH_MAX ranges. */
+#define HVH_BATCH_MAX 64u
+#define HVH_BODY_BYTES_OUT (8u + 8u * HVH_BATCH_MAX + 40u)
+
+/* A packet taken from the guest: a private copy, lengths checked against each other. */
+struct hvh_packet {
+    struct vmbus_pkt_desc desc;
+    uint32_t header_bytes;  /* of body: the range list */
+    uint32_t payload_bytes; /* after it */
+    bool trailer_ok;
+    _Alignas(8) uint8_t body[HVH_BODY_BYTES_IN];
+};
+
+/* A packet to the guest: header and payload lie in body, both multiples of 8. */
+struct hvh_send {
+    struct vmbus_pkt_desc desc; /* lengths filled in by hvh_send_init(); a fault may falsify them */
+    uint32_t body_bytes;
+    _Alignas(8) uint8_t body[HVH_BODY_BYTES_OUT];
+};
+
+struct hvh_ring_in {
+    struct vmbus_ring_ctl *ctl;
+    const uint8_t *data;
+    uint32_t data_bytes;
+    uint32_t read;      /* next packet to take */
+    uint32_t published; /* read_index as the guest sees it */
+};
+
+struct hvh_ring_out {
+    struct vmbus_ring_ctl *ctl;
+    uint8_t *data;
+    uint32_t data_bytes;
+    uint32_t write;     /* next packet goes here */
+    uint32_t published; /* write_index as the guest sees it */
+    uint32_t promised;  /* bytes kept for a packet still being gathered */
+    bool waiting;       /* pending_send_size is set */
+    bool corrupt;       /* the guest's read_index made no sense */
+};
+
+/*
+ * Take over both rings of (rings), first half guest to host, indices as found.
+ * -EINVAL sizes or indices that make no ring.
+ */
+int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
+                    struct hvh_ring_out *out);
+
+/* ---- guest to host ---------------------------------------------------------------------------- */
+
+/* Copy the next packet out: 1 and (*pkt), 0 when none, -EPROTO when the ring is corrupt. */
+int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt);
+
+/* Is everything of the payload from (off) on zero, as padding must be? */
+bool hvh_packet_tail_zero(const struct hvh_packet *pkt, uint32_t off);
+
+/* Give the room of all packets taken back. True: the guest waits for room, interrupt it. */
+bool hvh_ring_release(struct hvh_ring_in *in);
+
+/* Stop asking for doorbells. What is in the ring after this is seen by hvh_ring_take(). */
+void hvh_ring_mask(struct hvh_ring_in *in);
+
+/* Ask for a doorbell and look again. False: there is a packet, the ring stays masked. */
+bool hvh_ring_unmask(struct hvh_ring_in *in);
+
+/* ---- host to guest ---------------------------------------------------------------------------- */
+
+/* Set up (*pkt) for a header of (header_bytes) and a payload of (payload_bytes), body zeroed. */
+void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t header_bytes,
+                   uint32_t payload_bytes);
+
+/* Bytes that can be written now, promised ones excluded; 0 with (corrupt) set on nonsense. */
+uint32_t hvh_ring_room(struct hvh_ring_out *out);
+
+/* Put (*pkt) on the ring, unseen until published. -EAGAIN no room, -EPROTO corrupt. */
+int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt);
+
+/* Show the guest what was put. True: interrupt it. */
+bool hvh_ring_publish(struct hvh_ring_out *out);
+
+/* True: (bytes) can be written. False: the guest was asked to signal when they can. */
+bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Host to guest frames. A frame the switch has for a card is judged by filter and address and copied
+ * once, straight into a free section of the receive buffer, behind an RNDIS PACKET header. Up to
+ * config.batch_frames frames of one step share a transfer-page packet; the chain of their sections is
+ * lent to the guest until it completes the packet, whose transaction id is the first section's number:
+ * small, and unique while it is out (DPDK indexes an array with it).
+ *
+ * Before the first frame of a batch is taken the ring must have room for the whole batch and, beyond
+ * it, for control: data never keeps an answer from the guest. Every frame offered is either in
+ * rx_frames or under one rx_drop_*.
+ */
+#include <string.h>
+
+#include "hvh_host_var.h"
+#include "hvh_nic_var.h"
+
+static bool running(const struct hvhost_nic *nic)
+{
+    const struct hvh_chan *chan = &nic->chan[0];
+
+    return nic->state == HVH_OPERATIONAL && nic->filter != 0 && chan->open && !chan->faulted;
+}
+
+/* ---- which frames ------------------------------------------------------------------------------------ */
+
+static bool multicast_listed(const struct hvhost_nic *nic, const uint8_t *mac)
+{
+    for (unsigned i = 0; i < nic->multicast_count; i++) {
+        if (memcmp(nic->multicast[i], mac, 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool filter_match(const struct hvhost_nic *nic, const uint8_t *data)
+{
+    static const uint8_t broadcast[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    uint8_t mac[6];
+
+    if (nic->filter & NDIS_FILTER_PROMISCUOUS)
+        return true;
+    memcpy(mac, data, sizeof(mac));
+    if (memcmp(mac, broadcast, sizeof(mac)) == 0)
+        return nic->filter & NDIS_FILTER_BROADCAST;
+    if (!(mac[0] & 1))
+        return (nic->filter & NDIS_FILTER_DIRECTED) && memcmp(mac, nic->mac, sizeof(mac)) == 0;
+    if (nic->filter & NDIS_FILTER_ALL_MULTICAST)
+        return true;
+    return (nic->filter & NDIS_FILTER_MULTICAST) && multicast_listed(nic, mac);
+}
+
+/* ---- into a section ---------------------------------------------------------------------------------- */
+
+static uint32_t data_at(const struct hvhost_nic *nic, bool has_tci)
+{
+    uint32_t ppi = has_tci ? RNDIS_PPI_BYTES : 0;
+
+    return nic->config.whole_section ? HVH_SECTION_HEAD_BYTES : (uint32_t)sizeof(struct rndis_packet) + ppi;
+}
+
+static bool fits(const struct hvhost_nic *nic, const struct hvhost_frame *frame)
+{
+    uint32_t taken = data_at(nic, frame->has_tci) + HVH_SECTION_TAIL_BYTES;
+
+    return frame->len_bytes <= nic->mtu_bytes + HVH_ETH_BYTES && nic->sections.bytes > taken &&
+           frame->len_bytes <= nic->sections.bytes - taken;
+}
+
+static uint32_t vlan_word(uint16_t tci)
+{
+    return (uint32_t)(tci >> 13) << RNDIS_VLAN_PRIO_SHIFT |
+           (uint32_t)(tci >> 12 & 1) << RNDIS_VLAN_DEI_SHIFT |
+           (uint32_t)(tci & 0xFFF) << RNDIS_VLAN_ID_SHIFT;
+}
+
+/* Write the message of (frame) to (at), return the length its range has. */
+static uint32_t message_write(const struct hvhost_nic *nic, const struct hvhost_frame *frame,
+                              uint8_t *at)
+{
+    uint32_t data = data_at(nic, frame->has_tci);
+    struct rndis_packet head = {
+        .type = RNDIS_MSG_PACKET,
+        .len_bytes = nic->config.whole_section ? nic->sections.bytes : data + frame->len_bytes,
+        .data_off = data - RNDIS_OFFSET_BASE,
+        .data_bytes = frame->len_bytes,
+    };
+
+    if (frame->has_tci) {
+        struct rndis_ppi ppi = {.size_bytes = RNDIS_PPI_BYTES,
+                                .type = RNDIS_PPI_VLAN,
+                                .data_off = RNDIS_PPI_DATA_OFF};
+        uint32_t word = vlan_word(frame->tci);
+
+        head.ppi_off = RNDIS_PACKET_OFF_MIN;
+        head.ppi_bytes = RNDIS_PPI_BYTES;
+        memcpy(at + sizeof(head), &ppi, sizeof(ppi));
+        memcpy(at + sizeof(head) + sizeof(ppi), &word, sizeof(word));
+    }
+    memcpy(at, &head, sizeof(head));
+    memcpy(at + data, frame->data, frame->len_bytes);
+    return head.len_bytes;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------ */
+
+static uint32_t batch_bytes(uint32_t frames)
+{
+    return (uint32_t)(sizeof(struct vmbus_pkt_desc) + sizeof(struct vmbus_xfer_header) +
+                      frames * sizeof(struct vmbus_xfer_range) + NVS_MSG_BYTES +
+                      VMBUS_PKT_TRAILER_BYTES);
+}
+
+static bool batch_room(struct hvhost_nic *nic)
+{
+    struct hvh_chan *chan = &nic->chan[0];
+
+    return chan->batch.count > 0 ||
+           hvh_ring_room(&chan->out) >= batch_bytes(nic->config.batch_frames) + HVH_REPLY_ROOM;
+}
+
+static void batch_add(struct hvh_chan *chan, uint32_t section, const struct hvhost_frame *frame)
+{
+    struct hvhost_nic *nic = chan->nic;
+    struct hvh_batch *batch = &chan->batch;
+    uint32_t off = section * nic->sections.bytes;
+
+    if (batch->count == 0) {
+        batch->head = section;
+        chan->out.promised = batch_bytes(nic->config.batch_frames);
+    }
+    batch->tail = section;
+    batch->range[batch->count++] = (struct vmbus_xfer_range){
+        .len_bytes = message_write(nic, frame, nic->recv.base + off),
+        .off_bytes = off,
+    };
+    nic->stats.rx_frames++;
+    nic->stats.rx_bytes += frame->len_bytes;
+    if (batch->count == nic->config.batch_frames)
+        hvh_rx_flush(chan);
+}
+
+void hvh_rx_flush(struct hvh_chan *chan)
+{
+    struct hvhost_nic *nic = chan->nic;
+    struct hvh_batch *batch = &chan->batch;
+    uint32_t ranges_bytes = batch->count * (uint32_t)sizeof(batch->range[0]);
+    struct vmbus_xfer_header head = {.set_id = nic->recv_id, .range_count = batch->count};
+    struct nvs_rndis msg = {.type = NVS_MSG_RNDIS, .section = NVS_SECTION_NONE};
+    const struct hvhost_fault *fault;
+    struct hvh_send pkt;
+
+    if (batch->count == 0)
+        return;
+    batch->count = 0;
+    chan->out.promised = 0;
+    fault = hvh_fault_strike(nic, HVH_ON_RX_DATA, 0);
+    if (fault && fault->act == HVH_ACT_SILENT) {
+        hvh_sections_drop(&nic->sections, batch->head);
+        return;
+    }
+    hvh_send_init(&pkt, VMBUS_PKT_XFER_PAGES, batch->head, (uint32_t)sizeof(head) + ranges_bytes,
+                  NVS_MSG_BYTES);
+    pkt.desc.flags = VMBUS_PKT_FLAG_COMPLETION;
+    memcpy(pkt.body, &head, sizeof(head));
+    memcpy(pkt.body + sizeof(head), batch->range, ranges_bytes);
+    memcpy(pkt.body + sizeof(head) + ranges_bytes, &msg, sizeof(msg));
+    if (fault)
+        hvh_fault_data(fault, &pkt, nic->recv.base + batch->range[0].off_bytes);
+    hvh_sections_lend(&nic->sections, batch->head);
+    nic->stats.rx_packets++;
+    hvh_answer(chan, &pkt, fault);
+}
+
+void hvh_rx_revoke(struct hvh_chan *chan)
+{
+    chan->batch.count = 0;
+    chan->out.promised = 0;
+    chan->nic->stats.rx_reclaimed += hvh_sections_reset(&chan->nic->sections);
+}
+
+/* ---- the card's side of the switch ---------------------------------------------------------------------- */
+
+static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
+{
+    struct hvhost_nic *nic = ctx;
+    struct hvh_chan *chan = &nic->chan[0];
+    uint32_t tail = chan->batch.count > 0 ? chan->batch.tail : HVH_SECTION_NONE;
+    uint32_t section;
+
+    nic->stats.rx_offered++;
+    if (!running(nic) || !nic->link_up) {
+        nic->stats.rx_drop_down++;
+        return;
+    }
+    if (!filter_match(nic, frame->data)) {
+        nic->stats.rx_drop_filter++;
+        return;
+    }
+    if (!fits(nic, frame)) {
+        nic->stats.rx_drop_size++;
+        return;
+    }
+    if (!batch_room(nic)) {
+        nic->stats.rx_drop_ring++;
+        return;
+    }
+    section = hvh_sections_take(&nic->sections, HVH_USE_DATA, tail);
+    if (section == HVH_SECTION_NONE) {
+        nic->stats.rx_drop_section++;
+        return;
+    }
+    batch_add(chan, section, frame);
+}
+
+const struct hvh_port_ops hvh_rx_port_ops = {.deliver = rx_deliver};
+
+bool hvh_rx_running(const struct hvhost_nic *nic)
+{
+    return running(nic);
+}
+
+bool hvh_rx_room(struct hvhost_nic *nic)
+{
+    return nic->sections.free[HVH_USE_DATA] > 0 && batch_room(nic);
+}
+
+void hvh_rx_complete(struct hvh_chan *chan)
+{
+    struct hvhost_nic *nic = chan->nic;
+    const struct hvh_packet *pkt = &nic->packet;
+    struct nvs_rndis_complete msg;
+
+    if (pkt->payload_bytes < sizeof(msg)) {
+        hvh_strict(chan, &nic->stats.strict_nvs);
+        return;
+    }
+    memcpy(&msg, pkt->body + pkt->header_bytes, sizeof(msg));
+    if (msg.type != NVS_MSG_RNDIS_COMPLETE)
+        hvh_strict(chan, &nic->stats.strict_nvs);
+    else if (!hvh_packet_tail_zero(pkt, sizeof(msg)))
+        hvh_strict(chan, &nic->stats.strict_trailer);
+    /* The sections come back whatever the message looks like: keeping them would punish ourselves. */
+    if (hvh_sections_return(&nic->sections, pkt->desc.xid))
+        nic->stats.rx_completed++;
+    else
+        hvh_strict(chan, &nic->stats.strict_xid);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A learning switch. Ports are cards, uplinks and far ends of tests; a frame is delivered by pointer,
+ * during hvhost_port_send(), so the switch holds no frame and needs no queue. Source addresses are
+ * learned in a table of fixed size, 256 buckets of 4; a full bucket gives up its oldest entry, and an
+ * entry not seen for 300 s counts as unknown. Frames to unknown and group addresses are flooded: it is
+ * up to each card's filter what it takes. VLANs share one table.
+ *
+ * Every frame that enters is counted once more under what became of it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "hvh_host_var.h"
+#include "hvh_nic_var.h"
+
+int hvh_port_add(struct hvhost *host, const struct hvh_port_ops *ops, void *ctx,
+                 struct hvhost_port **out)
+{
+    struct hvhost_port *port;
+
+    *out = NULL;
+    if (host->port_count == host->config.max_nics + host->config.max_ports)
+        return -ENOSPC;
+    port = &host->ports[host->port_count];
+    *port = (struct hvhost_port){
+        .host = host, .ops = ops, .ctx = ctx, .index = (uint16_t)host->port_count};
+    host->port_count++;
+    *out = port;
+    return 0;
+}
+
+/* ---- a port of the embedding program ------------------------------------------------------------------ */
+
+static void user_deliver(void *ctx, const struct hvhost_frame *frame)
+{
+    const struct hvhost_port *port = ctx;
+
+    if (port->user_deliver)
+        port->user_deliver(port->user_ctx, frame);
+}
+
+int hvhost_port_add(struct hvhost *host, void (*deliver)(void *ctx, const struct hvhost_frame *frame),
+                    void *ctx, struct hvhost_port **out)
+{
+    static const struct hvh_port_ops ops = {.deliver = user_deliver};
+    int rc = hvh_port_add(host, &ops, NULL, out);
+
+    if (rc)
+        return rc;
+    (*out)->ctx = *out;
+    (*out)->user_deliver = deliver;
+    (*out)->user_ctx = ctx;
+    return 0;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------ */
+
+static struct hvh_fdb_entry *bucket(struct hvhost *host, const uint8_t *mac)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (unsigned i = 0; i < 6; i++)
+        hash = (hash ^ mac[i]) * 16777619u;
+    return host->fdb[(hash ^ hash >> 16) % HVH_FDB_BUCKETS];
+}
+
+static struct hvh_fdb_entry *find(struct hvh_fdb_entry *entries, const uint8_t *mac)
+{
+    for (unsigned i = 0; i < HVH_FDB_WAYS; i++) {
+        if (entries[i].port != 0 && memcmp(entries[i].mac, mac, 6) == 0)
+            return &entries[i];
+    }
+    return NULL;
+}
+
+static void learn(struct hvhost *host, const uint8_t *mac, const struct hvhost_port *port)
+{
+    struct hvh_fdb_entry *entries = bucket(host, mac);
+    struct hvh_fdb_entry *entry = find(entries, mac);
+    uint16_t id = (uint16_t)(port->index + 1);
+
+    if (mac[0] & 1)
+        return; /* nobody is a group */
+    if (!entry) {
+        entry = &entries[0];
+        for (unsigned i = 1; i < HVH_FDB_WAYS && entry->port != 0; i++) {
+            if (entries[i].port == 0 || entries[i].seen_ns < entry->seen_ns)
+                entry = &entries[i];
+        }
+        memcpy(entry->mac, mac, 6);
+        entry->port = id;
+        host->stats.learned++;
+    } else if (entry->port != id) {
+        entry->port = id;
+        host->stats.moved++;
+    }
+    entry->seen_ns = host->now_ns;
+}
+
+/* The port that has (mac), or NULL when unknown. */
+static struct hvhost_port *lookup(struct hvhost *host, const uint8_t *mac)
+{
+    struct hvh_fdb_entry *entry = find(bucket(host, mac), mac);
+
+    if (mac[0] & 1 || !entry || host->now_ns - entry->seen_ns > HVH_FDB_AGE_NS)
+        return NULL;
+    return &host->ports[entry->port - 1];
+}
+
+/* ---- frames ----------------------------------------------------------------------------------------------- */
+
+static void flood(struct hvhost *host, const struct hvhost_port *from,
+                  const struct hvhost_frame *frame)
+{
+    unsigned others = host->port_count - 1; /* one added from within deliver has to wait */
+
+    if (others == 0) {
+        host->stats.drop_no_port++;
+        return;
+    }
+    host->stats.flooded++;
+    for (unsigned i = 0; i <= others; i++) {
+        if (i != from->index)
+            host->ports[i].ops->deliver(host->ports[i].ctx, frame);
+    }
+}
+
+static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
+{
+    struct hvhost *host = from->host;
+    struct hvhost_port *to;
+    uint8_t mac[12]; /* destination and source, read once: the frame may be guest memory */
+
+    memcpy(mac, frame->data, sizeof(mac));
+    learn(host, mac + 6, from);
+    to = lookup(host, mac);
+    if (!to) {
+        flood(host, from, frame);
+    } else if (to == from) {
+        host->stats.drop_hairpin++;
+    } else {
+        host->stats.unicast++;
+        to->ops->deliver(to->ctx, frame);
+    }
+}
+
+void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame)
+{
+    struct hvhost *host = port->host;
+
+    host->stats.frames++;
+    if (frame->len_bytes < HVH_ETH_BYTES) {
+        host->stats.drop_runt++;
+        return;
+    }
+    /* Far ends may answer from within deliver; two that answer each other must not go on forever. */
+    if (host->depth == HVH_DEPTH_MAX) {
+        host->stats.drop_loop++;
+        return;
+    }
+    host->depth++;
+    forward(port, frame);
+    host->depth--;
+}
+
+bool hvh_switch_has_room(const struct hvhost *host)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < host->nic_count; i++) {
+        if (!hvh_rx_running(host->nics[i]))
+            continue;
+        if (hvh_rx_room(host->nics[i]))
+            return true;
+        any = true;
+    }
+    return !any;
+}
+
+struct hvhost_switch_stats *hvh_switch_counters(struct hvhost *host)
+{
+    return &host->stats;
+}
+
+void hvhost_switch_stats(const struct hvhost *host, struct hvhost_switch_stats *out)
+{
+    *out = host->stats;
+}

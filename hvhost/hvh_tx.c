@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Guest to host frames. One message 107 names the bytes (hvh_gather.c), in which lie one or more
+ * RNDIS PACKET messages back to back, each but the last padded to a multiple of 8. Header and
+ * per-packet info are copied once and judged as a copy. The frame itself is opaque: it goes to the
+ * switch by pointer into guest memory, or is gathered once when it comes in pieces, and is copied by
+ * whoever receives it. The packet is completed when all its frames are switched, so the guest's memory
+ * is not looked at later.
+ *
+ * A malformed message ends its packet, since where the next one starts is then unknown. The completion
+ * says FAILURE.
+ */
+#include <string.h>
+
+#include "hvh_host_var.h"
+#include "hvh_nic_var.h"
+
+#define MAX_MESSAGES 8u /* per packet, as INITIALIZE_CMPLT said */
+#define ALIGN 8u        /* of each message but the last, likewise */
+#define PPI_BYTES_MAX 256u
+#define PADDING_LOOKED_AT 64u
+
+struct message {
+    struct rndis_packet head; /* a copy */
+    uint32_t off;             /* of the message in the gathered bytes */
+    bool last;
+};
+
+static bool malformed(struct hvh_chan *chan)
+{
+    chan->nic->stats.tx_drop_rndis++;
+    hvh_strict(chan, &chan->nic->stats.strict_rndis);
+    return false;
+}
+
+/* Offsets and lengths inside one message, all counting from byte 8. */
+static bool layout_ok(const struct rndis_packet *head)
+{
+    uint32_t body = head->len_bytes - RNDIS_OFFSET_BASE;
+
+    if (head->oob_off || head->oob_bytes || head->oob_count || head->vc_handle)
+        return false;
+    if (head->data_off < RNDIS_PACKET_OFF_MIN || head->data_off > body || head->data_bytes == 0 ||
+        head->data_bytes > body - head->data_off)
+        return false;
+    if (head->ppi_bytes == 0)
+        return head->ppi_off == 0 || head->ppi_off == RNDIS_PACKET_OFF_MIN;
+    if (head->ppi_off < RNDIS_PACKET_OFF_MIN || head->ppi_off % 4 || head->ppi_off > body ||
+        head->ppi_bytes > body - head->ppi_off || head->ppi_bytes > PPI_BYTES_MAX)
+        return false;
+    return head->ppi_off < head->data_off ? head->ppi_bytes <= head->data_off - head->ppi_off
+                                          : head->data_bytes <= head->ppi_off - head->data_off;
+}
+
+static uint16_t tci_of(uint32_t word)
+{
+    uint32_t prio = word >> RNDIS_VLAN_PRIO_SHIFT & 7;
+    uint32_t dei = word >> RNDIS_VLAN_DEI_SHIFT & 1;
+    uint32_t id = word >> RNDIS_VLAN_ID_SHIFT & 0xFFF;
+
+    return (uint16_t)(prio << 13 | dei << 12 | id);
+}
+
+/* Per-packet info: a VLAN tag. What was not offered (checksums, segmentation) is refused. */
+static bool ppi_parse(const uint8_t *at, uint32_t left, struct hvhost_frame *frame)
+{
+    while (left > 0) {
+        struct rndis_ppi ppi;
+        uint32_t word;
+
+        if (left < RNDIS_PPI_BYTES)
+            return false;
+        memcpy(&ppi, at, sizeof(ppi));
+        if (ppi.size_bytes < RNDIS_PPI_BYTES || ppi.size_bytes % 4 || ppi.size_bytes > left ||
+            ppi.data_off != RNDIS_PPI_DATA_OFF)
+            return false;
+        memcpy(&word, at + RNDIS_PPI_DATA_OFF, sizeof(word));
+        if (ppi.type == RNDIS_PPI_CSUM || ppi.type == RNDIS_PPI_LSO)
+            return false;
+        if (ppi.type == RNDIS_PPI_VLAN) {
+            frame->has_tci = true;
+            frame->tci = tci_of(word);
+        }
+        at += ppi.size_bytes;
+        left -= ppi.size_bytes;
+    }
+    return true;
+}
+
+/* What follows the frame up to the message's end is zero. */
+static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g, const struct message *m)
+{
+    uint32_t used = RNDIS_OFFSET_BASE + m->head.data_off + m->head.data_bytes;
+    uint32_t len = m->head.len_bytes - used;
+    uint8_t bytes[PADDING_LOOKED_AT];
+
+    if (m->head.ppi_off > m->head.data_off)
+        return;
+    if (len > sizeof(bytes))
+        len = sizeof(bytes);
+    hvh_gather_copy(g, m->off + used, bytes, len);
+    for (uint32_t i = 0; i < len; i++) {
+        if (bytes[i]) {
+            hvh_strict(chan, &chan->nic->stats.strict_trailer);
+            return;
+        }
+    }
+}
+
+static void frame_switch(struct hvh_chan *chan, const struct hvh_gather *g, const struct message *m,
+                         struct hvhost_frame *frame)
+{
+    struct hvhost_nic *nic = chan->nic;
+    uint32_t at = m->off + RNDIS_OFFSET_BASE + m->head.data_off;
+
+    frame->len_bytes = m->head.data_bytes;
+    if (frame->len_bytes < HVH_ETH_BYTES || frame->len_bytes > nic->mtu_bytes + HVH_ETH_BYTES) {
+        nic->stats.tx_drop_size++;
+        return;
+    }
+    if (!nic->link_up) {
+        nic->stats.tx_drop_link++;
+        return;
+    }
+    frame->data = hvh_gather_at(g, at, frame->len_bytes);
+    if (!frame->data) {
+        hvh_gather_copy(g, at, nic->host->gather, frame->len_bytes);
+        frame->data = nic->host->gather;
+    }
+    nic->stats.tx_switched++;
+    hvhost_port_send(nic->port, frame);
+}
+
+static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g, const struct message *m)
+{
+    struct hvhost_nic *nic = chan->nic;
+    uint32_t head_end = RNDIS_OFFSET_BASE + m->head.ppi_off + m->head.ppi_bytes;
+    struct hvhost_frame frame = {0};
+    uint8_t ppi[PPI_BYTES_MAX];
+
+    if (!layout_ok(&m->head) || (!m->last && m->head.len_bytes % ALIGN))
+        return malformed(chan);
+    if (m->off == 0 && g->part[0].len_bytes < (head_end < sizeof(m->head) ? sizeof(m->head) : head_end))
+        hvh_strict(chan, &nic->stats.strict_page);
+    hvh_gather_copy(g, m->off + RNDIS_OFFSET_BASE + m->head.ppi_off, ppi, m->head.ppi_bytes);
+    if (!ppi_parse(ppi, m->head.ppi_bytes, &frame))
+        return malformed(chan);
+    padding_check(chan, g, m);
+    nic->stats.tx_bytes += m->head.data_bytes;
+    frame_switch(chan, g, m, &frame);
+    return true;
+}
+
+static bool packet_serve(struct hvh_chan *chan, const struct hvh_gather *g)
+{
+    struct hvhost_nic *nic = chan->nic;
+    struct message m = {0};
+
+    for (unsigned n = 0; n == 0 || m.off < g->bytes; n++, m.off += m.head.len_bytes) {
+        nic->stats.tx_frames++;
+        if (n == MAX_MESSAGES || !hvh_gather_copy(g, m.off, &m.head, sizeof(m.head)))
+            return malformed(chan);
+        if (m.head.type != RNDIS_MSG_PACKET || m.head.len_bytes < sizeof(m.head) ||
+            m.head.len_bytes > g->bytes - m.off)
+            return malformed(chan);
+        m.last = m.head.len_bytes == g->bytes - m.off;
+        if (!message_serve(chan, g, &m))
+            return false;
+        if (!chan->open || chan->faulted)
+            return false;
+    }
+    return true;
+}
+
+void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg)
+{
+    struct hvhost_nic *nic = chan->nic;
+    uint64_t xid = nic->packet.desc.xid;
+    uint32_t status = NVS_STATUS_FAILURE;
+    struct hvh_gather g;
+
+    nic->stats.tx_packets++;
+    if (hvh_gather(chan, msg, &g)) {
+        if (g.from_section)
+            nic->stats.tx_section_packets++;
+        if (nic->packet.desc.type == VMBUS_PKT_GPA_DIRECT)
+            nic->stats.tx_gpa_packets++;
+        if (packet_serve(chan, &g))
+            status = NVS_STATUS_SUCCESS;
+    }
+    hvh_complete_rndis(chan, xid, status, hvh_fault_strike(nic, HVH_ON_TX_DONE, 0));
+}
