@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "http_wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/init.h"
+#include "lwip/netif.h"
+#include "lwip/timeouts.h"
+#include "port_clock.h"
+
+#define STEP_MS 50u
+#define QUEUE 4096u
+
+static struct netif netif;
+static struct pbuf *queue[QUEUE];
+static unsigned head, tail;
+static bool is_cut;
+static uint64_t now_ns = UINT64_C(1700000000) * PORT_NS_PER_S;
+
+static uint64_t read_clock(void *ctx)
+{
+    (void)ctx;
+    return now_ns;
+}
+
+static err_t output(struct netif *nif, struct pbuf *p, const ip4_addr_t *to)
+{
+    struct pbuf *copy;
+
+    (void)nif;
+    (void)to;
+    if (is_cut)
+        return ERR_OK;
+    assert_true(tail - head < QUEUE);
+    copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
+    assert_non_null(copy);
+    assert_int_equal(pbuf_copy(copy, p), ERR_OK);
+    queue[tail++ % QUEUE] = copy;
+    return ERR_OK;
+}
+
+static err_t add(struct netif *nif)
+{
+    nif->name[0] = 'w';
+    nif->name[1] = 'i';
+    nif->mtu = 1500;
+    nif->output = output;
+    return ERR_OK;
+}
+
+void wire_init(void)
+{
+    ip4_addr_t address, mask, gateway;
+
+    port_clock_source(read_clock, NULL);
+    lwip_init();
+    IP4_ADDR(&address, 10, 0, 0, 1);
+    IP4_ADDR(&mask, 255, 255, 255, 0);
+    ip4_addr_set_zero(&gateway);
+    assert_non_null(netif_add(&netif, &address, &mask, &gateway, NULL, add, netif_input));
+    netif_set_up(&netif);
+    netif_set_link_up(&netif);
+}
+
+void wire_run(void)
+{
+    while (head != tail) {
+        struct pbuf *p = queue[head++ % QUEUE];
+
+        if (netif.input(p, &netif) != ERR_OK)
+            pbuf_free(p);
+    }
+}
+
+void wire_wait_s(unsigned seconds)
+{
+    for (unsigned ms = 0; ms < seconds * 1000; ms += STEP_MS) {
+        now_ns += STEP_MS * PORT_NS_PER_MS;
+        sys_check_timeouts();
+        wire_run();
+    }
+}
+
+void wire_cut(bool cut)
+{
+    is_cut = cut;
+}
+
+/* ---- client -------------------------------------------------------------------------------- */
+
+static void take(struct wire_client *client, const struct pbuf *p)
+{
+    if (client->len_bytes + p->tot_len + 1 > client->room_bytes) {
+        client->room_bytes = 2 * (client->len_bytes + p->tot_len + 1);
+        client->data = realloc(client->data, client->room_bytes);
+        assert_non_null(client->data);
+    }
+    pbuf_copy_partial(p, client->data + client->len_bytes, p->tot_len, 0);
+    client->len_bytes += p->tot_len;
+    client->data[client->len_bytes] = '\0';
+}
+
+static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    struct wire_client *client = arg;
+
+    (void)err;
+    if (!p) {
+        client->got_fin = true;
+        return ERR_OK;
+    }
+    take(client, p);
+    if (client->is_paused)
+        client->owed_bytes += p->tot_len;
+    else
+        tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static void on_err(void *arg, err_t err)
+{
+    struct wire_client *client = arg;
+
+    client->got_reset = err == ERR_RST || err == ERR_ABRT;
+    client->pcb = NULL;
+}
+
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct wire_client *client = arg;
+
+    (void)pcb;
+    client->connected = err == ERR_OK;
+    return ERR_OK;
+}
+
+void wire_open(struct wire_client *client, uint16_t port)
+{
+    *client = (struct wire_client){.pcb = tcp_new(), .data = calloc(1, 1), .room_bytes = 1};
+    assert_non_null(client->pcb);
+    assert_non_null(client->data);
+    tcp_nagle_disable(client->pcb); /* or a test would wait for the server to acknowledge */
+    tcp_arg(client->pcb, client);
+    tcp_recv(client->pcb, on_recv);
+    tcp_err(client->pcb, on_err);
+    assert_int_equal(tcp_connect(client->pcb, netif_ip_addr4(&netif), port, on_connected), ERR_OK);
+    wire_run();
+}
+
+void wire_send(struct wire_client *client, const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0 && client->pcb) {
+        size_t n = tcp_sndbuf(client->pcb);
+
+        n = len < n ? len : n;
+        n = n < 32768 ? n : 32768;
+        if (n == 0)
+            break;
+        assert_int_equal(tcp_write(client->pcb, text, (u16_t)n, TCP_WRITE_FLAG_COPY), ERR_OK);
+        tcp_output(client->pcb);
+        wire_run();
+        text += n;
+        len -= n;
+    }
+}
+
+void wire_resume(struct wire_client *client)
+{
+    client->is_paused = false;
+    for (; client->owed_bytes > 0 && client->pcb; wire_run()) {
+        uint32_t n = client->owed_bytes < 0xffff ? client->owed_bytes : 0xffff;
+
+        client->owed_bytes -= n;
+        tcp_recved(client->pcb, (u16_t)n);
+    }
+}
+
+void wire_shut(struct wire_client *client)
+{
+    assert_int_equal(tcp_shutdown(client->pcb, 0, 1), ERR_OK);
+    wire_run();
+}
+
+void wire_close(struct wire_client *client)
+{
+    if (client->pcb) {
+        tcp_err(client->pcb, NULL);
+        tcp_abort(client->pcb);
+    }
+    client->pcb = NULL;
+    wire_run();
+    free(client->data);
+    client->data = NULL;
+}
+
+void wire_clear(struct wire_client *client)
+{
+    client->len_bytes = 0;
+    client->data[0] = '\0';
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A server and its clients in one process: one lwIP, one interface whose output comes back as
+ * input, and a clock that moves only when a test says so. Whatever happens in wire_run() takes no
+ * time at all: nothing in it can have waited for a delayed acknowledgement or any other timer.
+ */
+#ifndef HTTP_WIRE_H
+#define HTTP_WIRE_H
+
+#include "check.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http_server.h"
+#include "lwip/tcp.h"
+
+struct wire_client {
+    struct tcp_pcb *pcb; /* NULL once gone */
+    bool is_paused;      /* takes data but gives no window for more */
+    bool got_fin, got_reset, connected;
+    uint32_t owed_bytes; /* taken while paused */
+    char *data;          /* everything received, NUL-terminated */
+    size_t len_bytes, room_bytes;
+};
+
+/* Once per program. */
+void wire_init(void);
+
+/* Seconds of virtual time, with all timers. */
+void wire_wait_s(unsigned seconds);
+
+/* Deliver until nothing moves any more, without letting time pass. */
+void wire_run(void);
+
+/* Forget the next packets instead of delivering them. */
+void wire_cut(bool is_cut);
+
+void wire_open(struct wire_client *client, uint16_t port);
+void wire_send(struct wire_client *client, const char *text);
+void wire_resume(struct wire_client *client);
+/* Closes our direction only. */
+void wire_shut(struct wire_client *client);
+/* Resets if still open, and frees. */
+void wire_close(struct wire_client *client);
+
+/* Forget what was received. */
+void wire_clear(struct wire_client *client);
+
+#endif
