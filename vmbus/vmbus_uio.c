@@ -223,7 +223,8 @@ static int map_all(struct uio *uio, const struct vmbus_map map[VMBUS_MAP_KINDS],
     return 0;
 }
 
-static void fill_transport(struct uio *uio, const struct vmbus_region region[VMBUS_MAP_KINDS],
+static void fill_transport(struct uio *uio, const struct vmbus_map map[VMBUS_MAP_KINDS],
+                           const struct vmbus_region region[VMBUS_MAP_KINDS],
                            struct vmbus_transport *out)
 {
     out->ops = &uio_ops;
@@ -234,6 +235,8 @@ static void fill_transport(struct uio *uio, const struct vmbus_region region[VMB
     out->monitor_page = region[VMBUS_MAP_MONITOR_PAGE];
     out->recv = region[VMBUS_MAP_RECV];
     out->send = region[VMBUS_MAP_SEND];
+    out->recv_gpadl = map[VMBUS_MAP_RECV].gpadl;
+    out->send_gpadl = map[VMBUS_MAP_SEND].gpadl;
     out->dma.base = uio->dma.base;
     out->dma.len_bytes = uio->dma.len_bytes;
     out->dma_pfn = uio->dma.pfn;
@@ -281,6 +284,6 @@ int vmbus_uio_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
     }
     uio->subchannel_irqs = uname(&kernel) == 0 && vmbus_uio_subchannel_irqs(kernel.release);
     vmbus_uio_dma_alloc(&uio->dma);
-    fill_transport(uio, region, out);
+    fill_transport(uio, map, region, out);
     return 0;
 }

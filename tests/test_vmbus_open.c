@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Opening: what each failure tells a person, and the uio provider on a device that is a plain file
+ * (mapK then starts at page K of the file, as mmap() of a uio device selects it).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "fake_sysfs.h"
+#include "vmbus_chan.h"
+#include "vmbus_sysfs.h"
+#include "vmbus_uio_var.h"
+
+#define NODE_PAGES 40u
+
+static struct fake_sysfs fs;
+static struct vmbus_info info;
+static struct vmbus_error err;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&err, 0, sizeof(err));
+    fake_sysfs_setup(&fs);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_sysfs_teardown(&fs);
+    return 0;
+}
+
+#define with_bus(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+static void scan(void)
+{
+    assert_int_equal(vmbus_scan_nics(&fs.bus, &info, 1), 1);
+}
+
+/* Opening fails with (error), naming (what) and (remedy), and gives no device. */
+static void expect_open(int error, const char *what, const char *remedy)
+{
+    struct vmbus_device *dev = (struct vmbus_device *)(void *)&fs;
+
+    memset(&err, 0, sizeof(err));
+    int got = vmbus_open(&fs.bus, &info, &err, &dev);
+    if (got != error || strstr(err.what, what) == NULL || strstr(err.remedy, remedy) == NULL)
+        fail_msg("%d \"%s\" \"%s\", not %d \"%s\" \"%s\"", got, err.what, err.remedy, error, what,
+                 remedy);
+    assert_null(dev);
+    assert_int_equal(vmbus_open(&fs.bus, &info, NULL, &dev), error); /* nobody has to listen */
+}
+
+/* ---- before a provider is chosen ------------------------------------------------------------- */
+
+static void nic_still_held_by_the_kernel_is_named_with_its_interface(void **state)
+{
+    (void)state;
+    fake_nic(&fs, FAKE_NIC_A, "eth0", -1);
+    scan();
+    expect_open(-ENODEV, "is still bound to hv_netvsc, as interface eth0", "uio_hv_generic");
+    expect_open(-ENODEV, FAKE_NIC_A, "driverctl -b vmbus set-override");
+}
+
+static void nic_without_a_driver_is_told_how_to_get_one(void **state)
+{
+    (void)state;
+    fake_nic(&fs, FAKE_NIC_A, NULL, -1);
+    scan();
+    expect_open(-ENODEV, "has no driver", "uio_hv_generic");
+}
+
+static void missing_node_and_wrong_kind_of_node_are_told_apart(void **state)
+{
+    (void)state;
+    fake_nic(&fs, FAKE_NIC_A, NULL, 0);
+    scan();
+    expect_open(-ENODEV, "has no node", "netvscctl list");
+    fake_write(fake_path(&fs, "dev/uio0"), "");
+    expect_open(-ENODEV, "is neither a uio device nor a socket", "--bus");
+}
+
+static void node_out_of_reach_is_a_question_of_permission(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    fake_nic(&fs, FAKE_NIC_A, NULL, 0);
+    scan();
+    assert_int_equal(chmod(fs.root, 0700), 0);
+    assert_int_equal(seteuid(65534), 0);
+    int got = vmbus_open(&fs.bus, &info, &err, &(struct vmbus_device *){NULL});
+    int scanned = vmbus_scan_nics(&fs.bus, &info, 1);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(got, -EACCES);
+    assert_int_equal(scanned, -EACCES);
+    assert_non_null(strstr(err.what, "cannot look at"));
+    assert_non_null(strstr(err.remedy, "run as root"));
+}
+
+/* ---- what sysfs says ------------------------------------------------------------------------- */
+
+/* A character device that is no uio device: enough to reach the uio provider. */
+static void nic_on_null(void)
+{
+    fake_nic(&fs, FAKE_NIC_A, NULL, 0);
+    assert_int_equal(symlink("/dev/null", fake_path(&fs, "dev/uio0")), 0);
+    scan();
+}
+
+static const char *map_file(unsigned k, const char *name)
+{
+    return fake_path(&fs, "devices/%s/uio/uio0/maps/map%u/%s", FAKE_NIC_A, k, name);
+}
+
+static void old_kernel_is_known_by_the_map_that_is_missing(void **state)
+{
+    static const char *const names[] = {"txrx_rings", "int_page", "monitor_page", "recv:<handle>",
+                                        "send:<handle>"};
+    static const char *const kept[] = {"txrx_rings\n", "int_page\n", "monitor_page\n",
+                                       "recv:925200\n", "send:925201\n"};
+
+    (void)state;
+    nic_on_null();
+    for (unsigned k = 0; k < countof(names); k++) {
+        fake_write(map_file(k, "name"), "something_else\n");
+        char what[64];
+        (void)snprintf(what, sizeof(what), "gives no map named %s", names[k]);
+        expect_open(-ENOTSUP, what, "Linux 4.16");
+        fake_write(map_file(k, "name"), kept[k]);
+    }
+    fake_write(map_file(3, "name"), "recv\n"); /* no handle, as the first kernels had it */
+    expect_open(-ENOTSUP, "gives no map named recv:<handle>", "Linux 4.16");
+}
+
+static void handles_are_numbers(void **state)
+{
+    static const char *const bad[] = {"recv:\n",      "recv:x\n",  "recv:-1\n",
+                                      "recv: 1\n",    "recv:1 \n", "recv:4294967296\n",
+                                      "recv:1recv\n", "recv:0x\n"};
+
+    (void)state;
+    nic_on_null();
+    for (size_t i = 0; i < countof(bad); i++) {
+        fake_write(map_file(3, "name"), bad[i]);
+        expect_open(-ENOTSUP, "recv:<handle>", "");
+    }
+}
+
+static void nonsense_about_a_map_is_refused(void **state)
+{
+    static const char *const sizes[] = {"",          "0x0\n",   "4097\n",
+                                        "0x1000 \n", "-4096\n", "0x80000000\n"};
+    static const char *const offsets[] = {"", "0x1000\n", "-1\n", "x\n"};
+
+    (void)state;
+    nic_on_null();
+    for (size_t i = 0; i < countof(sizes); i++) {
+        fake_write(map_file(4, "size"), sizes[i]);
+        expect_open(-EPROTO, "map4", "report");
+    }
+    fake_write(map_file(4, "size"), "0x1000000\n");
+    for (size_t i = 0; i < countof(offsets); i++) {
+        fake_write(map_file(2, "offset"), offsets[i]);
+        expect_open(-EPROTO, "map2", "report");
+    }
+    fake_write(map_file(2, "offset"), "0x0\n");
+    fake_map(&fs, FAKE_NIC_A, 0, 7, "int_page\n", "0x1000\n"); /* a second one */
+    expect_open(-EPROTO, "map7", "report");
+}
+
+static void numbers_of_the_device_must_make_sense(void **state)
+{
+    (void)state;
+    nic_on_null();
+    fake_write(fake_path(&fs, "devices/%s/id", FAKE_NIC_A), "2048\n");
+    expect_open(-EPROTO, "/id is no channel number", "");
+    fake_write(fake_path(&fs, "devices/%s/id", FAKE_NIC_A), "0\n");
+    expect_open(-EPROTO, "/id is no channel number", "");
+    fake_write(fake_path(&fs, "devices/%s/id", FAKE_NIC_A), "5\n");
+    fake_write(fake_path(&fs, "devices/%s/monitor_id", FAKE_NIC_A), "128\n");
+    expect_open(-EPROTO, "/monitor_id is no monitor number", "");
+}
+
+static void device_unbound_after_the_scan_has_gone(void **state)
+{
+    (void)state;
+    nic_on_null();
+    assert_int_equal(rename(fake_path(&fs, "devices/%s/uio/uio0", FAKE_NIC_A),
+                            fake_path(&fs, "devices/%s/uio/uio1", FAKE_NIC_A)),
+                     0);
+    expect_open(-ENODEV, "has gone", "netvscctl list");
+}
+
+/* A socket is the other provider's: whatever it says, it is not this. */
+static void socket_is_handed_to_the_other_provider(void **state)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    struct vmbus_device *dev;
+
+    (void)state;
+    fake_nic(&fs, FAKE_NIC_A, NULL, 0);
+    scan();
+    (void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", fake_path(&fs, "dev/uio0"));
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_true(vmbus_open(&fs.bus, &info, &err, &dev) < 0);
+    assert_null(dev);
+    assert_true(strlen(err.what) > 0);
+    assert_null(strstr(err.what, "neither"));
+    close(fd);
+}
+
+/* ---- the uio provider on a file -------------------------------------------------------------- */
+
+static struct vmbus_transport t;
+
+/* A NIC with small maps in unusual order, and a node whose page K starts with the byte 0xA0 + K. */
+static void nic_on_file(void)
+{
+    fake_nic(&fs, FAKE_NIC_A, NULL, 0);
+    fake_map(&fs, FAKE_NIC_A, 0, 0, "send:0xE1E11\n", "0x2000\n");
+    fake_map(&fs, FAKE_NIC_A, 0, 1, "monitor_page\n", "0x1000\n");
+    fake_map(&fs, FAKE_NIC_A, 0, 2, "future\n", "junk\n");
+    fake_map(&fs, FAKE_NIC_A, 0, 3, "recv:925200\n", "0x3000\n");
+    fake_map(&fs, FAKE_NIC_A, 0, 4, "int_page\n", "0x1000\n");
+    fake_map(&fs, FAKE_NIC_A, 0, 8, "txrx_rings\n", "24576\n");
+    scan();
+    fake_write(fake_path(&fs, "dev/uio0"), "");
+    int fd = open(fake_path(&fs, "dev/uio0"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(ftruncate(fd, (off_t)NODE_PAGES * 4096), 0);
+    for (unsigned k = 0; k < 8; k++)
+        assert_int_equal(pwrite(fd, (uint8_t[]){(uint8_t)(0xA0 + k)}, 1, (off_t)k * 4096), 1);
+    close(fd);
+}
+
+static void maps_are_found_by_name_wherever_they_are(void **state)
+{
+    (void)state;
+    nic_on_file();
+    fake_write(map_file(3, "offset"), "0x10\n");
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    assert_int_equal(t.send.base[0], 0xA0);
+    assert_int_equal(t.send.len_bytes, 0x2000);
+    assert_int_equal(t.send_gpadl, 0xE1E11);
+    assert_int_equal(t.monitor_page.base[0], 0xA1);
+    assert_int_equal(t.recv.base[-0x10], 0xA3);
+    assert_int_equal(t.recv.len_bytes, 0x3000);
+    assert_int_equal(t.recv_gpadl, 925200);
+    assert_int_equal(t.int_page.base[0], 0xA4);
+    assert_int_equal(t.primary.rings.len_bytes, 24576);
+    assert_int_equal(t.primary.relid, 5);
+    assert_int_equal(t.primary.monitor_id, 3);
+    assert_int_equal(t.primary.subchannel, 0);
+    assert_false(t.primary.keep_masked);
+    assert_true(t.dma_pfn == NULL || t.dma.base != NULL);
+    t.ops->close(t.ctx);
+}
+
+static void device_works_on_the_mapped_memory(void **state)
+{
+    static const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND, .xid = 9};
+    struct vmbus_device *dev;
+    uint32_t written = 0;
+
+    (void)state;
+    nic_on_file();
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    assert_int_equal(vmbus_device_create(&t, &dev), 0);
+    assert_int_equal(vmbus_chan_send(vmbus_chan(dev, 0), &pkt), 0);
+    assert_int_equal(vmbus_chan_flush(vmbus_chan(dev, 0)), 0);
+    int fd = open(fake_path(&fs, "dev/uio0"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pread(fd, &written, 4, 8 * 4096), 4); /* write_index of map8 */
+    close(fd);
+    assert_int_equal(written, 24);
+    vmbus_close(dev);
+}
+
+static void second_program_is_kept_out(void **state)
+{
+    (void)state;
+    nic_on_file();
+    int fd = open(fake_path(&fs, "dev/uio0"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), -EBUSY);
+    assert_non_null(strstr(err.what, "another program uses"));
+    assert_non_null(strstr(err.remedy, "--nic"));
+    close(fd);
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    t.ops->close(t.ctx);
+}
+
+static void node_without_permission_says_so(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    nic_on_file();
+    assert_int_equal(chmod(fs.root, 0755), 0);
+    assert_int_equal(chmod(fake_path(&fs, "dev/uio0"), 0600), 0);
+    assert_int_equal(seteuid(65534), 0);
+    int got = vmbus_uio_open(&fs.bus, &info, &err, &t);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(got, -EACCES);
+    assert_non_null(strstr(err.what, "no permission to open"));
+    assert_non_null(strstr(err.remedy, "run as root"));
+}
+
+static void device_that_cannot_be_mapped_says_which_map(void **state)
+{
+    (void)state;
+    nic_on_null();
+    for (int tries = 0; tries < 1000; tries++) { /* others may lock /dev/null for a moment */
+        if (vmbus_uio_open(&fs.bus, &info, &err, &t) != -EBUSY)
+            break;
+    }
+    assert_non_null(strstr(err.what, "cannot map map0"));
+}
+
+/* The fd of the transport replaced by our end of a pair, which then is the kernel. */
+static int be_the_kernel(void)
+{
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+    assert_true(dup2(pair[0], t.irq_fd) == t.irq_fd);
+    close(pair[0]);
+    return pair[1];
+}
+
+static void interrupts_are_read_and_doorbells_written_as_four_bytes(void **state)
+{
+    int32_t word = 0;
+
+    (void)state;
+    nic_on_file();
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    int kernel = be_the_kernel();
+    assert_int_equal(t.ops->irq_take(t.ctx), -EAGAIN);
+    assert_int_equal(write(kernel, &word, 4), 4);
+    assert_int_equal(t.ops->irq_take(t.ctx), 0);
+    assert_int_equal(t.ops->irq_take(t.ctx), -EAGAIN);
+    assert_int_equal(t.ops->irq_enable(t.ctx, true), 0);
+    assert_int_equal(t.ops->irq_enable(t.ctx, false), 0);
+    assert_int_equal(read(kernel, &word, 4), -1); /* neither rings: no needless doorbell */
+    assert_int_equal(t.ops->signal(t.ctx, 5), 0);
+    assert_int_equal(read(kernel, &word, 4), 4);
+    assert_int_equal(word, 1);
+    close(kernel);
+    assert_int_equal(t.ops->irq_take(t.ctx), -EIO);
+    t.ops->close(t.ctx);
+}
+
+static void subchannel_ring_is_mapped_when_it_appears(void **state)
+{
+    struct vmbus_chan_region region;
+    struct utsname kernel;
+
+    (void)state;
+    nic_on_file();
+    assert_int_equal(uname(&kernel), 0);
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 0, &region), -ENOTSUP);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 64, &region), -ENOTSUP);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -EAGAIN); /* no folder */
+    fake_channel(&fs, FAKE_NIC_A, "21", "1\n", "4\n");
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -EAGAIN); /* no ring */
+    const char *ring = fake_path(&fs, "devices/%s/channels/21/ring", FAKE_NIC_A);
+    fake_write(ring, "odd");
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -EPROTO);
+    assert_int_equal(truncate(ring, 0), 0);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -EPROTO);
+    assert_int_equal(truncate(ring, 3 * 4096), 0);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -EPROTO);
+    assert_int_equal(truncate(ring, 6 * 4096), 0);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), 0);
+    assert_int_equal(region.relid, 21);
+    assert_int_equal(region.subchannel, 1);
+    assert_int_equal(region.monitor_id, 4);
+    assert_int_equal(region.rings.len_bytes, 6 * 4096);
+    assert_int_equal(region.keep_masked, !vmbus_uio_subchannel_irqs(kernel.release));
+    region.rings.base[6 * 4096 - 1] = 1; /* writable to its end */
+    t.ops->close(t.ctx);
+}
+
+static void subchannel_without_doorbell_is_not_opened(void **state)
+{
+    struct vmbus_chan_region region;
+    struct utsname kernel;
+
+    (void)state;
+    nic_on_file();
+    assert_int_equal(uname(&kernel), 0);
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    fake_channel(&fs, FAKE_NIC_A, "21", "1\n", NULL);
+    fake_write(fake_path(&fs, "devices/%s/channels/21/ring", FAKE_NIC_A), "");
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region),
+                     vmbus_uio_subchannel_irqs(kernel.release) ? -EPROTO : -ENOTSUP);
+    t.ops->close(t.ctx);
+}
+
+/* ---- what is known of kernels and pages ------------------------------------------------------ */
+
+static void only_kernels_known_to_survive_get_subchannel_interrupts(void **state)
+{
+    static const char *const safe[] = {"6.16.0", "6.16-rc1", "6.17.3-azure",
+                                       "7.0.1",  "10.2",     "6.100"};
+    static const char *const unsafe[] = {
+        "6.15.9", "6.9.0", "6.1.156", "5.15.0-1099-azure", "4.16", "6", "garbage", "", "6.x"};
+
+    (void)state;
+    for (size_t i = 0; i < countof(safe); i++)
+        assert_true(vmbus_uio_subchannel_irqs(safe[i]));
+    for (size_t i = 0; i < countof(unsafe); i++)
+        assert_false(vmbus_uio_subchannel_irqs(unsafe[i]));
+}
+
+static void page_numbers_are_all_known_or_not_used(void **state)
+{
+    uint64_t words[3] = {0x8180000000001234, 0x8000000000005678, 0x8000000000000001};
+    uint64_t pfn[3];
+
+    (void)state;
+    assert_true(vmbus_uio_pagemap_parse(words, 3, pfn));
+    assert_int_equal(pfn[0], 0x1234);
+    assert_int_equal(pfn[1], 0x5678);
+    assert_int_equal(pfn[2], 1);
+    words[2] = 0x8000000000000000; /* number hidden from the unprivileged */
+    assert_false(vmbus_uio_pagemap_parse(words, 3, pfn));
+    words[2] = 0x0000000000000007; /* swapped out */
+    assert_false(vmbus_uio_pagemap_parse(words, 3, pfn));
+}
+
+static void dma_memory_has_numbers_or_is_not_there(void **state)
+{
+    struct vmbus_uio_dma dma;
+
+    (void)state;
+    vmbus_uio_dma_alloc(&dma);
+    assert_int_equal(dma.base != NULL, dma.pfn != NULL);
+    assert_int_equal(dma.base != NULL, dma.len_bytes != 0);
+    vmbus_uio_dma_free(&dma);
+    assert_null(dma.base);
+    vmbus_uio_dma_free(&dma);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_bus(nic_still_held_by_the_kernel_is_named_with_its_interface),
+        with_bus(nic_without_a_driver_is_told_how_to_get_one),
+        with_bus(missing_node_and_wrong_kind_of_node_are_told_apart),
+        with_bus(node_out_of_reach_is_a_question_of_permission),
+        with_bus(old_kernel_is_known_by_the_map_that_is_missing),
+        with_bus(handles_are_numbers),
+        with_bus(nonsense_about_a_map_is_refused),
+        with_bus(numbers_of_the_device_must_make_sense),
+        with_bus(device_unbound_after_the_scan_has_gone),
+        with_bus(socket_is_handed_to_the_other_provider),
+        with_bus(maps_are_found_by_name_wherever_they_are),
+        with_bus(device_works_on_the_mapped_memory),
+        with_bus(second_program_is_kept_out),
+        with_bus(node_without_permission_says_so),
+        with_bus(device_that_cannot_be_mapped_says_which_map),
+        with_bus(interrupts_are_read_and_doorbells_written_as_four_bytes),
+        with_bus(subchannel_ring_is_mapped_when_it_appears),
+        with_bus(subchannel_without_doorbell_is_not_opened),
+        cmocka_unit_test(only_kernels_known_to_survive_get_subchannel_interrupts),
+        cmocka_unit_test(page_numbers_are_all_known_or_not_used),
+        cmocka_unit_test(dma_memory_has_numbers_or_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
