@@ -5,7 +5,6 @@
  *
  * Life: create → attach(device) → poll until NETVSC_UP → traffic → detach → poll until
  * NETVSC_DOWN → destroy. A host that goes away leads to NETVSC_GONE; attach again with a new device.
- *
  * Results are 0 or -errno. Nothing blocks, sleeps or allocates after attach; time comes from the
  * caller in nanoseconds of any monotonic clock. One thread per struct netvsc.
  */
@@ -56,10 +55,7 @@ struct netvsc_config {
      * memory goes back to the host when the function returns. May transmit; must not poll or destroy.
      */
     void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
-    /*
-     * Last thing in poll, attach and detach; what changed is in netvsc_info(). May be NULL. May attach
-     * and detach; must not poll or destroy.
-     */
+    /* Last thing in poll, attach and detach; may attach and detach, but not poll or destroy. Or NULL. */
     void (*event)(void *ctx, enum netvsc_event event);
     /* Every frame sent or received, for captures; NULL on the fast path. */
     void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
@@ -100,7 +96,7 @@ void netvsc_destroy(struct netvsc *nic);
  */
 int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns);
 
-/* Start a clean detach. Poll until NETVSC_DOWN. From other states than NETVSC_UP it is immediate. */
+/* Start a clean detach: poll until NETVSC_DOWN. Immediate from other states than NETVSC_UP. */
 void netvsc_detach(struct netvsc *nic, uint64_t now_ns);
 
 /*
@@ -111,7 +107,6 @@ unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget);
 
 /* Publish what was committed since the last poll or flush; at most one doorbell. */
 void netvsc_flush(struct netvsc *nic);
-
 /* Nanoseconds until poll has something to do even if the host stays silent; UINT64_MAX = never. */
 uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns);
 
@@ -141,7 +136,6 @@ int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *sl
 /* Send it, padded to 60 bytes. Seen by the host after netvsc_flush() or the next poll. Cannot fail. */
 void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes);
 void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot);
-
 /* Frames committed and not yet completed by the host. */
 uint32_t netvsc_tx_outstanding(const struct netvsc *nic);
 

@@ -201,6 +201,8 @@ static int accept_max_frame(struct netvsc *nic)
         return rc;
     if (mtu_bytes < MTU_MIN || mtu_bytes > MTU_MAX)
         return -EPROTO;
+    if (mtu_bytes > nic->mtu_wanted) /* its neighbours may send us that much */
+        nic->rx_frame_bytes_max = mtu_bytes + NETVSC_ETH_BYTES + VLAN_TAG_BYTES;
     if (mtu_bytes < nic->info.mtu_bytes) {
         nic->info.mtu_bytes = mtu_bytes;
         nic->tx_frame_bytes_max = mtu_bytes + NETVSC_ETH_BYTES;

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Receive, with the test as host: what becomes a frame, what is dropped, and that each is acked
+ * once. */
+#include "check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hex.h"
+#include "netif_wire.h"
+
+#define MTU 1500u
+
+/* ---- golden bytes ---------------------------------------------------------------------------- */
+
+static const char V7_PACKET[] = "07 00 05 00 0a 00 01 00  14 00 00 00 00 00 00 00"
+                                "fe ca 00 00 02 00 00 00  0e 07 00 00 18 8d 00 00"
+                                "0e 07 00 00 26 94 00 00  6b 00 00 00 00 00 00 00"
+                                "ff ff ff ff 00 00 00 00  00 00 00 00 00 00 00 00"
+                                "00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00";
+static const char V7_SECTION[] = "01 00 00 00 0e 07 00 00  f8 00 00 00 3c 00 00 00"
+                                 "00 00 00 00 00 00 00 00  00 00 00 00 24 00 00 00"
+                                 "20 00 00 00 00 00 00 00  00 00 00 00 10 00 00 00"
+                                 "00 00 00 00 0c 00 00 00  28 00 00 00 10 00 00 00"
+                                 "06 00 00 00 0c 00 00 00  45 06 00 00";
+static const char V8_ACK[] = "0b 00 02 00 03 00 00 00  14 00 00 00 00 00 00 00"
+                             "6c 00 00 00 01 00 00 00";
+
+static void vector_7_becomes_two_frames_and_is_acked_as_in_vector_8(void **state)
+{
+    const struct wire_options options = {.recv_section_bytes = 1806};
+    uint8_t packet[80], section[76];
+    struct wire_packet ack;
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, &options);
+    hex_parse(V7_PACKET, packet, sizeof(packet));
+    hex_parse(V7_SECTION, section, sizeof(section));
+    for (uint32_t i = 20; i < 22; i++) {
+        memcpy(w.t.recv.base + i * 1806, section, sizeof(section));
+        memset(w.t.recv.base + i * 1806 + 256, (int)i, 60);
+    }
+    wire_put(&w, packet, sizeof(packet));
+    wire_poll(&w);
+
+    assert_int_equal(w.rx_calls, 1);
+    assert_int_equal(w.rx_count, 2);
+    for (uint8_t i = 0; i < 2; i++) {
+        const struct wire_frame *f = &w.frames[i];
+
+        assert_int_equal(f->frame.len_bytes, 60);
+        assert_true(f->frame.has_tci);
+        assert_int_equal(f->frame.tci, 5 << 13 | 100);
+        assert_int_equal(f->frame.csum, NETVSC_CSUM_IP_OK | NETVSC_CSUM_L4_OK);
+        assert_int_equal(f->head[0], 20 + i);
+        assert_int_equal(f->head[59], 20 + i);
+    }
+    assert_true(wire_get(&w, &ack));
+    check_hex(ack.raw, ack.bytes - VMBUS_PKT_TRAILER_BYTES, V8_ACK);
+    wire_expect_nothing(&w);
+    wire_close(&w);
+}
+
+/* ---- batches and budget ---------------------------------------------------------------------- */
+
+static void no_ack_yet(struct wire *w)
+{
+    wire_expect_nothing(w);
+}
+
+static void deliver_ranges(struct wire *w, unsigned count)
+{
+    struct vmbus_xfer_range ranges[VMBUS_XFER_RANGES_MAX];
+
+    for (unsigned i = 0; i < count; i++)
+        ranges[i] = wire_message(w, i, 60 + i, (uint8_t)i);
+    wire_xfer(w, 3, NVS_RNDIS_DATA, ranges, count);
+}
+
+static void a_packet_of_any_number_of_ranges_is_acked_once_after_its_last_frame(void **state)
+{
+    static const unsigned counts[] = {1, 2, 63, 64, 65, 127, 128, 129, 375, 562};
+    const struct wire_options options = {.recv_sections = 600};
+
+    (void)state;
+    for (size_t c = 0; c < countof(counts); c++) {
+        unsigned count = counts[c];
+        struct wire w;
+
+        wire_up(&w, &options);
+        w.on_rx = no_ack_yet;
+        deliver_ranges(&w, count);
+        wire_poll(&w);
+        assert_int_equal(w.rx_count, count);
+        assert_int_equal(w.rx_calls, (count + NETVSC_BATCH_MAX - 1) / NETVSC_BATCH_MAX);
+        for (unsigned i = 0; i < count; i++) {
+            assert_int_equal(w.frames[i].frame.len_bytes, 60 + i);
+            assert_int_equal(w.frames[i].head[0], (uint8_t)i);
+        }
+        wire_expect_ack(&w, 3, NVS_STATUS_SUCCESS);
+        wire_expect_nothing(&w);
+        assert_int_equal(wire_stats(&w).rx_packets, 1);
+        wire_close(&w);
+    }
+}
+
+static void packets_of_one_poll_come_in_one_call_with_one_doorbell(void **state)
+{
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    w.signals = 0;
+    for (uint32_t i = 0; i < 30; i++)
+        wire_deliver(&w, i, 100 + i, 7);
+    wire_poll(&w);
+    assert_int_equal(w.rx_calls, 1);
+    assert_int_equal(w.rx_count, 30);
+    assert_int_equal(w.signals, 1);
+    for (uint32_t i = 0; i < 30; i++) {
+        assert_int_equal(w.frames[i].frame.len_bytes, 100 + i);
+        wire_expect_ack(&w, i, NVS_STATUS_SUCCESS);
+    }
+    wire_close(&w);
+}
+
+static void the_budget_bounds_one_poll(void **state)
+{
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    for (uint32_t i = 0; i < 10; i++)
+        wire_deliver(&w, i, 60, 7);
+    assert_int_equal(netvsc_poll(w.nic, w.now_ns, 4), 4);
+    assert_int_equal(w.rx_count, 4);
+    assert_int_equal(netvsc_poll(w.nic, w.now_ns, 100), 6);
+    assert_int_equal(netvsc_poll(w.nic, w.now_ns, 100), 0);
+    wire_close(&w);
+}
+
+/* ---- ranges ---------------------------------------------------------------------------------- */
+
+struct range_case {
+    uint32_t off_bytes, len_bytes; /* of 1728-byte sections in a buffer of 64 */
+    bool good;
+};
+#define BUF_BYTES (1728u * 64u)
+
+static const struct range_case range_cases[] = {
+    {0, 104, true},
+    {BUF_BYTES - 104, 104, true}, /* ends where the buffer does */
+    {BUF_BYTES - 103, 104, false},
+    {BUF_BYTES, 104, false},
+    {BUF_BYTES, 0, false},
+    {BUF_BYTES + 1, 8, false},
+    {0xFFFFFFFF, 104, false},
+    {0xFFFFFFF8, 16, false}, /* the 32-bit sum is 8 */
+    {104, 0xFFFFFFF8, false},
+    {0, 0xFFFFFFFF, false},
+    {0, 1729, false}, /* longer than a section */
+    {0, 7, false},    /* shorter than a header */
+    {0, 0, false},
+    {64, 104, true}, /* sections are the host's business, the buffer is ours */
+};
+
+static void a_range_must_lie_in_the_buffer_and_fit_a_section(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(range_cases); i++) {
+        const struct range_case *c = &range_cases[i];
+        struct vmbus_xfer_range ranges[2] = {
+            {.len_bytes = c->len_bytes, .off_bytes = c->off_bytes}};
+        struct rndis_packet head = {RNDIS_MSG_PACKET, 104, 36, 60, 0, 0, 0, 0, 0, 0, 0};
+        struct wire w;
+
+        print_message("case %zu\n", i);
+        wire_up(&w, NULL);
+        ranges[1] = wire_message(&w, 9, 60, 9);
+        if (c->good)
+            memcpy(w.t.recv.base + c->off_bytes, &head, sizeof(head));
+        wire_xfer(&w, 1, NVS_RNDIS_DATA, ranges, 2);
+        wire_poll(&w);
+        assert_int_equal(wire_stats(&w).rx_drop_range, !c->good);
+        assert_int_equal(w.rx_count, c->good ? 2 : 1); /* the neighbour does not suffer */
+        wire_expect_ack(&w, 1, c->good ? NVS_STATUS_SUCCESS : NVS_STATUS_FAILURE);
+        wire_expect_nothing(&w);
+        wire_close(&w);
+    }
+}
+
+static void a_message_may_be_as_long_as_its_section_and_end_in_padding(void **state)
+{
+    struct vmbus_xfer_range range;
+    struct rndis_packet head;
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    range = wire_message(&w, 2, 60, 9);
+    memcpy(&head, w.t.recv.base + range.off_bytes, sizeof(head));
+    head.len_bytes = 1728;
+    memcpy(w.t.recv.base + range.off_bytes, &head, sizeof(head));
+    range.len_bytes = 1728;
+    wire_xfer(&w, 2, NVS_RNDIS_DATA, &range, 1);
+    wire_poll(&w);
+    assert_int_equal(w.rx_count, 1);
+    assert_int_equal(w.frames[0].frame.len_bytes, 60);
+    wire_close(&w);
+}
+
+static void frames_have_a_least_and_a_largest_size(void **state)
+{
+    static const struct {
+        uint32_t bytes;
+        bool good;
+    } cases[] = {{0, false}, {13, false}, {14, true}, {MTU + 18, true}, {MTU + 19, false}};
+
+    (void)state;
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct wire w;
+
+        wire_up(&w, NULL);
+        wire_deliver(&w, 5, cases[i].bytes, 1);
+        wire_poll(&w);
+        assert_int_equal(w.rx_count, cases[i].good);
+        assert_int_equal(wire_stats(&w).rx_drop_size, !cases[i].good);
+        wire_expect_ack(&w, 5, cases[i].good ? NVS_STATUS_SUCCESS : NVS_STATUS_FAILURE);
+        wire_close(&w);
+    }
+}
+
+/* ---- malformed packets ----------------------------------------------------------------------- */
+
+struct bad_packet {
+    const char *what;
+    uint32_t off; /* 16-bit words to overwrite in a packet with one range */
+    uint16_t value;
+    const char *counter;
+    bool acked;
+};
+
+static const struct bad_packet bad_packets[] = {
+    {"set id", 16, 0xBEEF, "host_bad_set", true},
+    {"range count one more than ranges", 20, 2, "host_bad_set", true},
+    {"range count 0", 20, 0, "host_bad_set", true},
+    {"range count beyond all", 20, 0xFFFF, "host_bad_set", true},
+    {"NVSP type", 32, 108, "host_bad_set", true},
+    {"range list cut off", 2, 2, "host_bad_set", true},
+    {"range list half there", 2, 3, "host_bad_set", true},
+    {"packet type", 0, 8, "host_bad_packet", false},
+};
+
+static uint64_t counter(const struct wire *w, const char *name)
+{
+    struct netvsc_stats s = wire_stats(w);
+
+#define X(field, help)                                                                             \
+    if (strcmp(name, #field) == 0)                                                                 \
+        return s.field;
+    NETVSC_STATS(X)
+#undef X
+    fail_msg("no counter %s", name);
+    return 0;
+}
+
+static void malformed_packets_are_counted_and_still_acked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(bad_packets); i++) {
+        const struct bad_packet *c = &bad_packets[i];
+        const struct vmbus_pkt_desc desc = {VMBUS_PKT_XFER_PAGES, 4, 9, 1, 6};
+        const struct vmbus_xfer_header set = {NVS_RECV_BUF_ID, 0, 0, 1};
+        const struct nvs_rndis msg = {NVS_MSG_RNDIS, NVS_RNDIS_DATA, NVS_SECTION_NONE, 0};
+        struct vmbus_xfer_range range;
+        uint8_t bytes[72] = {0};
+        struct wire w;
+
+        print_message("%s\n", c->what);
+        wire_up(&w, NULL);
+        range = wire_message(&w, 6, 60, 1);
+        memcpy(bytes, &desc, 16);
+        memcpy(bytes + 16, &set, 8);
+        memcpy(bytes + 24, &range, 8);
+        memcpy(bytes + 32, &msg, sizeof(msg));
+        memcpy(bytes + c->off, &c->value, 2);
+        wire_put(&w, bytes, sizeof(bytes));
+        wire_poll(&w);
+        assert_int_equal(counter(&w, c->counter), 1);
+        assert_int_equal(w.rx_count, 0);
+        if (c->acked)
+            wire_expect_ack(&w, 6, NVS_STATUS_FAILURE);
+        wire_expect_nothing(&w);
+        wire_close(&w);
+    }
+}
+
+static void an_unreadable_message_of_a_control_packet_is_no_lost_frame(void **state)
+{
+    const uint32_t keepalive[3] = {RNDIS_MSG_KEEPALIVE, 12, 1};
+    struct vmbus_xfer_range range = {.len_bytes = 12, .off_bytes = 0xFFFFFFF0};
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    wire_control(&w, 1, keepalive, sizeof(keepalive));
+    wire_xfer(&w, 2, NVS_RNDIS_CONTROL, &range, 1);
+    wire_poll(&w);
+    assert_int_equal(counter(&w, "host_bad_packet"), 2);
+    assert_int_equal(counter(&w, "rx_messages"), 0);
+    wire_expect_ack(&w, 1, NVS_STATUS_FAILURE);
+    wire_expect_ack(&w, 2, NVS_STATUS_FAILURE);
+    wire_close(&w);
+}
+
+static void in_band_packets_of_a_newer_host_do_no_harm(void **state)
+{
+    struct {
+        struct vmbus_pkt_desc desc;
+        uint32_t msg[10];
+    } pkt = {.desc = {VMBUS_PKT_INBAND, 2, 7, 1, 0x8000000000000000ull}};
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    pkt.msg[0] = NVS_MSG_VF_ASSOCIATION;
+    wire_put(&w, &pkt, sizeof(pkt));
+    pkt.msg[0] = NVS_MSG_SEND_TABLE;
+    wire_put(&w, &pkt, sizeof(pkt));
+    wire_poll(&w);
+    assert_int_equal(counter(&w, "host_bad_packet"), 0);
+    pkt.msg[0] = 4711;
+    wire_put(&w, &pkt, sizeof(pkt));
+    pkt.desc.total_qwords = 2; /* no payload at all */
+    wire_put(&w, &pkt, 16);
+    wire_poll(&w);
+    assert_int_equal(counter(&w, "host_bad_packet"), 2);
+    wire_expect_nothing(&w); /* nobody answers an in-band packet, flag or not */
+    wire_close(&w);
+}
+
+static void a_corrupt_ring_ends_the_device_and_says_so(void **state)
+{
+    const struct vmbus_pkt_desc nonsense = {VMBUS_PKT_INBAND, 9, 3, 0, 0};
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    wire_deliver(&w, 5, 60, 1);
+    wire_put(&w, &nonsense, sizeof(nonsense));
+    wire_poll(&w);
+    assert_int_equal(w.rx_count, 1); /* what came before is still good */
+    assert_int_equal(netvsc_state(w.nic), NETVSC_FAILED);
+    assert_string_equal(netvsc_failure(w.nic), "the ring from the host is corrupt");
+    assert_true(w.closed);
+    assert_int_equal(counter(&w, "host_bad_ring"), 1);
+    assert_int_equal(counter(&w, "device_gone"), 0);
+    wire_close(&w);
+}
+
+/* ---- acks and a full ring -------------------------------------------------------------------- */
+
+static unsigned fill_ring(struct wire *w)
+{
+    unsigned sent = 0;
+
+    while (wire_send(w, 60, 1) == 0)
+        sent++;
+    netvsc_flush(w->nic);
+    return sent;
+}
+
+/* Deliver in two polls 90 packets to a guest whose ring has room for little more than 64 acks. */
+static void receiving_goes_on_while_acks_wait_and_none_is_lost(void **state)
+{
+    const struct wire_options options = {
+        .ring_pages = 3, .recv_sections = 100, .send_sections = 200};
+    struct wire_packet pkt;
+    struct wire w;
+    unsigned sent;
+
+    (void)state;
+    wire_up(&w, &options);
+    sent = fill_ring(&w);
+    assert_in_range(sent, 60, 199);
+    for (uint32_t i = 0; i < 90; i++)
+        wire_deliver(&w, i, 60, 1);
+    wire_poll(&w);
+    wire_poll(&w);
+    assert_int_equal(w.rx_count, 90);
+    assert_true(wire_stats(&w).rx_acks < 90);
+    assert_true(wire_stats(&w).rx_ack_wait > 0);
+    assert_int_equal(netvsc_next_deadline(w.nic, w.now_ns), 1000000);
+
+    for (unsigned i = 0; i < sent; i++) {
+        assert_true(wire_get(&w, &pkt));
+        assert_int_equal(pkt.desc.type, VMBUS_PKT_INBAND);
+    }
+    wire_poll(&w);
+    for (uint32_t i = 0; i < 90; i++)
+        wire_expect_ack(&w, i, NVS_STATUS_SUCCESS);
+    wire_expect_nothing(&w);
+    assert_int_equal(wire_stats(&w).rx_acks, wire_stats(&w).rx_packets + 7); /* 7 control replies */
+    assert_int_equal(netvsc_next_deadline(w.nic, w.now_ns), UINT64_MAX);
+    wire_close(&w);
+}
+
+/* ---- not up, indications, metadata ------------------------------------------------------------
+ */
+
+static void data_before_up_is_acked_and_counted(void **state)
+{
+    struct wire_packet pkt;
+    struct wire w;
+
+    (void)state;
+    wire_open(&w, NULL);
+    wire_attach(&w);
+    for (unsigned i = 0; i < 6; i++) { /* until the receive buffer is known */
+        wire_poll(&w);
+        while (wire_get(&w, &pkt))
+            wire_answer(&w, &pkt);
+    }
+    assert_int_equal(netvsc_state(w.nic), NETVSC_ATTACHING);
+    wire_deliver(&w, 40, 60, 1);
+    wire_poll(&w);
+    assert_int_equal(wire_stats(&w).rx_drop_down, 1);
+    assert_int_equal(w.rx_count, 0);
+    while (wire_get(&w, &pkt)) {
+        if (pkt.desc.type == VMBUS_PKT_COMPLETION && pkt.desc.xid == 40)
+            w.link_events++; /* any counter that is zero */
+    }
+    assert_int_equal(w.link_events, 1);
+    wire_close(&w);
+}
+
+static void indicate(struct wire *w, uint32_t status, uint32_t value)
+{
+    const struct {
+        struct rndis_indicate head;
+        uint32_t value;
+    } msg = {{RNDIS_MSG_INDICATE_STATUS, 24, status, 4, RNDIS_INDICATE_BUFFER_OFF}, value};
+
+    wire_control(w, 1, &msg, sizeof(msg));
+    wire_poll(w);
+    wire_expect_ack(w, 1, NVS_STATUS_SUCCESS);
+}
+
+static void indications_become_events(void **state)
+{
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    assert_true(netvsc_info(w.nic)->link_up);
+    indicate(&w, RNDIS_IND_MEDIA_CONNECT, 0); /* no change, no event */
+    assert_int_equal(w.link_events, 0);
+    indicate(&w, RNDIS_IND_MEDIA_DISCONNECT, 0);
+    assert_int_equal(w.link_events, 1);
+    assert_false(netvsc_info(w.nic)->link_up);
+    indicate(&w, RNDIS_IND_MEDIA_CONNECT, 0);
+    assert_int_equal(w.link_events, 2);
+    assert_true(netvsc_info(w.nic)->link_up);
+    indicate(&w, RNDIS_IND_LINK_SPEED, 400000000);
+    assert_int_equal(w.speed_events, 1);
+    assert_int_equal(netvsc_info(w.nic)->link_speed_bps, 40000000000);
+    indicate(&w, RNDIS_IND_NETWORK_CHANGE, 2);
+    assert_int_equal(w.network_events, 1);
+    indicate(&w, RNDIS_IND_OFFLOAD_CONFIG, 0);
+    assert_int_equal(wire_stats(&w).ctl_indications, 6);
+    wire_close(&w);
+}
+
+static void a_reply_nobody_waits_for_is_late(void **state)
+{
+    const struct rndis_set_complete set = {RNDIS_MSG_SET | RNDIS_MSG_COMPLETE, sizeof(set), 1, 0};
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    wire_control(&w, 1, &set, sizeof(set));
+    wire_complete_rndis(&w, 1ull << 32 | 0x80000000, NVS_STATUS_SUCCESS);
+    wire_poll(&w);
+    assert_int_equal(wire_stats(&w).ctl_late, 2);
+    wire_close(&w);
+}
+
+static void checksum_words_become_verdicts(void **state)
+{
+    static const struct {
+        uint32_t word;
+        uint8_t want;
+    } cases[] = {
+        {0, 0},
+        {RNDIS_RXCSUM_TCP_OK, NETVSC_CSUM_L4_OK},
+        {RNDIS_RXCSUM_UDP_OK | RNDIS_RXCSUM_IP_OK, NETVSC_CSUM_L4_OK | NETVSC_CSUM_IP_OK},
+        {RNDIS_RXCSUM_TCP_BAD, NETVSC_CSUM_L4_BAD},
+        {RNDIS_RXCSUM_UDP_BAD | RNDIS_RXCSUM_IP_BAD, NETVSC_CSUM_L4_BAD | NETVSC_CSUM_IP_BAD},
+    };
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    for (unsigned i = 0; i < countof(cases); i++) {
+        const struct rndis_packet head = {
+            RNDIS_MSG_PACKET, 44 + 32 + 60, 68, 60, 0, 0, 0, 36, 32, 0, 0};
+        const uint32_t ppis[8] = {16, RNDIS_PPI_CSUM, 12, cases[i].word,
+                                  16, RNDIS_PPI_HASH, 12, 0xC0FFEE00 + i};
+        const struct vmbus_xfer_range range = {head.len_bytes, i * 1728};
+
+        memcpy(w.t.recv.base + range.off_bytes, &head, sizeof(head));
+        memcpy(w.t.recv.base + range.off_bytes + 44, ppis, sizeof(ppis));
+        wire_xfer(&w, i, NVS_RNDIS_DATA, &range, 1);
+    }
+    wire_poll(&w);
+    for (unsigned i = 0; i < countof(cases); i++) {
+        assert_int_equal(w.frames[i].frame.csum, cases[i].want);
+        assert_int_equal(w.frames[i].frame.hash, 0xC0FFEE00 + i);
+        assert_false(w.frames[i].frame.has_tci);
+    }
+    wire_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vector_7_becomes_two_frames_and_is_acked_as_in_vector_8),
+        cmocka_unit_test(a_packet_of_any_number_of_ranges_is_acked_once_after_its_last_frame),
+        cmocka_unit_test(packets_of_one_poll_come_in_one_call_with_one_doorbell),
+        cmocka_unit_test(the_budget_bounds_one_poll),
+        cmocka_unit_test(a_range_must_lie_in_the_buffer_and_fit_a_section),
+        cmocka_unit_test(a_message_may_be_as_long_as_its_section_and_end_in_padding),
+        cmocka_unit_test(frames_have_a_least_and_a_largest_size),
+        cmocka_unit_test(malformed_packets_are_counted_and_still_acked),
+        cmocka_unit_test(an_unreadable_message_of_a_control_packet_is_no_lost_frame),
+        cmocka_unit_test(in_band_packets_of_a_newer_host_do_no_harm),
+        cmocka_unit_test(a_corrupt_ring_ends_the_device_and_says_so),
+        cmocka_unit_test(receiving_goes_on_while_acks_wait_and_none_is_lost),
+        cmocka_unit_test(data_before_up_is_acked_and_counted),
+        cmocka_unit_test(indications_become_events),
+        cmocka_unit_test(a_reply_nobody_waits_for_is_late),
+        cmocka_unit_test(checksum_words_become_verdicts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
