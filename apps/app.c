@@ -64,13 +64,6 @@ static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
     port_pcap_write(app.pcap, &record);
 }
 
-static void on_event(void *ctx, enum netvsc_event event)
-{
-    (void)ctx;
-    if (event == NETVSC_EVENT_NETWORK_CHANGE)
-        port_net_renew(&app.nif.netif);
-}
-
 static void each_second(void *ctx, uint64_t now_ns)
 {
     (void)ctx;
@@ -156,7 +149,6 @@ static int open_card(struct vmbus_device *dev)
         vmbus_close(dev);
         return app_fail(1, "card", strerror(-rc), "Free some memory");
     }
-    app.nif.on_event = on_event;
     rc = port_attach_begin(&app.attach, dev, port_clock_now());
     if (rc == 0)
         return 0;

@@ -22,6 +22,23 @@ int app_fail(int status, const char *what, const char *why, const char *remedy)
     return status;
 }
 
+char *app_help_filter(int key, const char *text, void *input)
+{
+    (void)input;
+    /* argp wants its text back as it came, but without the const. */
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
+}
+
+void app_help(struct argp_state *state)
+{
+    /* argp takes "say nothing about errors" for "say nothing". */
+    const unsigned flags = state->flags;
+
+    state->flags &= ~(unsigned)ARGP_NO_ERRS;
+    argp_state_help(state, stdout, ARGP_HELP_LONG);
+    state->flags = flags;
+}
+
 const char *app_lwip_error(err_t err)
 {
     switch (err) {

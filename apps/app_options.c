@@ -184,7 +184,7 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
 static void print_help(struct argp_state *state, const struct app_spec *spec)
 {
     printf("Usage: %s [OPTION...]\n%s\n\n", spec->name, spec->summary);
-    argp_state_help(state, stdout, ARGP_HELP_LONG);
+    app_help(state);
     printf("\nExample: %s\n", spec->example);
 }
 
@@ -282,7 +282,12 @@ int app_options_parse(const struct app_spec *spec, int argc, char **argv, struct
     struct parsing parsing = {.spec = spec, .out = out};
     const struct argp own = {.options = spec->options, .parser = parse_own};
     const struct argp_child children[] = {{&own, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = common, .parser = parse_common, .children = children};
+    const struct argp argp = {
+        .options = common,
+        .parser = parse_common,
+        .children = children,
+        .help_filter = app_help_filter,
+    };
     const char *bus = getenv("NETVSC_BUS");
 
     app_set_name(spec->name);

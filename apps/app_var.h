@@ -47,6 +47,10 @@ error_t app_emulate_parse(char *text, struct app_emulate_options *out);
 /* "00:15:5d:01:02:03", a unicast address. */
 bool app_mac_parse(const char *text, uint8_t mac[6]);
 
+/* The list of options on stdout. Needs app_help_filter in the struct argp, which shortens it to a screen. */
+void app_help(struct argp_state *state);
+char *app_help_filter(int key, const char *text, void *input);
+
 /* What app_fail() and --help call the program. */
 void app_set_name(const char *name);
 const char *app_name(void);

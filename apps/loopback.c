@@ -20,7 +20,6 @@
 #include "lwip/tcp.h"
 #include "port_clock.h"
 
-#define PORT_NUMBER 7000u
 #define SEED_CLIENT UINT64_C(0x636c69656e740001)
 #define SEED_SERVER UINT64_C(0x7365727665720002)
 
@@ -153,14 +152,14 @@ static void on_refused(void *arg, err_t err)
     end->failed = true;
 }
 
-/* A pcb that lives on interface (i) and nowhere else. */
-static struct tcp_pcb *new_pcb(struct loopback *lb, unsigned i, uint16_t port)
+/* A pcb that lives on interface (i) and nowhere else, with a port nobody uses, not even in TIME_WAIT. */
+static struct tcp_pcb *new_pcb(struct loopback *lb, unsigned i)
 {
     struct tcp_pcb *pcb = tcp_new();
 
     if (!pcb)
         return NULL;
-    if (tcp_bind(pcb, netif_ip_addr4(&lb->nif[i].netif), port) != ERR_OK) {
+    if (tcp_bind(pcb, netif_ip_addr4(&lb->nif[i].netif), 0) != ERR_OK) {
         tcp_abort(pcb);
         return NULL;
     }
@@ -170,7 +169,7 @@ static struct tcp_pcb *new_pcb(struct loopback *lb, unsigned i, uint16_t port)
 
 static int start_listener(struct loopback *lb)
 {
-    struct tcp_pcb *pcb = new_pcb(lb, 1, PORT_NUMBER);
+    struct tcp_pcb *pcb = new_pcb(lb, 1);
 
     lb->listener = pcb ? tcp_listen(pcb) : NULL;
     if (!lb->listener)
@@ -182,13 +181,14 @@ static int start_listener(struct loopback *lb)
 
 static int start_client(struct loopback *lb)
 {
-    struct tcp_pcb *pcb = new_pcb(lb, 0, 0);
+    const uint16_t port = lb->listener->local_port;
+    struct tcp_pcb *pcb = new_pcb(lb, 0);
 
     if (!pcb)
         return fail(lb, "client", "cannot be made");
     tcp_arg(pcb, &lb->end[0]);
     tcp_err(pcb, on_refused);
-    if (tcp_connect(pcb, netif_ip_addr4(&lb->nif[1].netif), PORT_NUMBER, on_connected) != ERR_OK) {
+    if (tcp_connect(pcb, netif_ip_addr4(&lb->nif[1].netif), port, on_connected) != ERR_OK) {
         tcp_abort(pcb);
         return fail(lb, "client", "cannot connect");
     }

@@ -29,7 +29,7 @@ static void print_help(struct argp_state *state)
     printf("Usage: %s [OPTION...]\n"
            "Send a known stream both ways between two emulated cards in this process and compare.\n\n",
            app_name());
-    argp_state_help(state, stdout, ARGP_HELP_LONG);
+    app_help(state);
     printf("\nExample: netvsc-loopback --bytes 1000000 --stats\n");
 }
 
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
     static struct loopback lb;
     struct options options = {
         .config = {.bytes = BYTES_DEFAULT, .spin_us = PORT_LOOP_SPIN_US, .timeout_ns = PHASE_TIMEOUT_NS}};
-    const struct argp argp = {.options = option_list, .parser = parse};
+    const struct argp argp = {.options = option_list, .parser = parse, .help_filter = app_help_filter};
     int rc;
 
     app_set_name("netvsc-loopback");

@@ -24,7 +24,7 @@ static void print_help(struct argp_state *state)
     printf("Usage: netvscctl COMMAND [OPTION...]\n"
            "Look at Hyper-V's synthetic network cards.\n\n"
            "  list    the cards of a bus: GUID, driver, interface, MAC, queues, state\n\n");
-    argp_state_help(state, stdout, ARGP_HELP_LONG);
+    app_help(state);
     printf("\nState: ready = bound to uio_hv_generic, a program can take it; kernel = held by hv_netvsc;\n"
            "unbound = no driver; other = a driver that is neither.\n"
            "\nExample: netvscctl list --bus /run/hvhost --json\n");
@@ -166,7 +166,7 @@ static int list(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {.command = NULL};
-    const struct argp argp = {.options = option_list, .parser = parse};
+    const struct argp argp = {.options = option_list, .parser = parse, .help_filter = app_help_filter};
     const char *bus = getenv("NETVSC_BUS");
 
     app_set_name("netvscctl");

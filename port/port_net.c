@@ -9,7 +9,6 @@
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"
-#include "lwip/nd6.h"
 #include "port_log.h"
 
 /* A decimal number 0..(max) that is all of (text); -1 otherwise. */
@@ -37,6 +36,16 @@ static int split_prefix(const char *text, char *address, size_t bytes, int max)
     return slash ? parse_small(slash + 1, max) : max + 1;
 }
 
+/* inet_aton's short and hexadecimal forms (10.1, 0x0a.0.0.1) are a typing error more often than a wish. */
+static bool is_dotted_quad(const char *text)
+{
+    unsigned dots = 0;
+
+    for (const char *at = text; (at = strchr(at, '.')) != NULL; at++)
+        dots++;
+    return dots == 3 && strspn(text, "0123456789.") == strlen(text);
+}
+
 int port_net_parse_ip4(const char *text, ip4_addr_t *address, ip4_addr_t *mask)
 {
     char host[16];
@@ -44,10 +53,9 @@ int port_net_parse_ip4(const char *text, ip4_addr_t *address, ip4_addr_t *mask)
 
     if (prefix < 0 || prefix > 32)
         return -EINVAL;
-    /* inet_aton's short forms (10.1) are refused: a typing error more often than a wish. */
-    if (strspn(host, "0123456789.") != strlen(host) || !strchr(host, '.'))
+    if (!is_dotted_quad(host) || !ip4addr_aton(host, address))
         return -EINVAL;
-    if (!ip4addr_aton(host, address) || ip4_addr_isany(address) || ip4_addr_ismulticast(address))
+    if (ip4_addr_isany(address) || ip4_addr_ismulticast(address))
         return -EINVAL;
     ip4_addr_set_u32(mask, prefix == 0 ? 0 : lwip_htonl(0xffffffffu << (32 - prefix)));
     return 0;
@@ -135,15 +143,6 @@ int port_net_up(struct netif *netif, const struct port_net_config *config)
     if (config->dhcp && dhcp_start(netif) != ERR_OK)
         return -ENOMEM;
     return 0;
-}
-
-void port_net_renew(struct netif *netif)
-{
-    /* As if the cable had been out: DHCP asks again, gratuitous ARP and router solicitation go out. */
-    if (!netif_is_link_up(netif))
-        return;
-    netif_set_link_down(netif);
-    netif_set_link_up(netif);
 }
 
 void port_net_down(struct netif *netif)

@@ -34,9 +34,6 @@ int port_net_parse_ip6(const char *text, ip6_addr_t *address);
  */
 int port_net_up(struct netif *netif, const struct port_net_config *config);
 
-/* The host moved us to another network: ask again for everything that was learned. */
-void port_net_renew(struct netif *netif);
-
 /* Give the DHCP lease back and take the interface down. */
 void port_net_down(struct netif *netif);
 

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: BSD-3-Clause
+netvsc_test(test_port_clock LIBS port_base)
+netvsc_test(test_port_idle LIBS port_base)
+netvsc_test(test_port_log LIBS port_base SOURCES stderr_catcher.c)
+netvsc_test(test_port_pcap LIBS port_base)
+netvsc_test(test_port_rand LIBS port_base)
+netvsc_test(test_port_sys LIBS lwip port_base)
+netvsc_test(test_port_net LIBS port)
+netvsc_test(test_app_options LIBS app SOURCES stderr_catcher.c)
+netvsc_test(test_app_bus LIBS app SOURCES stderr_catcher.c)
+netvsc_test(test_loopback LIBS loopback TIMEOUT 120)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What was written to stderr in between, for tests of messages. */
+#ifndef STDERR_CATCHER_H
+#define STDERR_CATCHER_H
+
+struct stderr_catcher {
+    int saved_fd, file_fd;
+    char text[4096];
+};
+
+void stderr_catch(struct stderr_catcher *catcher);
+
+/* Puts stderr back and returns what came, terminated; longer text is cut. */
+const char *stderr_caught(struct stderr_catcher *catcher);
+
+#endif

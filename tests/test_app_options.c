@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every option value that can be wrong, and what is said about it: one line, with the remedy. */
+#include "check.h"
+#include "app_var.h"
+#include "stderr_catcher.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static unsigned own_port;
+
+static error_t parse_own(int key, char *arg, void *ctx)
+{
+    uint64_t number;
+
+    (void)ctx;
+    if (key != 'p')
+        return ARGP_ERR_UNKNOWN;
+    if (app_number("port", arg, 1, 65535, &number))
+        return EINVAL;
+    own_port = (unsigned)number;
+    return 0;
+}
+
+static const struct argp_option own_options[] = {
+    {"port", 'p', "PORT", 0, "port", 0},
+    {0},
+};
+
+static const struct app_spec spec = {
+    .name = "prog",
+    .summary = "Does nothing.",
+    .example = "prog --ip 10.0.0.2/24",
+    .options = own_options,
+    .parse = parse_own,
+};
+
+#define ARGS_MAX 20
+
+/* argp permutes and getsubopt cuts up what it is given: each run gets its own copy. */
+static int parse(const char *line, struct app_options *out)
+{
+    static char text[512];
+    char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t)"prog"};
+    int argc = 1;
+
+    snprintf(text, sizeof(text), "%s", line);
+    for (char *word = strtok(text, " "); word && argc <= ARGS_MAX; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    return app_options_parse(&spec, argc, argv, out);
+}
+
+static unsigned lines(const char *text)
+{
+    unsigned count = 0;
+
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **state)
+{
+    static const struct {
+        const char *line, *says;
+    } rows[] = {
+        {"", "no address"},
+        {"--ip 10.0.0.2", "--ip 10.0.0.2: not a valid value. Give an address and a prefix length"},
+        {"--ip 10.0.0.2/33", "--ip 10.0.0.2/33: not a valid value"},
+        {"--ip 10.0.0.2/24 --dhcp", "a static address is given, too"},
+        {"--dhcp --gateway 10.0.0.1", "--gateway: it goes with a static address"},
+        {"--ip 10.0.0.2/24 --gateway 10.0.1.1", "--gateway: it is not in the network of --ip"},
+        {"--ip 10.0.0.2/24 --gateway router", "--gateway router: not a valid value"},
+        {"--ip 10.0.0.2/24 --gateway 10.0.0.1/24", "--gateway 10.0.0.1/24: not a valid value"},
+        {"--ipv6=10.0.0.1", "--ipv6 10.0.0.1: not a valid value"},
+        {"--dhcp --dns nowhere", "--dns nowhere: not a valid value"},
+        {"--dhcp --dns 1.1.1.1 --dns 2.2.2.2 --dns 3.3.3.3", "at most two name servers"},
+        {"--dhcp --mtu 67", "--mtu 67: not a valid value. Give a number from 68 to 65521"},
+        {"--dhcp --mtu 65522", "--mtu 65522: not a valid value"},
+        {"--dhcp --mtu 1500x", "--mtu 1500x: not a valid value"},
+        {"--dhcp --mtu -5", "--mtu -5: not a valid value"},
+        {"--dhcp --mtu 99999999999999999999", "not a valid value"},
+        {"--dhcp --log loud", "--log loud: not a valid value. Give error, warn, info or debug"},
+        {"--dhcp --spin 1000001", "--spin 1000001: not a valid value"},
+        {"--dhcp --tcp-window 16383", "--tcp-window 16383: not a valid value. Give a number from 16384"},
+        {"--dhcp --tcp-sndbuf 4194241", "--tcp-sndbuf 4194241: not a valid value"},
+        {"--dhcp --emulate tap", "--emulate: tap needs a name of 1 to 15 characters. Write --emulate tap="},
+        {"--dhcp --emulate tap=", "tap needs a name"},
+        {"--dhcp --emulate tap=sixteencharacter", "tap needs a name"},
+        {"--dhcp --emulate tap=a/b", "tap needs a name"},
+        {"--dhcp --emulate mtu=9000", "the name of the TAP device is missing"},
+        {"--dhcp --emulate tap=t0,mac=01:00:00:00:00:01", "mac is not a unicast MAC address"},
+        {"--dhcp --emulate tap=t0,mac=nonsense", "mac is not a unicast MAC address"},
+        {"--dhcp --emulate tap=t0,mtu=x", "--emulate mtu x: not a valid value"},
+        {"--dhcp --emulate tap=t0,mtu", "mtu needs a number"},
+        {"--dhcp --emulate tap=t0,loss=3", "--emulate: unknown part"},
+        {"--dhcp --emulate tap=t0 --bus /tmp/b", "--emulate: it brings its own bus and card"},
+        {"--dhcp --emulate tap=t0 --nic eth0", "--emulate: it brings its own bus and card"},
+        {"--dhcp --nonsense", "--nonsense: unknown option, or one without its value. See --help"},
+        {"--dhcp --mtu", "--mtu: unknown option, or one without its value"},
+        {"--dhcp stray", "stray: not an option. See --help"},
+        {"--dhcp --port 0", "--port 0: not a valid value. Give a number from 1 to 65535"},
+        {"--dhcp --port 65536", "--port 65536: not a valid value"},
+    };
+    struct stderr_catcher catcher;
+    struct app_options options;
+
+    (void)state;
+    for (size_t i = 0; i < countof(rows); i++) {
+        const char *text;
+        int status;
+
+        stderr_catch(&catcher);
+        status = parse(rows[i].line, &options);
+        text = stderr_caught(&catcher);
+        if (status != 2 || lines(text) != 1 || !strstr(text, rows[i].says) || strncmp(text, "prog: ", 6) != 0)
+            fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", rows[i].line, status, text,
+                     rows[i].says);
+    }
+}
+
+static void good_values_arrive_where_they_belong(void **state)
+{
+    struct app_options options;
+
+    (void)state;
+    assert_int_equal(parse("--bus /run/b --nic eth1 --ip 10.0.0.2/24 --gateway 10.0.0.1 --ipv6=fd00::2/64 "
+                           "--mtu 9000 --pcap f --stats --log debug",
+                           &options),
+                     APP_GO_ON);
+    assert_string_equal(options.bus, "/run/b");
+    assert_string_equal(options.nic, "eth1");
+    assert_string_equal(ip4addr_ntoa(&options.net.address), "10.0.0.2");
+    assert_string_equal(ip4addr_ntoa(&options.net.gateway), "10.0.0.1");
+    assert_true(options.net.ipv6);
+    assert_string_equal(ip6addr_ntoa(&options.net.address6), "FD00::2");
+    assert_int_equal(options.mtu_bytes, 9000);
+    assert_string_equal(options.pcap, "f");
+    assert_true(options.stats);
+    assert_int_equal(options.log, PORT_LOG_DEBUG);
+    assert_int_equal(options.spin_us, PORT_LOOP_SPIN_US);
+    assert_string_equal(options.net.hostname, "prog");
+}
+
+static void the_emulated_card_takes_its_parts(void **state)
+{
+    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0xab, 0xcd, 0xef};
+    struct app_options options;
+
+    (void)state;
+    assert_int_equal(
+        parse("--dhcp --emulate tap=nvt0,mac=00:15:5d:AB:cd:ef,mtu=9000,strict --spin 0 --port 99", &options),
+        APP_GO_ON);
+    assert_true(options.emulated);
+    assert_string_equal(options.emulate.tap, "nvt0");
+    assert_memory_equal(options.emulate.mac, mac, sizeof(mac));
+    assert_int_equal(options.emulate.mtu_bytes, 9000);
+    assert_true(options.emulate.strict);
+    assert_int_equal(options.spin_us, 0);
+    assert_int_equal(own_port, 99);
+}
+
+static void the_bus_comes_from_the_environment_unless_given(void **state)
+{
+    struct app_options options;
+
+    (void)state;
+    setenv("NETVSC_BUS", "/run/env", 1);
+    assert_int_equal(parse("--dhcp", &options), APP_GO_ON);
+    assert_string_equal(options.bus, "/run/env");
+    assert_int_equal(parse("--dhcp --bus /run/opt", &options), APP_GO_ON);
+    assert_string_equal(options.bus, "/run/opt");
+    assert_int_equal(parse("--dhcp --emulate tap=t0", &options), APP_GO_ON);
+    assert_null(options.bus);
+    setenv("NETVSC_BUS", "", 1);
+    assert_int_equal(parse("--dhcp", &options), APP_GO_ON);
+    assert_null(options.bus);
+    unsetenv("NETVSC_BUS");
+}
+
+/* Help is the first thing a newcomer reads: all of it at once, with something to copy. */
+static void help_fits_a_screen_and_ends_with_the_example(void **state)
+{
+    struct app_options options;
+    char text[8192];
+    FILE *file = tmpfile();
+    int saved = dup(STDOUT_FILENO);
+    size_t got;
+
+    (void)state;
+    assert_non_null(file);
+    fflush(stdout);
+    dup2(fileno(file), STDOUT_FILENO);
+    assert_int_equal(parse("--help", &options), 0);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    rewind(file);
+    got = fread(text, 1, sizeof(text) - 1, file);
+    text[got] = '\0';
+    fclose(file);
+    assert_in_range(lines(text), 10, 24);
+    assert_non_null(strstr(text, "Usage: prog [OPTION...]\nDoes nothing.\n"));
+    assert_non_null(strstr(text, "--port=PORT"));
+    assert_non_null(strstr(text, "\nExample: prog --ip 10.0.0.2/24\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_mistake_is_one_line_with_a_remedy_and_exit_status_2),
+        cmocka_unit_test(good_values_arrive_where_they_belong),
+        cmocka_unit_test(the_emulated_card_takes_its_parts),
+        cmocka_unit_test(the_bus_comes_from_the_environment_unless_given),
+        cmocka_unit_test(help_fits_a_screen_and_ends_with_the_example),
+    };
+
+    unsetenv("NETVSC_BUS");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
