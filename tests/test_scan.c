@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fake_sysfs.h"
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 
 static struct fake_sysfs fs;
 

@@ -16,7 +16,7 @@
 
 #include "fake_sysfs.h"
 #include "vmbus_chan.h"
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 #include "vmbus_uio_var.h"
 
 #define NODE_PAGES 40u

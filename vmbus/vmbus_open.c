@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 
 #define REMEDY_BIND                                                                                \
     "give it to user space: modprobe uio_hv_generic && "                                           \

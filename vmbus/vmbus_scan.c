@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 
 #define NUMA_NODES_MAX 1023u
 

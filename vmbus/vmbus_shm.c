@@ -35,7 +35,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 
 /* Interrupts taken with one system call; more than the host's send buffer holds. */
 #define IRQ_BATCH 16u

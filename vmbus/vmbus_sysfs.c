@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 
 /* A uio device has at most five maps (MAX_UIO_MAPS); a few more cost nothing to look for. */
 #define MAPS_LOOKED_AT 16u

@@ -35,7 +35,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "vmbus_sysfs.h"
+#include "vmbus_sysfs_var.h"
 #include "vmbus_uio_var.h"
 
 /* One mapping to give back; base NULL = none. */

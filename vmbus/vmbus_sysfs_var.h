@@ -3,8 +3,8 @@
  * Private to vmbus/: reading the sysfs tree of a bus. The scan and both providers parse with these
  * functions only, so the emulated host's tree and a real one cannot be read differently.
  */
-#ifndef VMBUS_SYSFS_H
-#define VMBUS_SYSFS_H
+#ifndef VMBUS_SYSFS_VAR_H
+#define VMBUS_SYSFS_VAR_H
 
 #include "vmbus_var.h"
 
