@@ -143,7 +143,8 @@ static int receive(int fd, int32_t value[DOORBELL_BATCH], unsigned len[DOORBELL_
         iov[i] = (struct iovec){.iov_base = &value[i], .iov_len = sizeof(value[i])};
         msg[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
     }
-    got = recvmmsg(fd, msg, DOORBELL_BATCH, MSG_DONTWAIT, NULL);
+    /* MSG_TRUNC: the true length, so that a long message is not taken for its first four bytes. */
+    got = recvmmsg(fd, msg, DOORBELL_BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
     for (i = 0; i < got; i++)
         len[i] = msg[i].msg_len;
     return got < 0 ? -errno : got;
