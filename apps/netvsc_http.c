@@ -129,11 +129,11 @@ static int start(void *ctx)
     if (app->root)
         rc = http_root_open(&site->root, app->root);
     if (rc)
-        return app_fail(1, app->root, strerror(-rc), "Give --root a directory you may read.");
+        return app_fail(1, app->root, strerror(-rc), "Give --root a directory you may read");
     rc = open_log(app);
     if (rc)
         return app_fail(1, app->access_log, strerror(-rc),
-                        "Give --access-log a file you may write.");
+                        "Give --access-log a file you may write");
     raise_file_limit(app->config.connections);
     app->page = (struct http_page){.netif = app_netif(), .server = &app->server};
     site->page = http_page_write;
@@ -141,9 +141,9 @@ static int start(void *ctx)
     rc = http_server_open(&app->server, &app->config);
     snprintf(port, sizeof(port), "port %u", (unsigned)app->config.port);
     if (rc == -EADDRINUSE)
-        return app_fail(1, port, "address already in use", "Choose another one with --port.");
+        return app_fail(1, port, "address already in use", "Choose another one with --port");
     if (rc)
-        return app_fail(1, port, strerror(-rc), "Lower --connections.");
+        return app_fail(1, port, strerror(-rc), "Lower --connections");
     return 0;
 }
 

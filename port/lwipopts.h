@@ -39,7 +39,6 @@
 #define LWIP_IPV6 1                /* [0] */
 #define LWIP_IPV6_NUM_ADDRESSES 4  /* [3] link-local, a static one, two prefixes by SLAAC */
 #define MEMP_NUM_MLD6_GROUP 16     /* [4] a solicited-node group per address, and programs' own */
-#define IPV6_FRAG_COPYHEADER 1     /* [0] 64-bit pointers do not fit where lwIP keeps them by default */
 #define IPV6_FRAG_COPYHEADER 1     /* [0] with 64-bit pointers lwIP's notes do not fit into the header */
 #define LWIP_IGMP 1                /* [0] multicast receivers */
 #define MEMP_NUM_IGMP_GROUP 16     /* [8] */
