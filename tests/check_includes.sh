@@ -24,8 +24,8 @@ allowed() {
     # The emulated host shares bytes and the seam with the driver, not code.
     hvhost:reg:vmbus | hvhost:reg:netif | hvhost:transport:vmbus) return 0 ;;
     # Programs with a host inside: those who start one or count for it, named here.
-    apps:public:hvhost) [[ $base =~ ^(app_main|app_emulate|app_stats|netvsc-loopback)\.c$ ]] ;;
-    apps:transport:vmbus) [[ $base =~ ^(app_emulate|netvsc-loopback)\.c$ ]] ;;
+    apps:public:hvhost) [[ $base =~ ^(app_emulate|app_stats|loopback\w*|netvsc_loopback)\.c$ ]] ;;
+    apps:transport:vmbus) [[ $base =~ ^(app_emulate|loopback\w*|netvsc_loopback)\.c$ ]] ;;
     *) return 1 ;;
     esac
 }

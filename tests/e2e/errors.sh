@@ -65,6 +65,10 @@ nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 cp "$http" "$work/http"
 row 1 'permission|permitted' "${nobody[@]}" "$work/http" --bus "$one" "${ip[@]}"
 row 1 'TAP.*not permitted' "${nobody[@]}" "$work/http" --emulate tap=nvt9 "${ip[@]}"
+copy_bus locked
+chmod -R a+rX "$work/locked"
+chmod 600 "$work"/locked/dev/uio*
+row 1 'permission|permitted' "${nobody[@]}" "$work/http" --bus "$work/locked" "${ip[@]}"
 start owner "$http" --bus "$one" "${ip[@]}"
 ready owner NVSP
 row 1 'use' "$http" --bus "$one" "${ip[@]}"

@@ -18,7 +18,7 @@ check "a transfer is under way" wait_for 10 got_some
 before=$SECONDS
 app_down http TERM
 check "it did not wait for the transfer" [ $((SECONDS - before)) -le 10 ]
-stop client
+stop client TERM
 if [ "$face" = shm ]; then
     host_down TERM
     check "the host took its folder away" [ ! -e "$bus" ]

@@ -8,13 +8,14 @@ ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/${pids[$1]}/stat"; 
 card_up
 app4 echo netvsc-echo
 check "awake" inside ping -c 2 -i 0.2 "$addr"
-names=(echo)
-[ "$face" = inside ] || names+=(hvhost)
-for name in "${names[@]}"; do before[${#before[@]}]=$(ticks "$name"); done
+declare -A before
+for name in "${!pids[@]}"; do
+    before[$name]=$(ticks "$name")
+done
 inside ping -q -c 2 -i 3 "$addr" >"$work/ping.out" # three quiet seconds between two requests
-for name in "${names[@]}"; do
-    used=$(($(ticks "$name") - before[n++]))
-    echo "$name used $used ms x 10 in 3 s"
+for name in "${!pids[@]}"; do
+    used=$(($(ticks "$name") - before[$name]))
+    echo "$name used $used hundredths of a second in 3 s"
     check "$name sleeps when there is nothing to do" [ "$used" -le 15 ]
 done
 check "and it wakes for each request" grep -q "2 received" "$work/ping.out"

@@ -16,7 +16,7 @@ for round in 1 2 3; do
     check "round $round: a transfer is under way" wait_for 10 got_some
     stop http KILL
     check "round $round: killed" equal "$status" 137
-    stop client
+    stop client TERM
 done
 app4 http netvsc-http --root "$work/site"
 check "the next program serves" wait_for 10 small

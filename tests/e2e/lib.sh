@@ -117,7 +117,8 @@ alive() { kill -0 "${pids[$1]}" 2>/dev/null; }
 start() {
     local name=$1
     shift
-    inside "$@" >"$work/$name.log" 2>&1 </dev/null &
+    # Not through inside: the process to signal later must be the program, not a shell around it.
+    nsenter --net="/run/netns/$ns" "$@" >"$work/$name.log" 2>&1 </dev/null &
     pids[$name]=$!
 }
 

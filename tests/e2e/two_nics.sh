@@ -33,7 +33,8 @@ check "the first card again, its GUID in braces" echoes
 app_down http
 check "the first serves on while the second is closed" echoes
 app_down echo
-e2e_end
+host_down
 for index in 0 1; do
     check "card $index was used" [ "$(host_says ".nics[$index].stats.tx_frames")" -gt 20 ]
 done
+e2e_end
