@@ -115,6 +115,8 @@ static void print_protocol(FILE *out, const char *name, const struct stats_proto
 
 static void print_lwip(FILE *out)
 {
+    if (port_asserts())
+        fprintf(out, "lwIP: %llu assertions did not hold\n", (unsigned long long)port_asserts());
     print_protocol(out, "link", &lwip_stats.link);
     print_protocol(out, "ARP", &lwip_stats.etharp);
     print_protocol(out, "IPv4", &lwip_stats.ip);

@@ -4,13 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "port_clock.h"
 
 static const char *name = "netvsc";
 static enum port_log_level most = PORT_LOG_INFO;
+static uint64_t asserts;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -79,11 +79,14 @@ bool port_log_allow(struct port_log_limit *limit, uint64_t now_ns, uint64_t *ski
 
 void port_assert_failed(const char *text, const char *file, int line, int *said)
 {
+    asserts++;
     if (*said)
         return;
     *said = 1;
-    port_log(PORT_LOG_ERROR, "lwIP: \"%s\" does not hold in %s:%d. Please report this.", text, file, line);
-#ifndef NDEBUG
-    abort();
-#endif
+    port_log(PORT_LOG_ERROR, "lwIP: \"%s\" does not hold in %s:%d", text, file, line);
+}
+
+uint64_t port_asserts(void)
+{
+    return asserts;
 }

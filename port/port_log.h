@@ -34,7 +34,10 @@ struct port_log_limit {
 /* May the line be said now? (skipped) receives how many were not since the last one; NULL is allowed. */
 bool port_log_allow(struct port_log_limit *limit, uint64_t now_ns, uint64_t *skipped);
 
-/* LWIP_ASSERT failed. Debug: abort. Release: a line the first time, by (*said). */
+/* LWIP_ASSERT failed: counted always, said the first time by (*said). Returns, see arch/cc.h. */
 void port_assert_failed(const char *text, const char *file, int line, int *said);
+
+/* How often that happened. */
+uint64_t port_asserts(void);
 
 #endif

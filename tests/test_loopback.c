@@ -32,6 +32,7 @@ static int start_lwip(void **state)
 /* Each transfer ends with nothing of lwIP's in use that was not before. */
 static void check_nothing_leaked(void)
 {
+    assert_int_equal(port_asserts(), 0);
     assert_int_equal(lwip_stats.memp[MEMP_PBUF_POOL]->used, 0);
     assert_int_equal(lwip_stats.memp[MEMP_TCP_SEG]->used, 0);
     assert_int_equal(lwip_stats.memp[MEMP_PBUF]->used, 0);

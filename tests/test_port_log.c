@@ -73,6 +73,21 @@ static void a_limited_line_comes_once_a_second_with_the_number_left_out(void **s
     assert_false(port_log_allow(&limit, 11 * PORT_NS_PER_S, NULL));
 }
 
+/* An assert in lwIP must not let a stranger end the program. */
+static void a_failed_assert_is_counted_each_time_and_said_once(void **state)
+{
+    const uint64_t before = port_asserts();
+    int said = 0;
+
+    (void)state;
+    port_log_setup("prog", PORT_LOG_INFO);
+    stderr_catch(&catcher);
+    port_assert_failed("1 == 2", "x.c", 3, &said);
+    port_assert_failed("1 == 2", "x.c", 3, &said);
+    assert_string_equal(stderr_caught(&catcher), "prog: error: lwIP: \"1 == 2\" does not hold in x.c:3\n");
+    assert_int_equal(port_asserts() - before, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +95,7 @@ int main(void)
         cmocka_unit_test(what_is_above_the_level_is_not_said),
         cmocka_unit_test(an_overlong_line_is_cut_and_still_one_line),
         cmocka_unit_test(levels_have_names),
+        cmocka_unit_test(a_failed_assert_is_counted_each_time_and_said_once),
         cmocka_unit_test(a_limited_line_comes_once_a_second_with_the_number_left_out),
     };
 
