@@ -27,7 +27,7 @@
 #define ETHERTYPE_OURS 0x88b5u /* for local experiments: nobody else in here uses it */
 #define FRAME_BYTES_MAX 65550u
 
-/* ---- both ends --------------------------------------------------------------------------------- */
+/* ---- both ends ------------------------------------------------------------------------------ */
 
 struct ends {
     struct hvhost *host;
@@ -173,7 +173,7 @@ static struct hvhost_switch_stats stats_of(const struct ends *e)
     return stats;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------ */
+/* ---- frames --------------------------------------------------------------------------------- */
 
 static void a_frame_of_the_kernel_comes_up_unchanged(void **state)
 {
@@ -266,7 +266,7 @@ static void a_turn_is_bounded(void **state)
     await(e, 100);
 }
 
-/* ---- when it does not work --------------------------------------------------------------------- */
+/* ---- when it does not work ------------------------------------------------------------------ */
 
 static void frames_for_a_link_that_is_down_are_counted(void **state)
 {
