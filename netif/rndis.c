@@ -100,13 +100,14 @@ static int parse_fixed(const void *bytes, size_t len_bytes, uint32_t type, void 
 
 int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id)
 {
-    struct rndis_header head;
+    struct rndis_simple m;
 
-    if (parse_header(bytes, len_bytes, &head) ||
-        head.len_bytes < sizeof(struct rndis_simple) || !(head.type & RNDIS_MSG_COMPLETE))
+    if (len_bytes < sizeof(m))
         return -EPROTO;
-    memcpy(request_id, (const uint8_t *)bytes + offsetof(struct rndis_simple, request_id),
-           sizeof(*request_id));
+    memcpy(&m, bytes, sizeof(m));
+    if (!(m.type & RNDIS_MSG_COMPLETE))
+        return -EPROTO;
+    *request_id = m.request_id;
     return 0;
 }
 

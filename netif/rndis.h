@@ -28,7 +28,7 @@ uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint3
 /* The header of a PACKET without per-packet info whose (data_bytes) follow it directly. */
 void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes);
 
-/* Request id of any completion but RESET's. */
+/* Request id of any completion but RESET's, however malformed it is otherwise. */
 int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id);
 
 /* Aggregation limits are sane in (*out): 1..2^32-1 packets, alignment 1..4096. Status is not

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# netif/: codecs; then the NIC against the emulated host in one thread, under a virtual clock.
+# netif/: the codecs, the NIC with the test as its host, the NIC against the emulated host.
 netvsc_test(test_nvs LIBS netvsc)
 netvsc_test(test_rndis LIBS netvsc)
-netvsc_test(test_rx LIBS netvsc SOURCES netif_wire.c)
-netvsc_test(test_tx LIBS netvsc SOURCES netif_wire.c)
+foreach(name test_rx test_tx)
+  netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_books.c)
+endforeach()
+foreach(name test_attach test_detach)
+  netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
+endforeach()

@@ -475,16 +475,3 @@ struct netvsc_stats wire_stats(const struct wire *w)
     netvsc_stats(w->nic, &stats);
     return stats;
 }
-
-void check_books(const struct netvsc *nic, uint64_t begins)
-{
-    struct netvsc_stats s;
-
-    netvsc_stats(nic, &s);
-    assert_int_equal(s.rx_messages, s.rx_frames + s.rx_drop_range + s.rx_drop_rndis +
-                                        s.rx_drop_size + s.rx_drop_down);
-    assert_int_equal(begins,
-                     s.tx_frames + s.tx_cancelled + s.tx_busy + s.tx_drop_size + s.tx_drop_down);
-    assert_int_equal(s.tx_frames,
-                     s.tx_completed + s.tx_failed + s.tx_lost + netvsc_tx_outstanding(nic));
-}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "check.h"
+#include "netif_books.h"
 #include "netvsc.h"
 #include "nvs_reg.h"
 #include "rndis_reg.h"
@@ -96,11 +97,5 @@ void wire_expect_nothing(struct wire *w);
 int wire_send(struct wire *w, uint32_t len_bytes, uint8_t fill);
 
 struct netvsc_stats wire_stats(const struct wire *w);
-
-/*
- * The sentences at the top of netvsc_stats.h. (begins) is how often netvsc_tx_begin() was called;
- * all of them must have been committed or cancelled.
- */
-void check_books(const struct netvsc *nic, uint64_t begins);
 
 #endif

@@ -254,15 +254,9 @@ static const struct bad_packet bad_packets[] = {
 
 static uint64_t counter(const struct wire *w, const char *name)
 {
-    struct netvsc_stats s = wire_stats(w);
+    struct netvsc_stats stats = wire_stats(w);
 
-#define X(field, help)                                                                             \
-    if (strcmp(name, #field) == 0)                                                                 \
-        return s.field;
-    NETVSC_STATS(X)
-#undef X
-    fail_msg("no counter %s", name);
-    return 0;
+    return netvsc_counter(&stats, name);
 }
 
 static void malformed_packets_are_counted_and_still_acked(void **state)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "netif_books.h"
+
+#include <string.h>
+
+uint64_t netvsc_counter(const struct netvsc_stats *stats, const char *name)
+{
+#define X(field, help)                                                                             \
+    if (strcmp(name, #field) == 0)                                                                 \
+        return stats->field;
+    NETVSC_STATS(X)
+#undef X
+    fail_msg("no counter %s", name);
+    return 0;
+}
+
+void check_books(const struct netvsc *nic, uint64_t begins)
+{
+    struct netvsc_stats s;
+
+    netvsc_stats(nic, &s);
+    assert_int_equal(s.rx_messages, s.rx_frames + s.rx_drop_range + s.rx_drop_rndis +
+                                        s.rx_drop_size + s.rx_drop_down);
+    assert_int_equal(begins,
+                     s.tx_frames + s.tx_cancelled + s.tx_busy + s.tx_drop_size + s.tx_drop_down);
+    assert_int_equal(s.tx_frames,
+                     s.tx_completed + s.tx_failed + s.tx_lost + netvsc_tx_outstanding(nic));
+}
