@@ -68,7 +68,7 @@ row 1 'TAP.*not permitted' "${nobody[@]}" "$work/http" --emulate tap=nvt9 "${ip[
 copy_bus locked
 chmod -R a+rX "$work/locked"
 chmod 600 "$work"/locked/dev/uio*
-row 1 'permission|permitted' "${nobody[@]}" "$work/http" --bus "$work/locked" "${ip[@]}"
+row 1 'may not open' "${nobody[@]}" "$work/http" --bus "$work/locked" "${ip[@]}"
 start owner "$http" --bus "$one" "${ip[@]}"
 ready owner NVSP
 row 1 'use' "$http" --bus "$one" "${ip[@]}"
