@@ -300,7 +300,8 @@ void hvh_nic_disconnect(struct hvhost_nic *nic)
 {
     if (!nic->face)
         return;
-    if (nic->chan[0].open && nic->filter != 0 && !nic->closed_open)
+    /* A channel given up could not have been asked to switch the filter off. */
+    if (nic->chan[0].open && !nic->chan[0].faulted && nic->filter != 0)
         nic->stats.strict_close++;
     chans_close(nic);
     nic->face = NULL;

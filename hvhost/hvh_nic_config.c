@@ -98,10 +98,11 @@ static bool taken(const struct hvhost *host, const struct hvhost_nic *nic)
 /* Room for the books of the smallest sections any guest can make us use. */
 static int books_create(struct hvhost_nic *nic)
 {
+    uint32_t mtu = nic->config.mtu_max_bytes;
     uint32_t section = nic->config.recv_section_bytes;
 
     if (section == 0)
-        section = MTU_MIN + HVH_SECTION_EXTRA_BYTES;
+        section = (mtu < HVH_MTU_DEFAULT ? mtu : HVH_MTU_DEFAULT) + HVH_SECTION_EXTRA_BYTES;
     nic->late = calloc(HVH_LATE_MAX, sizeof(*nic->late));
     if (!nic->late)
         return -ENOMEM;

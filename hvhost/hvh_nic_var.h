@@ -104,7 +104,6 @@ struct hvhost_nic {
     struct hvh_sections sections;
     uint8_t mac[6];
     uint32_t filter; /* NDIS_FILTER_* */
-    bool closed_open; /* strict_close has been counted */
     uint8_t multicast[HVH_MULTICAST_MAX][6];
     unsigned multicast_count;
 

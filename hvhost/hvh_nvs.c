@@ -101,7 +101,6 @@ void hvh_nvs_open(struct hvhost_nic *nic)
     nic->state = HVH_VERSION;
     nic->nvs_version = 0;
     nic->got_config = nic->got_ndis = nic->got_recv = nic->got_send = false;
-    nic->closed_open = false;
     nic->capabilities = 0;
     nic->mtu_bytes = nic->config.mtu_max_bytes < HVH_MTU_DEFAULT ? nic->config.mtu_max_bytes : HVH_MTU_DEFAULT;
     nic->send_section_bytes = 0;

@@ -183,10 +183,8 @@ void hvh_nvs_stop(struct hvh_chan *chan)
 {
     struct hvhost_nic *nic = chan->nic;
 
-    if (nic->filter != 0 && !nic->closed_open)
-        hvh_strict(chan, &nic->stats.strict_close);
     if (nic->filter != 0)
-        nic->closed_open = true;
+        hvh_strict(chan, &nic->stats.strict_close);
     nic->filter = 0;
     nic->state = HVH_STOPPED;
 }
