@@ -2,4 +2,4 @@
 # The emulated host's shared-memory face with guests in other processes, and its TAP uplink.
 netvsc_test(test_shm LIBS vmbus hvhost_core SOURCES shm_fixture.c shm_guest.c)
 netvsc_test(test_shm_tree LIBS hvhost_core SOURCES shm_fixture.c)
-netvsc_test(test_tap LIBS hvhost_core)
+netvsc_test(test_tap LIBS hvhost_core SOURCES raw_guest.c)

@@ -21,6 +21,7 @@
 
 #include "check.h"
 #include "hvhost.h"
+#include "raw_guest.h"
 
 #define TAP "nvt0"
 #define WAIT_MS 5000
@@ -266,6 +267,57 @@ static void a_turn_is_bounded(void **state)
     await(e, 100);
 }
 
+/* ---- a card that is full --------------------------------------------------------------------- */
+
+/* A guest that is up and has few receive sections, behind an uplink of its own. */
+static struct raw_guest *small_guest(int *packet)
+{
+    const struct hvhost_nic_config config = {.recv_buf_bytes = 64u << 10, .mtu_max_bytes = 1500};
+    struct raw_guest *g = raw_guest_create(&config);
+
+    raw_bring_up(g);
+    assert_int_equal(hvhost_tap_add(g->host, "nvt1"), 0);
+    set_link("nvt1", true, 1500);
+    *packet = packet_socket("nvt1");
+    return g;
+}
+
+static void frames_wait_in_the_kernel_while_no_card_has_room(void **state)
+{
+    enum { FRAMES = 200 };
+    struct hvhost_switch_stats stats;
+    struct raw_packet pkt;
+    struct pollfd fds[2];
+    struct raw_guest *g;
+    uint8_t data[1000];
+    int packet;
+    unsigned i;
+
+    (void)state;
+    g = small_guest(&packet);
+    fill(data, sizeof(data));
+    memset(data, 0xff, 6);
+    for (i = 0; i < FRAMES; i++)
+        assert_int_equal(send(packet, data, sizeof(data), 0), sizeof(data));
+    for (i = 0; i < 10; i++)
+        raw_step(g);
+    hvhost_switch_stats(g->host, &stats);
+    assert_true(stats.tap_paused > 0);
+    assert_true(stats.tap_rx < FRAMES);
+    /* Not asked for, or a full card would make us spin. */
+    assert_int_equal(hvhost_pollfds(g->host, fds, countof(fds)), 0);
+    for (i = 0; i < FRAMES && stats.tap_rx < FRAMES; i++) {
+        raw_step(g);
+        while (raw_take(g, &pkt))
+            raw_complete(g, pkt.desc.xid);
+        hvhost_switch_stats(g->host, &stats);
+    }
+    assert_true(raw_stat(g, rx_frames) >= FRAMES);
+    assert_int_equal(raw_stat(g, rx_drop_section), 0);
+    close(packet);
+    raw_guest_destroy(g);
+}
+
 /* ---- when it does not work ------------------------------------------------------------------ */
 
 static void frames_for_a_link_that_is_down_are_counted(void **state)
@@ -332,6 +384,7 @@ int main(void)
         TEST(a_tag_in_the_kernels_frame_is_taken_out),
         TEST(a_tag_beside_the_frame_is_put_in_for_the_kernel),
         TEST(a_turn_is_bounded),
+        TEST(frames_wait_in_the_kernel_while_no_card_has_room),
         TEST(frames_for_a_link_that_is_down_are_counted),
         TEST(a_deleted_device_is_let_go),
         TEST(a_device_in_use_is_refused),
