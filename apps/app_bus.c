@@ -133,7 +133,7 @@ static int fail_unbound(const struct vmbus_info *info)
 int app_bus_open_first(struct app_bus *bus, struct vmbus_device **out)
 {
     struct vmbus_error err = {.what = "", .remedy = ""};
-    char what[64];
+    char what[64], why[300];
     int rc;
 
     if (bus->info.uio < 0)
@@ -142,8 +142,9 @@ int app_bus_open_first(struct app_bus *bus, struct vmbus_device **out)
     if (rc == 0)
         return 0;
     snprintf(what, sizeof(what), "card %s", bus->info.instance);
-    return app_fail(1, what, err.what[0] ? err.what : strerror(-rc),
-                    err.remedy[0] ? err.remedy : "Run netvscctl list");
+    snprintf(why, sizeof(why), "%s%s", rc == -EACCES || rc == -EPERM ? "no permission: " : "",
+             err.what[0] ? err.what : strerror(-rc));
+    return app_fail(1, what, why, err.remedy[0] ? err.remedy : "Run netvscctl list");
 }
 
 int app_bus_open(void *ctx, struct vmbus_device **out)

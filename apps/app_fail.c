@@ -2,6 +2,8 @@
 /* How programs say what is wrong. */
 #include "app_var.h"
 
+#include <ctype.h>
+
 #include "lwip/tcp.h"
 
 static const char *program = "netvsc";
@@ -18,7 +20,8 @@ const char *app_name(void)
 
 int app_fail(int status, const char *what, const char *why, const char *remedy)
 {
-    fprintf(stderr, "%s: %s: %s. %s.\n", program, what, why, remedy);
+    /* A sentence, wherever (remedy) comes from. */
+    fprintf(stderr, "%s: %s: %s. %c%s.\n", program, what, why, toupper((unsigned char)remedy[0]), remedy + 1);
     return status;
 }
 

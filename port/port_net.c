@@ -9,6 +9,7 @@
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"
+#include "lwip/nd6.h"
 #include "port_log.h"
 
 /* A decimal number 0..(max) that is all of (text); -1 otherwise. */
@@ -94,12 +95,27 @@ const char *port_net_text(const struct netif *netif, char *out, size_t out_bytes
     return out;
 }
 
+/*
+ * lwIP ignores a router's answer while our link-local address is still being checked, and its first
+ * question goes out just then. Asking again at once saves the 4 s until the next one.
+ */
+static void ask_routers_again(struct netif *netif)
+{
+    static u8_t before;
+    const u8_t state = netif_ip6_addr_state(netif, 0);
+
+    if (ip6_addr_istentative(before) && ip6_addr_isvalid(state))
+        nd6_restart_netif(netif);
+    before = state;
+}
+
 /* Address set or lost. lwIP also calls this for changes that do not show; those are not repeated. */
 static void on_status(struct netif *netif)
 {
-    static char before[256];
+    static char before[256] = "none";
     char text[sizeof(before)];
 
+    ask_routers_again(netif);
     port_net_text(netif, text, sizeof(text));
     if (strcmp(text, before) == 0)
         return;

@@ -15,6 +15,7 @@ void stderr_catch(struct stderr_catcher *catcher)
     catcher->file_fd = memfd_create("stderr", 0);
     assert_true(catcher->saved_fd >= 0 && catcher->file_fd >= 0);
     dup2(catcher->file_fd, STDERR_FILENO);
+    catcher->active = true;
 }
 
 const char *stderr_caught(struct stderr_catcher *catcher)
@@ -27,5 +28,12 @@ const char *stderr_caught(struct stderr_catcher *catcher)
     catcher->text[got > 0 ? got : 0] = '\0';
     close(catcher->saved_fd);
     close(catcher->file_fd);
+    catcher->active = false;
     return catcher->text;
+}
+
+void stderr_release(struct stderr_catcher *catcher)
+{
+    if (catcher->active)
+        fputs(stderr_caught(catcher), stderr);
 }
