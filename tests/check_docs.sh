@@ -39,7 +39,7 @@ run_ci() {
 # run_test WHERE BLOCK TEST
 run_test() {
     local script line
-    script=$(ctest --test-dir "$build" --show-only=json-v1 2>/dev/null |
+    script=$(ctest_tests "$build" |
         jq -r --arg t "$3" '.tests[] | select(.name == $t) | .command[] | select(endswith(".sh"))')
     [ -n "$script" ] || { finding "$1" "$3 is no test with a script"; return; }
     while read -r line; do

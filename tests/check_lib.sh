@@ -23,7 +23,17 @@ all_files() {
     done
 }
 
-# conclude NAME: say how it went, in one line, and exit.
+# ctest_tests BUILD: what CTest knows there, as JSON. Asked from a folder of its own, because asking
+# in BUILD would overwrite the log of the run this check may be part of.
+ctest_tests() {
+    local aside
+    aside=$(mktemp -d)
+    echo "subdirs(\"$(realpath "$1")\")" >"$aside/CTestTestfile.cmake"
+    ctest --test-dir "$aside" --show-only=json-v1
+    rm -rf "$aside"
+}
+
+# conclude NAME WHAT-WAS-LOOKED-AT: say how it went, in one line, and exit.
 conclude() {
     if [ "$findings" -eq 0 ]; then
         echo "$1: $2, nothing found"

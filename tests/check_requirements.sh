@@ -8,7 +8,7 @@ build=${2:?usage: check_requirements.sh ROOT BUILD}
 
 page=docs/requirements.md
 [ -f "$page" ] || { finding "$page" "missing"; conclude check_requirements ""; }
-tests=$(ctest --test-dir "$build" -N | sed -nE 's/^ *Test +#[0-9]+: (.*)/\1/p')
+tests=$(ctest_tests "$build" | jq -r '.tests[].name')
 [ -n "$tests" ] || finding "$build" "CTest knows no tests there"
 
 # proof ID CELL

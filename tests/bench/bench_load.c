@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUCKET_NS 100u /* of the latency histogram */
+#define BUCKET_NS 100u    /* of the latency histogram */
 #define BUCKETS 10000000u /* up to a second */
 #define WARM_UP_NS 200000000u
 #define HEAD_BYTES_MAX 2048u
