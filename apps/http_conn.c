@@ -60,13 +60,12 @@ static struct tcp_pcb *detach(struct http_conn *c)
     return pcb;
 }
 
-err_t http_conn_abort(struct http_conn *c)
+void http_conn_abort(struct http_conn *c)
 {
     struct tcp_pcb *pcb = detach(c);
 
     release(c);
     tcp_abort(pcb);
-    return ERR_ABRT;
 }
 
 enum http_step http_conn_let_go(struct http_conn *c)
@@ -75,9 +74,9 @@ enum http_step http_conn_let_go(struct http_conn *c)
 
     release(c);
     if (tcp_close(pcb) == ERR_OK)
-        return STEP_CLOSED;
+        return HTTP_STEP_CLOSED;
     tcp_abort(pcb);
-    return STEP_ABORTED;
+    return HTTP_STEP_ABORTED;
 }
 
 void http_conn_finish(struct http_conn *c)
@@ -131,7 +130,7 @@ static enum http_step start_reply(struct http_conn *c)
     c->body_sent = 0;
     if (c->unacked_bytes == 0)
         c->progress_ms = sys_now();
-    return STEP_NEXT;
+    return HTTP_STEP_NEXT;
 }
 
 static enum http_step read_head(struct http_conn *c)
@@ -146,11 +145,11 @@ static enum http_step read_head(struct http_conn *c)
     if (c->parser.len_bytes > 0)
         http_server_idle(c->server, c, false);
     if (c->parser.status == 0)
-        return c->peer_fin ? http_conn_let_go(c) : STEP_WAIT;
+        return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
     if (c->parser.status == 200 && c->parser.body_bytes > 0 && !c->parser.expects) {
         c->state = HTTP_CONN_SKIP;
         c->skip_bytes = c->parser.body_bytes;
-        return STEP_NEXT;
+        return HTTP_STEP_NEXT;
     }
     return start_reply(c);
 }
@@ -166,7 +165,7 @@ static enum http_step skip_body(struct http_conn *c)
     }
     if (c->skip_bytes == 0)
         return start_reply(c);
-    return c->peer_fin ? http_conn_let_go(c) : STEP_WAIT;
+    return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
 }
 
 static enum http_step linger(struct http_conn *c)
@@ -180,9 +179,9 @@ static enum http_step linger(struct http_conn *c)
     if (c->skip_bytes > HTTP_LINGER_BYTES) {
         c->server->stats.aborted_input++;
         http_conn_abort(c);
-        return STEP_ABORTED;
+        return HTTP_STEP_ABORTED;
     }
-    return c->peer_fin ? http_conn_let_go(c) : STEP_WAIT;
+    return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
 }
 
 /* ---- steps -------------------------------------------------------------------------------- */
@@ -193,21 +192,21 @@ static enum http_step end_reply(struct http_conn *c)
     http_reply_done(&c->reply);
     if (!c->reply.keep_alive || c->server->stopping) {
         http_conn_finish(c);
-        return STEP_NEXT;
+        return HTTP_STEP_NEXT;
     }
     c->state = HTTP_CONN_READ;
     c->had_first = true;
     c->since_ms = sys_now();
     http_parser_reset(&c->parser);
     http_server_idle(c->server, c, true);
-    return STEP_NEXT;
+    return HTTP_STEP_NEXT;
 }
 
 static enum http_step send_reply(struct http_conn *c)
 {
     enum http_step step = http_output_reply(c);
 
-    return step == STEP_NEXT ? end_reply(c) : step;
+    return step == HTTP_STEP_NEXT ? end_reply(c) : step;
 }
 
 /* ---- callbacks ----------------------------------------------------------------------------- */
@@ -224,8 +223,8 @@ static err_t run(struct http_conn *c)
 
     do {
         step = steps[c->state](c);
-    } while (step == STEP_NEXT);
-    return step == STEP_ABORTED ? ERR_ABRT : ERR_OK;
+    } while (step == HTTP_STEP_NEXT);
+    return step == HTTP_STEP_ABORTED ? ERR_ABRT : ERR_OK;
 }
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
@@ -266,15 +265,15 @@ static enum http_step check_time(struct http_conn *c)
         sys_now() - c->progress_ms > config->write_ms) {
         stats->timeouts_write++;
         http_conn_abort(c);
-        return STEP_ABORTED;
+        return HTTP_STEP_ABORTED;
     }
     if (c->state == HTTP_CONN_LINGER && c->unacked_bytes == 0 && waited_ms > HTTP_LINGER_MS)
         return http_conn_let_go(c);
     if (c->state != HTTP_CONN_READ && c->state != HTTP_CONN_SKIP)
-        return STEP_NEXT;
+        return HTTP_STEP_NEXT;
     if (c->state == HTTP_CONN_READ && c->parser.len_bytes == 0) {
         if (waited_ms <= (c->had_first ? config->idle_ms : config->header_ms))
-            return STEP_NEXT;
+            return HTTP_STEP_NEXT;
         stats->timeouts_idle++;
         http_conn_finish(c);
     } else if (waited_ms > config->header_ms) {
@@ -282,7 +281,7 @@ static enum http_step check_time(struct http_conn *c)
         c->parser.status = 408;
         start_reply(c);
     }
-    return STEP_NEXT;
+    return HTTP_STEP_NEXT;
 }
 
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
@@ -291,9 +290,9 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     enum http_step step = check_time(c);
 
     (void)pcb;
-    if (step == STEP_NEXT)
+    if (step == HTTP_STEP_NEXT)
         return run(c);
-    return step == STEP_ABORTED ? ERR_ABRT : ERR_OK;
+    return step == HTTP_STEP_ABORTED ? ERR_ABRT : ERR_OK;
 }
 
 static void on_err(void *arg, err_t err)
@@ -322,6 +321,5 @@ void http_conn_open(struct http_conn *c, struct http_server *server, struct tcp_
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_err);
     tcp_poll(pcb, on_poll, POLL_INTERVAL);
-    tcp_nagle_disable(
-        pcb); /* replies end in short segments, which must not wait for acknowledgements */
+    tcp_nagle_disable(pcb); /* a reply's short last segment must not wait for an acknowledgement */
 }

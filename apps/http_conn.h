@@ -27,10 +27,10 @@ enum http_conn_state {
 
 /* What came of trying to get on. */
 enum http_step {
-    STEP_NEXT,    /* the state changed, or may: go on */
-    STEP_WAIT,    /* for a callback */
-    STEP_CLOSED,  /* the connection is no longer ours, in peace */
-    STEP_ABORTED, /* the same, in war: return ERR_ABRT from lwIP's callback */
+    HTTP_STEP_NEXT,    /* the state changed, or may: go on */
+    HTTP_STEP_WAIT,    /* for a callback */
+    HTTP_STEP_CLOSED,  /* the connection is no longer ours, in peace */
+    HTTP_STEP_ABORTED, /* the same, in war: return ERR_ABRT from lwIP's callback */
 };
 
 struct http_conn {
@@ -65,10 +65,10 @@ void http_conn_finish(struct http_conn *c);
 /* Both directions are done, or as good as: lwIP does the rest of the goodbye without us. */
 enum http_step http_conn_let_go(struct http_conn *c);
 
-/* Reset. Everything is freed. Always ERR_ABRT, for callbacks to return. */
-err_t http_conn_abort(struct http_conn *c);
+/* Reset. Everything is freed; from within a callback of this connection, lwIP must get ERR_ABRT. */
+void http_conn_abort(struct http_conn *c);
 
-/* http_output.c: as much of the reply as TCP takes now. STEP_NEXT = all of it. */
+/* http_output.c: as much of the reply as TCP takes now. HTTP_STEP_NEXT = all of it. */
 enum http_step http_output_reply(struct http_conn *c);
 
 /* http_server.c: */

@@ -91,19 +91,19 @@ enum http_step http_output_reply(struct http_conn *c)
         err_t err;
 
         if (n == 0)
-            return STEP_WAIT;
+            return HTTP_STEP_WAIT;
         if (fill(c, n)) {
             c->server->stats.aborted_file++;
             http_conn_abort(c);
-            return STEP_ABORTED;
+            return HTTP_STEP_ABORTED;
         }
         err = write_out(c, n);
         if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
-            return STEP_WAIT;
+            return HTTP_STEP_WAIT;
         if (err != ERR_OK) {
             http_conn_abort(c);
-            return STEP_ABORTED;
+            return HTTP_STEP_ABORTED;
         }
     }
-    return STEP_NEXT;
+    return HTTP_STEP_NEXT;
 }

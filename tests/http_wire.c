@@ -66,8 +66,9 @@ void wire_init(void)
 void wire_run(void)
 {
     while (head != tail) {
-        struct pbuf *p = queue[head++ % QUEUE];
+        struct pbuf *p = queue[head % QUEUE];
 
+        queue[head++ % QUEUE] = NULL; /* or the leak checker would find it here */
         if (netif.input(p, &netif) != ERR_OK)
             pbuf_free(p);
     }
@@ -168,15 +169,24 @@ void wire_send(struct wire_client *client, const char *text)
     }
 }
 
+void wire_give(struct wire_client *client)
+{
+    uint32_t owed = client->owed_bytes;
+
+    client->owed_bytes = 0;
+    while (owed > 0 && client->pcb) {
+        uint32_t n = owed < 0xffff ? owed : 0xffff;
+
+        owed -= n;
+        tcp_recved(client->pcb, (u16_t)n);
+    }
+    wire_run();
+}
+
 void wire_resume(struct wire_client *client)
 {
     client->is_paused = false;
-    for (; client->owed_bytes > 0 && client->pcb; wire_run()) {
-        uint32_t n = client->owed_bytes < 0xffff ? client->owed_bytes : 0xffff;
-
-        client->owed_bytes -= n;
-        tcp_recved(client->pcb, (u16_t)n);
-    }
+    wire_give(client);
 }
 
 void wire_shut(struct wire_client *client)

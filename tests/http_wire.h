@@ -38,6 +38,8 @@ void wire_cut(bool is_cut);
 
 void wire_open(struct wire_client *client, uint16_t port);
 void wire_send(struct wire_client *client, const char *text);
+/* Window for what was taken while paused, once; or from now on for everything. */
+void wire_give(struct wire_client *client);
 void wire_resume(struct wire_client *client);
 /* Closes our direction only. */
 void wire_shut(struct wire_client *client);

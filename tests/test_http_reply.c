@@ -249,6 +249,22 @@ static void a_location_that_does_not_fit_is_414(void **state)
     assert_int_equal(reply_to(request)->status, 414);
 }
 
+/* Every character of the name takes three in the answer. */
+static void a_directory_whose_location_does_not_fit_is_414(void **state)
+{
+    char name[2 * 200 + 2], request[sizeof(name) + 64];
+
+    (void)state;
+    memset(name, '+', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    name[200] = '\0';
+    assert_int_equal(mkdirat(site.root.fd, name, 0755), 0);
+    name[200] = '/';
+    assert_int_equal(mkdirat(site.root.fd, name, 0755), 0);
+    snprintf(request, sizeof(request), "GET /%s HTTP/1.1\r\n" H "\r\n", name);
+    assert_int_equal(reply_to(request)->status, 414);
+}
+
 static void without_a_tree_there_is_only_the_page(void **state)
 {
     struct http_root root = site.root;
@@ -281,6 +297,24 @@ static void dates_come_back_as_they_went(void **state)
     assert_string_equal(text, FILE_DATE);
 }
 
+static void all_three_forms_of_a_date_are_read(void **state)
+{
+    static const char *const forms[] = {
+        FILE_DATE,
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+    };
+    int64_t back;
+
+    (void)state;
+    for (size_t i = 0; i < countof(forms); i++) {
+        assert_int_equal(http_date_parse(forms[i], strlen(forms[i]), &back), 0);
+        assert_int_equal(back, FILE_S);
+    }
+    assert_int_equal(http_date_parse("Friday, 06-Nov-26 08:49:37 GMT", 30, &back), 0);
+    assert_int_equal(back, 1793954977);
+}
+
 static void dates_of_other_shapes_are_refused(void **state)
 {
     static const char *const bad[] = {
@@ -310,8 +344,10 @@ int main(void)
         cmocka_unit_test(the_connection_is_kept_only_where_the_next_request_is_found),
         cmocka_unit_test(a_file_from_the_future_was_modified_now),
         cmocka_unit_test(a_location_that_does_not_fit_is_414),
+        cmocka_unit_test(a_directory_whose_location_does_not_fit_is_414),
         cmocka_unit_test(without_a_tree_there_is_only_the_page),
         cmocka_unit_test(dates_come_back_as_they_went),
+        cmocka_unit_test(all_three_forms_of_a_date_are_read),
         cmocka_unit_test(dates_of_other_shapes_are_refused),
     };
 
