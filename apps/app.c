@@ -2,17 +2,18 @@
 /*
  * Theory of operation
  *
- * A program's life, each phase one function below: read the options; make lwIP; get a device, from a bus
- * or from a host emulated here; attach and run the loop until the card is up, so that the first error
- * is told before anything listens; let the program listen; bring the interface up; run until a signal.
+ * A program's life, each phase one function below: read the options; make lwIP; get a device, from
+ * a bus or from a host emulated here; attach and run the loop until the card is up, so that the
+ * first error is told before anything listens; let the program listen; bring the interface up; run
+ * until a signal.
  *
- * Leaving is the same backwards, and bounded: the program closes its listeners and idle connections,
- * the others get LINGER to finish and are reset after that; then the interface goes down (a DHCP lease
- * is given back), the card is detached, and the loop runs until the host has confirmed. A second signal
- * cuts the lingering short.
+ * Leaving is the same backwards, and bounded: the program closes its listeners and idle
+ * connections, the others get LINGER to finish and are reset after that; then the interface goes
+ * down (a DHCP lease is given back), the card is detached, and the loop runs until the host has
+ * confirmed. A second signal cuts the lingering short.
  *
- * There is one program per process, and lwIP keeps its state in globals anyway, so the state here is one
- * static struct.
+ * There is one program per process, and lwIP keeps its state in globals anyway, so the state here
+ * is one static struct.
  */
 #include "app_var.h"
 
@@ -133,7 +134,8 @@ static int open_pcap(void)
     rc = port_pcap_open(app.options.pcap, app.options.emulated ? "emulated" : app.bus.info.instance,
                         &app.pcap);
     if (rc)
-        return app_fail(1, app.options.pcap, strerror(-rc), "Give --pcap a file that can be written");
+        return app_fail(1, app.options.pcap, strerror(-rc),
+                        "Give --pcap a file that can be written");
     return 0;
 }
 
@@ -217,8 +219,8 @@ static void print_card(void)
     const struct netvsc_info *info = netvsc_info(app.nif.nic);
 
     port_log(PORT_LOG_INFO, "card %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, NVSP %u.%u",
-             app.options.emulated ? "(emulated)" : app.bus.info.instance, info->mac[0], info->mac[1],
-             info->mac[2], info->mac[3], info->mac[4], info->mac[5], info->mtu_bytes,
+             app.options.emulated ? "(emulated)" : app.bus.info.instance, info->mac[0],
+             info->mac[1], info->mac[2], info->mac[3], info->mac[4], info->mac[5], info->mtu_bytes,
              info->nvs_version >> 16, info->nvs_version & 0xffffu);
 }
 

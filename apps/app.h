@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What all programs share: the common options, choosing a bus and a card (or emulating one), lwIP
- * set-up, the poll loop, signals, clean detach. A program is a struct app_spec and its own protocol.
+ * set-up, the poll loop, signals, clean detach. A program is a struct app_spec and its own
+ * protocol.
  */
 #ifndef APP_H
 #define APP_H
@@ -18,12 +19,14 @@ struct app_spec {
     const char *summary; /* one line for --help */
     const char *example; /* one command line for --help */
     /*
-     * The program's own options, or NULL; keys from 0x100 up are the common ones'. (parse) gets each with
-     * (ctx): 0, ARGP_ERR_UNKNOWN, or EINVAL after it has said what is wrong with app_fail().
+     * The program's own options, or NULL; keys from 0x100 up are the common ones'. (parse) gets
+     * each with (ctx): 0, ARGP_ERR_UNKNOWN, or EINVAL after it has said what is wrong with
+     * app_fail().
      */
     const struct argp_option *options;
     error_t (*parse)(int key, char *arg, void *ctx);
-    /* Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status. */
+    /* Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status.
+     */
     int (*start)(void *ctx);
     /* Called on SIGINT and SIGTERM while traffic still flows: close listeners. May be NULL. */
     void (*stop)(void *ctx);
@@ -41,12 +44,13 @@ struct netvsc_netif *app_netif(void);
 /* "What: why. Do this." on stderr; returns (status), so that callers can return it. */
 int app_fail(int status, const char *what, const char *why, const char *remedy);
 
-/* Option (name)'s value (text) as a number (min)..(max). 0, or EINVAL after saying what is wrong. */
+/* Option (name)'s value (text) as a number (min)..(max). 0, or EINVAL after saying what is wrong.
+ */
 error_t app_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
 /*
- * Listen on TCP (port), IPv4 and IPv6. NULL after saying why not; then return 1 from start(). The pcb is
- * the caller's, who sets tcp_arg() and tcp_accept(); tcp_close() it in stop().
+ * Listen on TCP (port), IPv4 and IPv6. NULL after saying why not; then return 1 from start(). The
+ * pcb is the caller's, who sets tcp_arg() and tcp_accept(); tcp_close() it in stop().
  */
 struct tcp_pcb *app_listen(uint16_t port);
 

@@ -19,7 +19,8 @@ static int fail_no_bus(const char *dir, int rc)
                     "Give --bus DIR of a running hvhost, or --emulate tap=NAME");
 }
 
-bool app_bus_mac(const struct vmbus_bus *bus, const struct vmbus_info *info, char *out, size_t out_bytes)
+bool app_bus_mac(const struct vmbus_bus *bus, const struct vmbus_info *info, char *out,
+                 size_t out_bytes)
 {
     char path[400], line[32];
     FILE *file;
@@ -27,7 +28,8 @@ bool app_bus_mac(const struct vmbus_bus *bus, const struct vmbus_info *info, cha
 
     if (!info->ifname[0])
         return false;
-    snprintf(path, sizeof(path), "%s/devices/%s/net/%s/address", bus->root, info->instance, info->ifname);
+    snprintf(path, sizeof(path), "%s/devices/%s/net/%s/address", bus->root, info->instance,
+             info->ifname);
     file = fopen(path, "re");
     if (!file)
         return false;
@@ -58,8 +60,9 @@ static int fail_choice(const struct vmbus_info *nics, size_t count)
     size_t used = 0;
 
     for (size_t i = 0; i < count && used < sizeof(why); i++)
-        used += (size_t)snprintf(why + used, sizeof(why) - used, "%s%s%s%s", i ? ", " : "there are ",
-                                 nics[i].instance, nics[i].ifname[0] ? " " : "", nics[i].ifname);
+        used +=
+            (size_t)snprintf(why + used, sizeof(why) - used, "%s%s%s%s", i ? ", " : "there are ",
+                             nics[i].instance, nics[i].ifname[0] ? " " : "", nics[i].ifname);
     return app_fail(2, "which card", why, "Give --nic GUID");
 }
 
@@ -81,7 +84,8 @@ static int fail_unknown(const char *nic)
     return app_fail(1, what, "no card has this interface name", "Run netvscctl list");
 }
 
-int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[APP_NICS_MAX], int *count)
+int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[APP_NICS_MAX],
+                 int *count)
 {
     int rc = vmbus_bus_find(dir, bus);
 

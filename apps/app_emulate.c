@@ -84,7 +84,8 @@ static int fail_tap(const char *name, int rc)
         return app_fail(1, what, "not permitted",
                         "Run as root, or let root make it: ip tuntap add NAME mode tap user YOU");
     case EBUSY:
-        return app_fail(1, what, "another program uses it", "Choose another name, or stop that program");
+        return app_fail(1, what, "another program uses it",
+                        "Choose another name, or stop that program");
     case ENOENT:
     case ENODEV:
         return app_fail(1, what, "this machine has no /dev/net/tun", "Load the tun module");
@@ -97,7 +98,8 @@ static int fail_tap(const char *name, int rc)
 
 static int add_card(struct app_emulate *emulate, const struct app_emulate_options *options)
 {
-    struct hvhost_nic_config config = {.mtu_max_bytes = options->mtu_bytes, .punish = options->strict};
+    struct hvhost_nic_config config = {.mtu_max_bytes = options->mtu_bytes,
+                                       .punish = options->strict};
     int rc;
 
     memcpy(config.mac, options->mac, sizeof(config.mac));

@@ -21,7 +21,8 @@ const char *app_name(void)
 int app_fail(int status, const char *what, const char *why, const char *remedy)
 {
     /* A sentence, wherever (remedy) comes from. */
-    fprintf(stderr, "%s: %s: %s. %c%s.\n", program, what, why, toupper((unsigned char)remedy[0]), remedy + 1);
+    fprintf(stderr, "%s: %s: %s. %c%s.\n", program, what, why, toupper((unsigned char)remedy[0]),
+            remedy + 1);
     return status;
 }
 

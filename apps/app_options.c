@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The common options. argp finds and lists them; what is wrong with a value we say in our own one line. */
+/* The common options. argp finds and lists them; what is wrong with a value we say in our own one
+ * line. */
 #include "app_var.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@ struct parsing {
     const struct app_spec *spec;
     struct app_options *out;
     bool ip_given, gateway_given;
-    bool said;    /* what is wrong has been said */
+    bool said;     /* what is wrong has been said */
     bool answered; /* --help or --version: nothing to run */
 };
 
@@ -75,7 +76,8 @@ error_t app_number(const char *name, const char *text, uint64_t min, uint64_t ma
 
     errno = 0;
     value = strtoull(text, &end, 10);
-    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value >= min && value <= max) {
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value >= min &&
+        value <= max) {
         *out = value;
         return 0;
     }
@@ -84,7 +86,8 @@ error_t app_number(const char *name, const char *text, uint64_t min, uint64_t ma
     return bad(name, text, remedy);
 }
 
-static error_t parse_u32(const char *name, const char *text, uint32_t min, uint32_t max, uint32_t *out)
+static error_t parse_u32(const char *name, const char *text, uint32_t min, uint32_t max,
+                         uint32_t *out)
 {
     uint64_t value;
     const error_t rc = app_number(name, text, min, max, &value);
@@ -170,7 +173,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
     case KEY_SPIN:
         return parse_u32("spin", arg, 0, 1000000, &out->spin_us);
     case KEY_TCP_WINDOW:
-        return parse_u32("tcp-window", arg, PORT_TCP_WND_MIN, PORT_TCP_WND_MAX, &out->tcp_window_bytes);
+        return parse_u32("tcp-window", arg, PORT_TCP_WND_MIN, PORT_TCP_WND_MAX,
+                         &out->tcp_window_bytes);
     case KEY_TCP_SNDBUF:
         return parse_u32("tcp-sndbuf", arg, PORT_TCP_SND_BUF_MIN, PORT_TCP_SND_BUF_MAX,
                          &out->tcp_sndbuf_bytes);
@@ -191,7 +195,8 @@ static void print_help(struct argp_state *state, const struct app_spec *spec)
 /* getopt stopped at an argument it does not know, or one that lacks its value. */
 static void say_unknown(struct argp_state *state)
 {
-    const char *arg = state->next > 0 && state->next <= state->argc ? state->argv[state->next - 1] : "?";
+    const char *arg =
+        state->next > 0 && state->next <= state->argc ? state->argv[state->next - 1] : "?";
 
     app_fail(2, arg, "unknown option, or one without its value", "See --help");
 }
@@ -265,11 +270,13 @@ static int check_together(const struct parsing *p)
     const struct port_net_config *net = &out->net;
 
     if (out->emulated && (out->bus || out->nic))
-        return app_fail(2, "--emulate", "it brings its own bus and card", "Leave --bus and --nic out");
+        return app_fail(2, "--emulate", "it brings its own bus and card",
+                        "Leave --bus and --nic out");
     if (net->dhcp && p->ip_given)
         return app_fail(2, "--dhcp", "a static address is given, too", "Leave --ip or --dhcp out");
     if (!net->dhcp && !p->ip_given && !net->ipv6)
-        return app_fail(2, "no address", "the card needs one", "Give --ip ADDR/N, --dhcp or --ipv6");
+        return app_fail(2, "no address", "the card needs one",
+                        "Give --ip ADDR/N, --dhcp or --ipv6");
     if (p->gateway_given && !p->ip_given)
         return app_fail(2, "--gateway", "it goes with a static address", "Give --ip ADDR/N, too");
     if (p->gateway_given && !ip4_addr_netcmp(&net->gateway, &net->address, &net->mask))
@@ -293,7 +300,8 @@ int app_options_parse(const struct app_spec *spec, int argc, char **argv, struct
     app_set_name(spec->name);
     *out = (struct app_options){.log = PORT_LOG_INFO, .spin_us = PORT_LOOP_SPIN_US};
     out->net.hostname = spec->name;
-    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT | ARGP_NO_ERRS, NULL, &parsing) != 0)
+    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT | ARGP_NO_ERRS, NULL, &parsing) !=
+        0)
         return 2;
     if (parsing.answered)
         return 0;

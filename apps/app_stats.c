@@ -21,7 +21,8 @@ static uint64_t tx_drops(const struct netvsc_stats *s)
     return s->tx_drop_size + s->tx_drop_down + s->tx_failed + s->tx_lost;
 }
 
-void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns, FILE *out)
+void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns,
+                     FILE *out)
 {
     const struct netvsc_stats *was = &rates->before;
     const double s = (double)(now_ns - rates->before_ns) / (double)PORT_NS_PER_S;
@@ -30,18 +31,21 @@ void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, ui
     netvsc_stats(nif->nic, &now);
     if (rates->before_ns && s > 0)
         fprintf(out,
-                "rx %.0f/s %.3f Gbit/s  tx %.0f/s %.3f Gbit/s  doorbells %.0f/s  irqs %.0f/s  drops %llu\n",
+                "rx %.0f/s %.3f Gbit/s  tx %.0f/s %.3f Gbit/s  doorbells %.0f/s  irqs %.0f/s  "
+                "drops %llu\n",
                 (double)(now.rx_frames - was->rx_frames) / s,
                 (double)(now.rx_bytes - was->rx_bytes) * 8e-9 / s,
                 (double)(now.tx_frames - was->tx_frames) / s,
                 (double)(now.tx_bytes - was->tx_bytes) * 8e-9 / s,
-                (double)(now.tx_doorbells - was->tx_doorbells) / s, (double)(now.irqs - was->irqs) / s,
+                (double)(now.tx_doorbells - was->tx_doorbells) / s,
+                (double)(now.irqs - was->irqs) / s,
                 (unsigned long long)(rx_drops(&now) + tx_drops(&now)));
     rates->before = now;
     rates->before_ns = now_ns;
 }
 
-static void print_section(FILE *out, const char *title, const struct named_counter *counters, size_t count)
+static void print_section(FILE *out, const char *title, const struct named_counter *counters,
+                          size_t count)
 {
     bool any = false;
 
@@ -51,8 +55,8 @@ static void print_section(FILE *out, const char *title, const struct named_count
         if (!any)
             fprintf(out, "%s\n", title);
         any = true;
-        fprintf(out, "  %-20s %14llu  %s\n", counters[i].name, (unsigned long long)counters[i].value,
-                counters[i].help);
+        fprintf(out, "  %-20s %14llu  %s\n", counters[i].name,
+                (unsigned long long)counters[i].value, counters[i].help);
     }
 }
 
@@ -96,16 +100,11 @@ static void print_host(const struct app_emulate *emulate, FILE *out)
 static void print_protocol(FILE *out, const char *name, const struct stats_proto *p)
 {
     const struct named_counter counters[] = {
-        {"recv", "received", p->recv},
-        {"xmit", "sent", p->xmit},
-        {"drop", "dropped", p->drop},
-        {"chkerr", "bad checksum", p->chkerr},
-        {"lenerr", "bad length", p->lenerr},
-        {"memerr", "out of memory", p->memerr},
-        {"rterr", "no route", p->rterr},
-        {"proterr", "bad protocol field", p->proterr},
-        {"opterr", "bad option", p->opterr},
-        {"err", "other error", p->err},
+        {"recv", "received", p->recv},       {"xmit", "sent", p->xmit},
+        {"drop", "dropped", p->drop},        {"chkerr", "bad checksum", p->chkerr},
+        {"lenerr", "bad length", p->lenerr}, {"memerr", "out of memory", p->memerr},
+        {"rterr", "no route", p->rterr},     {"proterr", "bad protocol field", p->proterr},
+        {"opterr", "bad option", p->opterr}, {"err", "other error", p->err},
     };
     char title[32];
 
@@ -152,7 +151,8 @@ const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
     sent = s.tx_frames;
     known = s.tx_completed + s.tx_failed + s.tx_lost + netvsc_tx_outstanding(nif->nic);
     if (sent != known) {
-        snprintf(text, sizeof(text), "card: %llu frames sent, %llu completed, failed, lost or outstanding",
+        snprintf(text, sizeof(text),
+                 "card: %llu frames sent, %llu completed, failed, lost or outstanding",
                  (unsigned long long)sent, (unsigned long long)known);
         return text;
     }

@@ -47,7 +47,8 @@ error_t app_emulate_parse(char *text, struct app_emulate_options *out);
 /* "00:15:5d:01:02:03", a unicast address. */
 bool app_mac_parse(const char *text, uint8_t mac[6]);
 
-/* The list of options on stdout. Needs app_help_filter in the struct argp, which shortens it to a screen. */
+/* The list of options on stdout. Needs app_help_filter in the struct argp, which shortens it to a
+ * screen. */
 void app_help(struct argp_state *state);
 char *app_help_filter(int key, const char *text, void *input);
 
@@ -65,10 +66,11 @@ struct app_bus {
 };
 
 /*
- * The cards of the bus in (dir), at most APP_NICS_MAX of them. 0, or exit status after saying why; a bus
- * without cards is no failure.
+ * The cards of the bus in (dir), at most APP_NICS_MAX of them. 0, or exit status after saying why;
+ * a bus without cards is no failure.
  */
-int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[APP_NICS_MAX], int *count);
+int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[APP_NICS_MAX],
+                 int *count);
 
 /* Find the card (nic) [the only one] on the bus in (dir). 0, or exit status after saying why. */
 int app_bus_choose(struct app_bus *bus, const char *dir, const char *nic);
@@ -80,7 +82,8 @@ int app_bus_open_first(struct app_bus *bus, struct vmbus_device **out);
 int app_bus_open(void *ctx, struct vmbus_device **out);
 
 /* MAC address of the card's kernel interface as text; false while the kernel has none. */
-bool app_bus_mac(const struct vmbus_bus *bus, const struct vmbus_info *info, char *out, size_t out_bytes);
+bool app_bus_mac(const struct vmbus_bus *bus, const struct vmbus_info *info, char *out,
+                 size_t out_bytes);
 
 /* ---- a host in this process ------------------------------------------------------------------ */
 
@@ -92,7 +95,8 @@ struct app_emulate {
     struct hvhost_nic *nic;
 };
 
-/* One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind. */
+/* One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind.
+ */
 int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options);
 void app_emulate_stop(struct app_emulate *emulate);
 
@@ -113,14 +117,15 @@ struct app_rates {
 };
 
 /* Frames, bits, doorbells, interrupts and drops per second since the call before, as one line. */
-void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns, FILE *out);
+void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns,
+                     FILE *out);
 
 /* Every counter that is not zero, of card, netif, lwIP and, if not NULL, the emulated host. */
 void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out);
 
 /*
- * Do the books balance? NULL, or a sentence with the numbers, good until the next call. (host) may be
- * NULL.
+ * Do the books balance? NULL, or a sentence with the numbers, good until the next call. (host) may
+ * be NULL.
  */
 const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host);
 

@@ -2,11 +2,12 @@
 /*
  * Theory of operation
  *
- * Both cards are interfaces of one lwIP, in one subnet. lwIP delivers nothing to itself behind our back
- * (LWIP_NETIF_LOOPBACK is off), but its routing knows only destinations: asked for the other card's
- * address it may choose that very card to send from. So both ends are bound to their interface
- * (tcp_bind_netif), which decides sending and receiving; each segment then really leaves by one card,
- * crosses the switch and comes in by the other. ARP tables are per interface and need nothing.
+ * Both cards are interfaces of one lwIP, in one subnet. lwIP delivers nothing to itself behind our
+ * back (LWIP_NETIF_LOOPBACK is off), but its routing knows only destinations: asked for the other
+ * card's address it may choose that very card to send from. So both ends are bound to their
+ * interface (tcp_bind_netif), which decides sending and receiving; each segment then really leaves
+ * by one card, crosses the switch and comes in by the other. ARP tables are per interface and need
+ * nothing.
  *
  * Phases: attach both, transfer, detach both; each is the same loop with another condition.
  */
@@ -152,7 +153,8 @@ static void on_refused(void *arg, err_t err)
     end->failed = true;
 }
 
-/* A pcb that lives on interface (i) and nowhere else, with a port nobody uses, not even in TIME_WAIT. */
+/* A pcb that lives on interface (i) and nowhere else, with a port nobody uses, not even in
+ * TIME_WAIT. */
 static struct tcp_pcb *new_pcb(struct loopback *lb, unsigned i)
 {
     struct tcp_pcb *pcb = tcp_new();
@@ -207,8 +209,9 @@ static int check_end(struct loopback *lb, const char *who, const struct loopback
     }
     if (end->received == end->want_bytes && end->acked == end->want_bytes)
         return 0;
-    snprintf(why, sizeof(why), "%" PRIu64 " of %" PRIu64 " bytes received, %" PRIu64 " acknowledged",
-             end->received, end->want_bytes, end->acked);
+    snprintf(why, sizeof(why),
+             "%" PRIu64 " of %" PRIu64 " bytes received, %" PRIu64 " acknowledged", end->received,
+             end->want_bytes, end->acked);
     return fail(lb, who, why);
 }
 

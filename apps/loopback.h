@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The whole path twice in one process, without privileges: lwIP, our netif, rings, the emulated host's
- * switch, rings, our netif, the same lwIP. A TCP connection between the two cards carries a known
- * stream each way; every byte that arrives is compared with what must have been sent.
+ * The whole path twice in one process, without privileges: lwIP, our netif, rings, the emulated
+ * host's switch, rings, our netif, the same lwIP. A TCP connection between the two cards carries a
+ * known stream each way; every byte that arrives is compared with what must have been sent.
  */
 #ifndef LOOPBACK_H
 #define LOOPBACK_H

@@ -9,7 +9,8 @@
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
 
-/* Word (index) of the stream (seed): every word differs, so a shifted or repeated segment is noticed. */
+/* Word (index) of the stream (seed): every word differs, so a shifted or repeated segment is
+ * noticed. */
 static uint64_t stream_word(uint64_t seed, uint64_t index)
 {
     uint64_t x = seed + index * UINT64_C(0x9e3779b97f4a7c15);

@@ -6,9 +6,9 @@
  *
  * TCP: nothing is copied. A received pbuf goes into the connection's ring; its bytes are given to
  * tcp_write() by reference as far as the send buffer has room; the pbuf is freed when the peer has
- * acknowledged the last of them. Only then is the receive window opened again (tcp_recved), so a peer
- * that does not read stops being able to write, and one connection holds at most a window of memory.
- * A full ring refuses the pbuf: lwIP keeps it and offers it again.
+ * acknowledged the last of them. Only then is the receive window opened again (tcp_recved), so a
+ * peer that does not read stops being able to write, and one connection holds at most a window of
+ * memory. A full ring refuses the pbuf: lwIP keeps it and offers it again.
  *
  * A peer that shuts its sending side down first gets all that is still owed, then our FIN.
  */
@@ -21,7 +21,8 @@
 #include "lwip/udp.h"
 #include "port_log.h"
 
-#define RING_SLOTS 256u /* pbufs per connection; a power of two. 256 KiB of full segments take 180 */
+#define RING_SLOTS                                                                                 \
+    256u /* pbufs per connection; a power of two. 256 KiB of full segments take 180 */
 #define POLL_HALF_SECONDS 2
 
 struct echo_conn {
@@ -194,14 +195,16 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 /* ---- UDP ------------------------------------------------------------------------------------ */
 
 /* The datagram goes back as it is, from the address it was sent to. */
-static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port)
+static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
+                        u16_t port)
 {
     const ip_addr_t *to = ip_current_dest_addr();
     struct netif *netif = ip_current_input_netif();
 
     (void)arg;
     if (ip_addr_ismulticast(to) || ip_addr_isbroadcast(to, netif) || port == echo.port) {
-        /* Answering these makes us an amplifier, or one end of an endless game with another echo server. */
+        /* Answering these makes us an amplifier, or one end of an endless game with another echo
+         * server. */
         echo.drop_address++;
     } else if (udp_sendto_if_src(pcb, p, from, port, netif, to) == ERR_OK) {
         echo.datagrams++;
@@ -225,7 +228,8 @@ static int start(void *ctx)
     echo.udp = udp_new_ip_type(IPADDR_TYPE_ANY);
     err = echo.udp ? udp_bind(echo.udp, IP_ANY_TYPE, echo.port) : ERR_MEM;
     if (err != ERR_OK)
-        return app_fail(1, "cannot bind the UDP port", app_lwip_error(err), "Choose another --port");
+        return app_fail(1, "cannot bind the UDP port", app_lwip_error(err),
+                        "Choose another --port");
     udp_recv(echo.udp, on_datagram, NULL);
     port_log(PORT_LOG_INFO, "echo on TCP and UDP port %u", echo.port);
     return 0;
@@ -237,7 +241,8 @@ static void stop(void *ctx)
     tcp_close(echo.listener);
     udp_remove(echo.udp);
     port_log(PORT_LOG_INFO,
-             "echoed %llu bytes on %llu connections and %llu datagrams; not echoed: %llu connections (memory), "
+             "echoed %llu bytes on %llu connections and %llu datagrams; not echoed: %llu "
+             "connections (memory), "
              "%llu datagrams (sending), %llu datagrams (address)",
              (unsigned long long)echo.tcp_bytes, (unsigned long long)echo.conns,
              (unsigned long long)echo.datagrams, (unsigned long long)echo.drop_memory,

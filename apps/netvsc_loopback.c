@@ -26,9 +26,10 @@ static const struct argp_option option_list[] = {
 
 static void print_help(struct argp_state *state)
 {
-    printf("Usage: %s [OPTION...]\n"
-           "Send a known stream both ways between two emulated cards in this process and compare.\n\n",
-           app_name());
+    printf(
+        "Usage: %s [OPTION...]\n"
+        "Send a known stream both ways between two emulated cards in this process and compare.\n\n",
+        app_name());
     app_help(state);
     printf("\nExample: netvsc-loopback --bytes 1000000 --stats\n");
 }
@@ -83,11 +84,11 @@ static void print_result(struct loopback *lb)
     netvsc_stats(lb->nif[0].nic, &card[0]);
     netvsc_stats(lb->nif[1].nic, &card[1]);
     printf("transport: emulated host in this process, one thread for both ends\n");
-    printf("transfer:  %" PRIu64 " bytes each way in %.3f s, %.2f Gbit/s in sum\n", lb->config.bytes, s,
-           s > 0 ? (double)lb->config.bytes * 16e-9 / s : 0);
+    printf("transfer:  %" PRIu64 " bytes each way in %.3f s, %.2f Gbit/s in sum\n",
+           lb->config.bytes, s, s > 0 ? (double)lb->config.bytes * 16e-9 / s : 0);
     for (unsigned i = 0; i < 2; i++)
-        printf("card %u:    %" PRIu64 " frames out, %" PRIu64 " in, %" PRIu64 " doorbells, checksum in %016" PRIx64
-               "\n",
+        printf("card %u:    %" PRIu64 " frames out, %" PRIu64 " in, %" PRIu64
+               " doorbells, checksum in %016" PRIx64 "\n",
                i, card[i].tx_frames, card[i].rx_frames, card[i].tx_doorbells, lb->end[i].hash_in);
     printf("attach:    %.1f ms, detach %.1f ms\n", (double)lb->attached_ns * 1e-6,
            (double)lb->detached_ns * 1e-6);
@@ -96,13 +97,16 @@ static void print_result(struct loopback *lb)
 int main(int argc, char **argv)
 {
     static struct loopback lb;
-    struct options options = {
-        .config = {.bytes = BYTES_DEFAULT, .spin_us = PORT_LOOP_SPIN_US, .timeout_ns = PHASE_TIMEOUT_NS}};
-    const struct argp argp = {.options = option_list, .parser = parse, .help_filter = app_help_filter};
+    struct options options = {.config = {.bytes = BYTES_DEFAULT,
+                                         .spin_us = PORT_LOOP_SPIN_US,
+                                         .timeout_ns = PHASE_TIMEOUT_NS}};
+    const struct argp argp = {
+        .options = option_list, .parser = parse, .help_filter = app_help_filter};
     int rc;
 
     app_set_name("netvsc-loopback");
-    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT | ARGP_NO_ERRS, NULL, &options) != 0)
+    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT | ARGP_NO_ERRS, NULL, &options) !=
+        0)
         return 2;
     if (options.answered)
         return 0;

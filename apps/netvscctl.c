@@ -25,7 +25,8 @@ static void print_help(struct argp_state *state)
            "Look at Hyper-V's synthetic network cards.\n\n"
            "  list    the cards of a bus: GUID, driver, interface, MAC, queues, state\n\n");
     app_help(state);
-    printf("\nState: ready = bound to uio_hv_generic, a program can take it; kernel = held by hv_netvsc;\n"
+    printf("\nState: ready = bound to uio_hv_generic, a program can take it; kernel = held by "
+           "hv_netvsc;\n"
            "unbound = no driver; other = a driver that is neither.\n"
            "\nExample: netvscctl list --bus /run/hvhost --json\n");
 }
@@ -89,7 +90,8 @@ static const char *or_dash(const char *text)
     return text[0] ? text : "-";
 }
 
-/* What sysfs says is text of the kernel's; a name with a quote in it must still not break the JSON. */
+/* What sysfs says is text of the kernel's; a name with a quote in it must still not break the JSON.
+ */
 static void print_json_text(const char *name, const char *text)
 {
     printf("\"%s\": ", name);
@@ -148,7 +150,8 @@ static int list(const struct options *options)
     if (options->json)
         printf("[\n");
     else
-        printf("%-36s  %-14s  %-9s  %-17s  %6s  %s\n", "GUID", "DRIVER", "INTERFACE", "MAC", "QUEUES", "STATE");
+        printf("%-36s  %-14s  %-9s  %-17s  %6s  %s\n", "GUID", "DRIVER", "INTERFACE", "MAC",
+               "QUEUES", "STATE");
     for (int i = 0; i < count; i++) {
         char mac[32] = "";
 
@@ -166,11 +169,13 @@ static int list(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {.command = NULL};
-    const struct argp argp = {.options = option_list, .parser = parse, .help_filter = app_help_filter};
+    const struct argp argp = {
+        .options = option_list, .parser = parse, .help_filter = app_help_filter};
     const char *bus = getenv("NETVSC_BUS");
 
     app_set_name("netvscctl");
-    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT | ARGP_NO_ERRS, NULL, &options) != 0)
+    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT | ARGP_NO_ERRS, NULL, &options) !=
+        0)
         return 2;
     if (options.answered)
         return 0;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lwIP as a server's stack. Only deviations from lwIP's defaults (lwip/opt.h) stand here, each with its
- * reason; figures in brackets are the defaults. Measurements: docs/benchmarks.md.
+ * lwIP as a server's stack. Only deviations from lwIP's defaults (lwip/opt.h) stand here, each with
+ * its reason; figures in brackets are the defaults. Measurements: docs/benchmarks.md.
  */
+/* clang-format off */
 #ifndef PORT_LWIPOPTS_H
 #define PORT_LWIPOPTS_H
 
 /* ---- one thread, no operating system ------------------------------------------------------- */
-#define NO_SYS 1              /* [0] one stack per worker thread; nothing to lock, nothing to switch to */
+#define NO_SYS 1              /* [0] one stack per worker thread; nothing to lock */
 #define SYS_LIGHTWEIGHT_PROT 0 /* [1] so critical sections protect from nobody */
 #define LWIP_NETCONN 0        /* [1] needs threads */
 #define LWIP_SOCKET 0         /* [1] needs threads */
 
 /* ---- memory -------------------------------------------------------------------------------- */
 #define MEM_ALIGNMENT 8   /* [1] 64-bit pointers live in pool elements */
-#define MEM_LIBC_MALLOC 1 /* [0] lwIP's heap searches a list per allocation; and ASan sees into libc's */
+#define MEM_LIBC_MALLOC 1 /* [0] lwIP's heap searches a list; and ASan sees into libc's */
 #define PBUF_POOL_SIZE 8192     /* [16] received data not yet read by programs: 16 MiB */
 #define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
 #define MEMP_NUM_PBUF 32768     /* [16] one per segment sent by reference, from a file in memory */
@@ -22,15 +23,15 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 64 /* [8] */
 #define MEMP_NUM_TCP_SEG 65535  /* [16] the most a pool can count (u16_t); 700 full send buffers */
 #define MEMP_NUM_UDP_PCB 256    /* [4] */
-#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 64) /* [+0] room for programs' timers */
-#define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each of them */
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 64) /* [+0] programs' timers */
+#define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 /* [0 without IP_FRAG] pbufs over the receive buffer */
 
 /* ---- neighbours ---------------------------------------------------------------------------- */
 #define ARP_TABLE_SIZE 127        /* [10] peers on the subnet; 127 still fit a byte-sized hint */
 #define ARP_QUEUEING 1            /* [0] keep every first packet, not just the last, while asking */
 #define MEMP_NUM_ARP_QUEUE 256    /* [30] */
-#define LWIP_NETIF_HWADDRHINT 1   /* [0] a connection remembers its table entry instead of searching */
+#define LWIP_NETIF_HWADDRHINT 1   /* [0] a connection remembers its table entry */
 #define LWIP_ND6_NUM_NEIGHBORS 127    /* [10] as ARP_TABLE_SIZE */
 #define LWIP_ND6_NUM_DESTINATIONS 127 /* [10] one per IPv6 peer, or they evict each other */
 #define MEMP_NUM_ND6_QUEUE 256    /* [20] as ARP */
@@ -39,21 +40,21 @@
 #define LWIP_IPV6 1                /* [0] */
 #define LWIP_IPV6_NUM_ADDRESSES 4  /* [3] link-local, a static one, two prefixes by SLAAC */
 #define MEMP_NUM_MLD6_GROUP 16     /* [4] a solicited-node group per address, and programs' own */
-#define IPV6_FRAG_COPYHEADER 1     /* [0] with 64-bit pointers lwIP's notes do not fit into the header */
+#define IPV6_FRAG_COPYHEADER 1     /* [0] its notes, with 64-bit pointers, outgrow the header */
 #define LWIP_IGMP 1                /* [0] multicast receivers */
 #define MEMP_NUM_IGMP_GROUP 16     /* [8] */
 #define LWIP_DHCP 1                /* [0] */
-#define LWIP_DHCP_DOES_ACD_CHECK 0 /* [1] probing delays each lease by seconds; the fabric owns addresses */
+#define LWIP_DHCP_DOES_ACD_CHECK 0 /* [1] probing costs seconds; the fabric owns addresses */
 #define LWIP_DNS 1                 /* [0] */
-#define IP_REASS_MAX_PBUFS 512     /* [10] eight datagrams of 64 KB at MTU 1500, no more: a flood's target */
+#define IP_REASS_MAX_PBUFS 512     /* [10] eight datagrams of 64 KB; more would feed a flood */
 #define MEMP_NUM_REASSDATA 64      /* [5] datagrams being put together */
 #define MEMP_NUM_FRAG_PBUF 1024    /* [15] fragments waiting to leave; 46 per 64 KB datagram */
 
 /* ---- TCP ----------------------------------------------------------------------------------- */
 /*
  * Window and send buffer are chosen when a program starts (port_tcp_sizes()), which lwIP does not
- * foresee: it checks them with #if. The preprocessor takes a name it does not know for 0, so the checks
- * see the smallest size and the code sees the chosen one. Bounds: PORT_TCP_*_MIN/MAX.
+ * foresee: it checks them with #if. The preprocessor takes a name it does not know for 0, so the
+ * checks see the smallest size and the code sees the chosen one. Bounds: PORT_TCP_*_MIN/MAX.
  */
 extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the minimum */
 #define PORT_TCP_WND_MIN 16384u
@@ -63,12 +64,12 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #define TCP_WND (PORT_TCP_WND_MIN + port_tcp_wnd_above)             /* [5840] run-time, 256 KiB */
 #define TCP_SND_BUF (PORT_TCP_SND_BUF_MIN + port_tcp_snd_buf_above) /* [2920] run-time, 128 KiB */
 #define TCP_MSS 1460               /* [536] Ethernet */
-#define TCP_SNDLOWAT (2 * TCP_MSS + 1) /* [TCP_SND_BUF / 2] for sockets only, but checked to fit 16 bits */
+#define TCP_SNDLOWAT (2 * TCP_MSS + 1) /* [SND_BUF / 2] for sockets only, must fit 16 bits */
 #define LWIP_WND_SCALE 1           /* [0] windows above 64 KB */
 #define TCP_RCV_SCALE 6            /* [0] up to 4 MiB in steps of 64 bytes */
 #define TCP_LISTEN_BACKLOG 1       /* [0] half-open connections must not take all pcbs */
 #define LWIP_TCP_SACK_OUT 1        /* [0] peers resend only what was lost */
-#define TCP_OOSEQ_MAX_PBUFS 1024   /* [0 = no limit] one-byte segments out of order must not eat the pool */
+#define TCP_OOSEQ_MAX_PBUFS 1024   /* [0 = no limit] one-byte segments must not eat the pool */
 #define LWIP_TCP_KEEPALIVE 1       /* [0] servers set their own intervals */
 #define LWIP_HOOK_FILENAME "port_hooks.h" /* keyed initial sequence numbers */
 

@@ -42,14 +42,15 @@ static void on_up(struct port_attach *attach, uint64_t now_ns)
     attach->lost_at_ns = 0;
 }
 
-/* One line when it was lost; failing tries after that are silent, or a long outage fills the log. */
+/* One line when it was lost; failing tries after that are silent, or a long outage fills the log.
+ */
 static void on_lost(struct port_attach *attach, uint64_t now_ns)
 {
     if (!attach->lost_at_ns) {
         const char *why = netvsc_failure(attach->nif->nic);
 
-        port_log(PORT_LOG_WARN, "the host is gone%s%s; connections are kept, trying again", *why ? ": " : "",
-                 why);
+        port_log(PORT_LOG_WARN, "the host is gone%s%s; connections are kept, trying again",
+                 *why ? ": " : "", why);
         attach->lost_at_ns = now_ns;
         attach->losses++;
         attach->delay_ms = PORT_ATTACH_RETRY_MIN_MS;
@@ -84,7 +85,8 @@ void port_attach_poll(struct port_attach *attach, uint64_t now_ns)
         else if (is_lost(state) && attach->was_up)
             on_lost(attach, now_ns);
     }
-    /* A first attach that fails is for the program to report; only what once worked is tried again. */
+    /* A first attach that fails is for the program to report; only what once worked is tried again.
+     */
     if (is_lost(state) && attach->was_up && now_ns >= attach->retry_at_ns)
         try_again(attach, now_ns);
 }

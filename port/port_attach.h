@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Keeps the NIC attached. A host that restarts, or withdraws the device for a while (live migration,
- * servicing), must not cost the program its connections: the device is opened again every 200 ms, later
- * every 2 s, and lwIP only sees its link go down and up.
+ * Keeps the NIC attached. A host that restarts, or withdraws the device for a while (live
+ * migration, servicing), must not cost the program its connections: the device is opened again
+ * every 200 ms, later every 2 s, and lwIP only sees its link go down and up.
  */
 #ifndef PORT_ATTACH_H
 #define PORT_ATTACH_H
@@ -19,7 +19,8 @@ struct vmbus_device;
 
 struct port_attach {
     struct netvsc_netif *nif;
-    int (*open)(void *ctx, struct vmbus_device **out); /* 0 or -errno, then nothing is held; quiet */
+    int (*open)(void *ctx,
+                struct vmbus_device **out); /* 0 or -errno, then nothing is held; quiet */
     void *ctx;
     /* private */
     bool wanted;
@@ -31,7 +32,8 @@ struct port_attach {
     uint64_t losses;
 };
 
-/* Attach to (dev), which is taken over, and keep attached. -errno of netvsc_attach(); dev is closed then. */
+/* Attach to (dev), which is taken over, and keep attached. -errno of netvsc_attach(); dev is closed
+ * then. */
 int port_attach_begin(struct port_attach *attach, struct vmbus_device *dev, uint64_t now_ns);
 
 /* Call every turn, after netvsc_netif_poll(). A compare when nothing changed. */
@@ -40,7 +42,8 @@ void port_attach_poll(struct port_attach *attach, uint64_t now_ns);
 /* Nanoseconds until the next try; UINT64_MAX = none. */
 uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t now_ns);
 
-/* Start a clean detach and do not come back. Poll until netvsc_state() is neither UP nor DETACHING. */
+/* Start a clean detach and do not come back. Poll until netvsc_state() is neither UP nor DETACHING.
+ */
 void port_attach_end(struct port_attach *attach, uint64_t now_ns);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct port_idle {
-    uint64_t spin_ns;    /* keep looking this long after the last work */
+    uint64_t spin_ns; /* keep looking this long after the last work */
     uint64_t last_work_ns;
 };
 

@@ -2,16 +2,16 @@
 /*
  * Theory of operation
  *
- * A turn is: the emulated host, if it lives in this thread; each NIC (received frames run through lwIP
- * and the program's callbacks, what they send is queued); lwIP's timers, at most once a millisecond
- * because they cannot be finer; flush; the host again, so that an answer leaves in the turn in which
- * its question came. A turn is bounded by the NIC's budget, so one busy card starves neither timers
- * nor the other card.
+ * A turn is: the emulated host, if it lives in this thread; each NIC (received frames run through
+ * lwIP and the program's callbacks, what they send is queued); lwIP's timers, at most once a
+ * millisecond because they cannot be finer; flush; the host again, so that an answer leaves in the
+ * turn in which its question came. A turn is bounded by the NIC's budget, so one busy card starves
+ * neither timers nor the other card.
  *
  * After config.spin_us without work the loop sleeps. The order is what makes it safe: arm the
- * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt and
- * the host's descriptors for at most as long as the next timer allows; disarm. A frame that comes
- * between the last look and ppoll() has raised the interrupt, so ppoll() returns at once.
+ * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt
+ * and the host's descriptors for at most as long as the next timer allows; disarm. A frame that
+ * comes between the last look and ppoll() has raised the interrupt, so ppoll() returns at once.
  *
  * Stopping is a counter and an eventfd: the handler of a signal may do both, and a loop that never
  * sleeps sees the counter while one that sleeps is woken by the eventfd.
@@ -117,7 +117,8 @@ uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
     if (config->peer.step)
         left = port_idle_sooner(left, config->peer.next_deadline(config->peer.ctx, now_ns));
     if (config->second)
-        left = port_idle_sooner(left, loop->second_at_ns > now_ns ? loop->second_at_ns - now_ns : 0);
+        left =
+            port_idle_sooner(left, loop->second_at_ns > now_ns ? loop->second_at_ns - now_ns : 0);
     return left;
 }
 

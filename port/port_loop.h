@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The worker loop: poll the NIC, run lwIP's timers, flush, and when there is nothing to do, sleep until
- * the host interrupts or a timer is due. One loop per thread. Embedders with a loop of their own call
- * port_loop_turn() from it.
+ * The worker loop: poll the NIC, run lwIP's timers, flush, and when there is nothing to do, sleep
+ * until the host interrupts or a timer is due. One loop per thread. Embedders with a loop of their
+ * own call port_loop_turn() from it.
  */
 #ifndef PORT_LOOP_H
 #define PORT_LOOP_H
@@ -31,11 +31,12 @@ struct port_loop_peer {
 
 struct port_loop_config {
     struct netvsc_netif *nif[PORT_LOOP_NICS_MAX];
-    unsigned nics;                  /* 1..PORT_LOOP_NICS_MAX */
-    struct port_attach *attach;     /* NULL: a lost NIC stays lost */
-    struct port_loop_peer peer;     /* step == NULL: none */
-    uint32_t spin_us;               /* 0 = sleep as soon as there is nothing to do */
-    void (*second)(void *ctx, uint64_t now_ns); /* about once a second; NULL: never, and no wake for it */
+    unsigned nics;              /* 1..PORT_LOOP_NICS_MAX */
+    struct port_attach *attach; /* NULL: a lost NIC stays lost */
+    struct port_loop_peer peer; /* step == NULL: none */
+    uint32_t spin_us;           /* 0 = sleep as soon as there is nothing to do */
+    void (*second)(void *ctx,
+                   uint64_t now_ns); /* about once a second; NULL: never, and no wake for it */
     void *ctx;
 };
 
@@ -65,10 +66,11 @@ void port_loop_close(struct port_loop *loop);
 bool port_loop_turn(struct port_loop *loop, uint64_t now_ns);
 
 /*
- * Turn and sleep until (until) says so [NULL: never], a stop is asked for, or port_clock_now() reaches
- * (deadline_ns) [UINT64_MAX: never]. 0, -EINTR, -ETIMEDOUT. Each stop ends one run.
+ * Turn and sleep until (until) says so [NULL: never], a stop is asked for, or port_clock_now()
+ * reaches (deadline_ns) [UINT64_MAX: never]. 0, -EINTR, -ETIMEDOUT. Each stop ends one run.
  */
-int port_loop_run(struct port_loop *loop, bool (*until)(void *ctx), void *ctx, uint64_t deadline_ns);
+int port_loop_run(struct port_loop *loop, bool (*until)(void *ctx), void *ctx,
+                  uint64_t deadline_ns);
 
 /* From a signal handler or another thread: end port_loop_run(). */
 void port_loop_stop(struct port_loop *loop);

@@ -24,7 +24,8 @@ static int parse_small(const char *text, long max)
     return *end == '\0' && value <= max ? (int)value : -1;
 }
 
-/* Split "(address)/(prefix)" into (address) of at most (bytes); returns the prefix or (otherwise), -1 if bad. */
+/* Split "(address)/(prefix)" into (address) of at most (bytes); returns the prefix or (otherwise),
+ * -1 if bad. */
 static int split_prefix(const char *text, char *address, size_t bytes, int max)
 {
     const char *slash = strchr(text, '/');
@@ -37,7 +38,8 @@ static int split_prefix(const char *text, char *address, size_t bytes, int max)
     return slash ? parse_small(slash + 1, max) : max + 1;
 }
 
-/* inet_aton's short and hexadecimal forms (10.1, 0x0a.0.0.1) are a typing error more often than a wish. */
+/* inet_aton's short and hexadecimal forms (10.1, 0x0a.0.0.1) are a typing error more often than a
+ * wish. */
 static bool is_dotted_quad(const char *text)
 {
     unsigned dots = 0;
@@ -109,7 +111,8 @@ static void ask_routers_again(struct netif *netif)
     before = state;
 }
 
-/* Address set or lost. lwIP also calls this for changes that do not show; those are not repeated. */
+/* Address set or lost. lwIP also calls this for changes that do not show; those are not repeated.
+ */
 static void on_status(struct netif *netif)
 {
     static char before[256] = "none";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses of an lwIP interface: static or DHCP, IPv6 link-local with SLAAC or static, DNS servers. */
+/* Addresses of an lwIP interface: static or DHCP, IPv6 link-local with SLAAC or static, DNS
+ * servers. */
 #ifndef PORT_NET_H
 #define PORT_NET_H
 
@@ -12,7 +13,7 @@
 #define PORT_NET_DNS_MAX 2
 
 struct port_net_config {
-    bool dhcp;           /* else address, mask and gateway, all 0 = no IPv4 */
+    bool dhcp; /* else address, mask and gateway, all 0 = no IPv4 */
     ip4_addr_t address, mask, gateway;
     bool ipv6;           /* link-local address and SLAAC */
     ip6_addr_t address6; /* a static one beside them; all 0 = none */
@@ -21,7 +22,8 @@ struct port_net_config {
     const char *hostname; /* for DHCP; kept, not copied. NULL = none */
 };
 
-/* "A.B.C.D/N" with N in 0..32 into address and mask. -EINVAL for anything else, 0.0.0.0 included. */
+/* "A.B.C.D/N" with N in 0..32 into address and mask. -EINVAL for anything else, 0.0.0.0 included.
+ */
 int port_net_parse_ip4(const char *text, ip4_addr_t *address, ip4_addr_t *mask);
 
 /* An IPv6 address with or without "/64"; lwIP knows no other prefix length. -EINVAL. */
@@ -37,7 +39,8 @@ int port_net_up(struct netif *netif, const struct port_net_config *config);
 /* Give the DHCP lease back and take the interface down. */
 void port_net_down(struct netif *netif);
 
-/* All valid addresses of (netif), separated by blanks; "none" when there are none. Returns (out). */
+/* All valid addresses of (netif), separated by blanks; "none" when there are none. Returns (out).
+ */
 const char *port_net_text(const struct netif *netif, char *out, size_t out_bytes);
 
 #endif

@@ -2,14 +2,14 @@
 /*
  * Theory of operation
  *
- * pcapng (IETF opsawg draft "PCAP Now Generic"): a file of blocks, each with its type, its length, a body
- * padded to four bytes and its length again. We write a section header, one interface description (link
- * type Ethernet, time in nanoseconds) and then an enhanced packet block per frame whose option epb_flags
- * says inbound or outbound. Integers are in the byte order of the writer; the section header's magic
- * tells readers which.
+ * pcapng (IETF opsawg draft "PCAP Now Generic"): a file of blocks, each with its type, its length,
+ * a body padded to four bytes and its length again. We write a section header, one interface
+ * description (link type Ethernet, time in nanoseconds) and then an enhanced packet block per frame
+ * whose option epb_flags says inbound or outbound. Integers are in the byte order of the writer;
+ * the section header's magic tells readers which.
  *
- * The host strips VLAN tags and hands them over beside the frame. Wireshark knows them only inside, so
- * the tag is put back after the two MAC addresses.
+ * The host strips VLAN tags and hands them over beside the frame. Wireshark knows them only inside,
+ * so the tag is put back after the two MAC addresses.
  */
 #include "port_pcap.h"
 
@@ -71,11 +71,14 @@ static uint32_t pad(uint32_t len_bytes)
 
 static void put_section(struct port_pcap *pcap)
 {
-    const uint32_t block[] = {
-        BLOCK_SECTION, 28, BYTE_ORDER_MAGIC, 1 /* version 1.0 */, UINT32_MAX, UINT32_MAX /* length unknown */, 28,
-    };
+    const struct {
+        uint32_t type, len_bytes, magic;
+        uint16_t major, minor;
+        uint32_t section_low, section_high; /* all ones: length unknown */
+        uint32_t len_again_bytes;
+    } block = {BLOCK_SECTION, 28, BYTE_ORDER_MAGIC, 1, 0, UINT32_MAX, UINT32_MAX, 28};
 
-    put(pcap, block, sizeof(block));
+    put(pcap, &block, sizeof(block));
 }
 
 static void put_interface(struct port_pcap *pcap, const char *name)
@@ -132,8 +135,8 @@ static void put_data(struct port_pcap *pcap, const struct port_pcap_frame *frame
 void port_pcap_write(struct port_pcap *pcap, const struct port_pcap_frame *frame)
 {
     const uint32_t data_bytes = frame->len_bytes + (frame->has_tci ? TAG_BYTES : 0);
-    const uint32_t len_bytes =
-        (uint32_t)(sizeof(struct packet_head) + sizeof(struct packet_tail)) + data_bytes + pad(data_bytes);
+    const uint32_t len_bytes = (uint32_t)(sizeof(struct packet_head) + sizeof(struct packet_tail)) +
+                               data_bytes + pad(data_bytes);
     const struct packet_head head = {
         .type = BLOCK_PACKET,
         .len_bytes = len_bytes,

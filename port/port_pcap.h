@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Captures for Wireshark and tshark: pcapng, nanoseconds, with the direction of each frame. Buffered;
- * a full disk ends the capture with one line, never the program.
+ * Captures for Wireshark and tshark: pcapng, nanoseconds, with the direction of each frame.
+ * Buffered; a full disk ends the capture with one line, never the program.
  */
 #ifndef PORT_PCAP_H
 #define PORT_PCAP_H
@@ -21,7 +21,8 @@ struct port_pcap_frame {
     bool sent;
 };
 
-/* Create or overwrite (path). (interface) names the card in the capture. -errno of open or -ENOMEM. */
+/* Create or overwrite (path). (interface) names the card in the capture. -errno of open or -ENOMEM.
+ */
 int port_pcap_open(const char *path, const char *interface, struct port_pcap **out);
 
 void port_pcap_write(struct port_pcap *pcap, const struct port_pcap_frame *frame);

@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * lwIP draws a number per outgoing connection (local port), per DNS question and per IPv6 delay, and
- * what it draws must not be guessable from outside. So no generator of our own: bytes come from
+ * lwIP draws a number per outgoing connection (local port), per DNS question and per IPv6 delay,
+ * and what it draws must not be guessable from outside. So no generator of our own: bytes come from
  * getrandom(), 256 at a time, which costs 100 ns once per 64 numbers. A number is wiped when it is
  * handed out, and a forked worker starts with an empty block, or two workers would open connections
  * from the same "random" ports.
@@ -30,7 +30,8 @@ static void forget(void)
 
 void port_rand_bytes(void *out, size_t len_bytes)
 {
-    /* Up to 256 bytes getrandom() neither stops half-way nor is interrupted; it fails for want of a kernel. */
+    /* Up to 256 bytes getrandom() neither stops half-way nor is interrupted; it fails for want of a
+     * kernel. */
     if (getrandom(out, len_bytes, 0) == (ssize_t)len_bytes)
         return;
     port_log(PORT_LOG_ERROR, "no random numbers: getrandom() failed. Use a kernel from 3.17 on.");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What lwIP calls: time, sequence numbers, sizes. With port_net.c the only places here that see lwIP. */
+/* What lwIP calls: time, sequence numbers, sizes. With port_net.c the only places here that see
+ * lwIP. */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -52,8 +53,9 @@ static void put_address(uint32_t out[4], const ip_addr_t *addr)
 }
 
 /*
- * RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection. The clock keeps old segments
- * of the same four-tuple out of the new connection, the hash keeps strangers from guessing.
+ * RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection. The clock keeps old
+ * segments of the same four-tuple out of the new connection, the hash keeps strangers from
+ * guessing.
  */
 u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port)
 {

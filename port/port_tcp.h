@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How large lwIP's TCP windows are. Small ones starve long paths, large ones cost lwIP a list walk per call. */
+/* How large lwIP's TCP windows are. Small ones starve long paths, large ones cost lwIP a list walk
+ * per call. */
 #ifndef PORT_TCP_H
 #define PORT_TCP_H
 
 #include <stdint.h>
 
-#define PORT_TCP_WND_DEFAULT (256u * 1024)     /* costs nothing on our side: the sender keeps the list */
-#define PORT_TCP_SND_BUF_DEFAULT (128u * 1024) /* lwIP walks it per write: 256 KiB is 20 % slower in bulk */
+#define PORT_TCP_WND_DEFAULT                                                                       \
+    (256u * 1024) /* costs nothing on our side: the sender keeps the list */
+#define PORT_TCP_SND_BUF_DEFAULT                                                                   \
+    (128u * 1024) /* lwIP walks it per write: 256 KiB is 20 % slower in bulk */
 
 /*
- * Receive window and send buffer of every connection from now on; call before lwip_init(). 0 = default.
- * -ERANGE outside PORT_TCP_*_MIN..MAX of lwipopts.h; nothing changes.
+ * Receive window and send buffer of every connection from now on; call before lwip_init(). 0 =
+ * default. -ERANGE outside PORT_TCP_*_MIN..MAX of lwipopts.h; nothing changes.
  */
 int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes);
 

@@ -114,8 +114,10 @@ static void no_bus_is_told_with_both_ways_out(void **state)
 
     (void)state;
     assert_int_equal(choose("/nonexistent", NULL, &bus, &said), 1);
-    assert_string_equal(said, "prog: no VMBus at /nonexistent: this is no Hyper-V guest, or the directory is wrong. "
-                              "Give --bus DIR of a running hvhost, or --emulate tap=NAME.\n");
+    assert_string_equal(
+        said,
+        "prog: no VMBus at /nonexistent: this is no Hyper-V guest, or the directory is wrong. "
+        "Give --bus DIR of a running hvhost, or --emulate tap=NAME.\n");
 }
 
 static void a_bus_without_cards_is_told(void **state)
@@ -149,7 +151,8 @@ static void two_cards_and_none_chosen_lists_both(void **state)
     make_card(GUID_A);
     make_card(GUID_B);
     assert_int_equal(choose(root, NULL, &bus, &said), 2);
-    assert_string_equal(said, "prog: which card: there are " GUID_A ", " GUID_B ". Give --nic GUID.\n");
+    assert_string_equal(said,
+                        "prog: which card: there are " GUID_A ", " GUID_B ". Give --nic GUID.\n");
 }
 
 static void a_card_answers_to_guid_interface_name_and_mac(void **state)
@@ -208,7 +211,8 @@ static void a_card_the_kernel_holds_is_told_how_to_bind(void **state)
     stderr_catch(&catcher);
     status = app_bus_open_first(&bus, &dev);
     assert_string_equal(stderr_caught(&catcher),
-                        "prog: card " GUID_A ": it is bound to hv_netvsc as eth0. Bind it: driverctl -b vmbus "
+                        "prog: card " GUID_A
+                        ": it is bound to hv_netvsc as eth0. Bind it: driverctl -b vmbus "
                         "set-override " GUID_A " uio_hv_generic.\n");
     assert_int_equal(status, 1);
     assert_null(dev);
@@ -226,7 +230,8 @@ static void a_card_without_driver_is_told_how_to_bind(void **state)
     assert_int_equal(choose(root, NULL, &bus, &said), 0);
     stderr_catch(&catcher);
     assert_int_equal(app_bus_open_first(&bus, &dev), 1);
-    assert_non_null(strstr(stderr_caught(&catcher), "it is bound to no driver. Bind it: driverctl"));
+    assert_non_null(
+        strstr(stderr_caught(&catcher), "it is bound to no driver. Bind it: driverctl"));
 }
 
 static void a_card_that_left_the_bus_is_not_opened_again(void **state)

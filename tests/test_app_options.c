@@ -43,7 +43,7 @@ static const struct app_spec spec = {
 static int parse(const char *line, struct app_options *out)
 {
     static char text[512];
-    char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t)"prog"};
+    char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t) "prog"};
     int argc = 1;
 
     snprintf(text, sizeof(text), "%s", line);
@@ -84,9 +84,11 @@ static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **stat
         {"--dhcp --mtu 99999999999999999999", "not a valid value"},
         {"--dhcp --log loud", "--log loud: not a valid value. Give error, warn, info or debug"},
         {"--dhcp --spin 1000001", "--spin 1000001: not a valid value"},
-        {"--dhcp --tcp-window 16383", "--tcp-window 16383: not a valid value. Give a number from 16384"},
+        {"--dhcp --tcp-window 16383",
+         "--tcp-window 16383: not a valid value. Give a number from 16384"},
         {"--dhcp --tcp-sndbuf 4194241", "--tcp-sndbuf 4194241: not a valid value"},
-        {"--dhcp --emulate tap", "--emulate: tap needs a name of 1 to 15 characters. Write --emulate tap="},
+        {"--dhcp --emulate tap",
+         "--emulate: tap needs a name of 1 to 15 characters. Write --emulate tap="},
         {"--dhcp --emulate tap=", "tap needs a name"},
         {"--dhcp --emulate tap=sixteencharacter", "tap needs a name"},
         {"--dhcp --emulate tap=a/b", "tap needs a name"},
@@ -115,7 +117,8 @@ static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **stat
         stderr_catch(&catcher);
         status = parse(rows[i].line, &options);
         text = stderr_caught(&catcher);
-        if (status != 2 || lines(text) != 1 || !strstr(text, rows[i].says) || strncmp(text, "prog: ", 6) != 0)
+        if (status != 2 || lines(text) != 1 || !strstr(text, rows[i].says) ||
+            strncmp(text, "prog: ", 6) != 0)
             fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", rows[i].line, status, text,
                      rows[i].says);
     }
@@ -126,10 +129,11 @@ static void good_values_arrive_where_they_belong(void **state)
     struct app_options options;
 
     (void)state;
-    assert_int_equal(parse("--bus /run/b --nic eth1 --ip 10.0.0.2/24 --gateway 10.0.0.1 --ipv6=fd00::2/64 "
-                           "--mtu 9000 --pcap f --stats --log debug",
-                           &options),
-                     APP_GO_ON);
+    assert_int_equal(
+        parse("--bus /run/b --nic eth1 --ip 10.0.0.2/24 --gateway 10.0.0.1 --ipv6=fd00::2/64 "
+              "--mtu 9000 --pcap f --stats --log debug",
+              &options),
+        APP_GO_ON);
     assert_string_equal(options.bus, "/run/b");
     assert_string_equal(options.nic, "eth1");
     assert_string_equal(ip4addr_ntoa(&options.net.address), "10.0.0.2");
@@ -151,7 +155,8 @@ static void the_emulated_card_takes_its_parts(void **state)
 
     (void)state;
     assert_int_equal(
-        parse("--dhcp --emulate tap=nvt0,mac=00:15:5d:AB:cd:ef,mtu=9000,strict --spin 0 --port 99", &options),
+        parse("--dhcp --emulate tap=nvt0,mac=00:15:5d:AB:cd:ef,mtu=9000,strict --spin 0 --port 99",
+              &options),
         APP_GO_ON);
     assert_true(options.emulated);
     assert_string_equal(options.emulate.tap, "nvt0");

@@ -70,7 +70,8 @@ static void only_counters_that_moved_are_printed(void **state)
     attach();
     text = stats();
     assert_non_null(strstr(text, "card (netvsc)\n"));
-    assert_non_null(strstr(text, "  attaches                          1  times NETVSC_UP was reached\n"));
+    assert_non_null(
+        strstr(text, "  attaches                          1  times NETVSC_UP was reached\n"));
     assert_non_null(strstr(text, "emulated card (hvhost)\n"));
     assert_null(strstr(text, "tx_failed"));
     assert_non_null(strstr(text, "books: balance\n"));
@@ -80,7 +81,8 @@ static void a_frame_that_got_lost_between_card_and_lwip_unbalances_the_books(voi
 {
     (void)state;
     f.nif.stats.rx_input++;
-    assert_string_equal(app_books(&f.nif, f.emulate.host), "interface: 0 frames handed up, 1 taken or dropped");
+    assert_string_equal(app_books(&f.nif, f.emulate.host),
+                        "interface: 0 frames handed up, 1 taken or dropped");
     assert_non_null(strstr(stats(), "books: do NOT balance: interface: 0 frames handed up"));
     f.nif.stats.rx_input--;
     assert_null(app_books(&f.nif, f.emulate.host));
@@ -99,7 +101,8 @@ static void rates_need_two_looks_and_count_what_is_between(void **state)
     rates.before.rx_bytes -= 250000000;
     app_rates_print(&rates, &f.nif, 3 * PORT_NS_PER_S, f.file);
     fflush(f.file);
-    assert_string_equal(f.text, "rx 500/s 1.000 Gbit/s  tx 0/s 0.000 Gbit/s  doorbells 0/s  irqs 0/s  drops 0\n");
+    assert_string_equal(
+        f.text, "rx 500/s 1.000 Gbit/s  tx 0/s 0.000 Gbit/s  doorbells 0/s  irqs 0/s  drops 0\n");
 }
 
 #define CARD_TEST(f) cmocka_unit_test_setup_teardown(f, make_card, drop_card)

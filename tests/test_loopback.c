@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The whole path in one process under virtual time: lwIP, netif, driver, rings, host, switch and back.
- * Each reading of the clock advances it by a microsecond, and the loop never sleeps, so runs are equal.
+ * The whole path in one process under virtual time: lwIP, netif, driver, rings, host, switch and
+ * back. Each reading of the clock advances it by a microsecond, and the loop never sleeps, so runs
+ * are equal.
  */
 #include "check.h"
 #include "loopback.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A host that goes away and comes back, under virtual time: when it is tried, what is said, what lives on. */
+/* A host that goes away and comes back, under virtual time: when it is tried, what is said, what
+ * lives on. */
 #include "check.h"
 #include "app_var.h"
 #include "hvhost.h"
@@ -139,7 +140,8 @@ static void a_host_that_returns_is_attached_again_and_the_link_comes_back(void *
     assert_null(app_books(&f.nif, f.emulate.host));
 }
 
-/* Each outage starts over at 200 ms, or a second one soon after would wait for what the first had reached. */
+/* Each outage starts over at 200 ms, or a second one soon after would wait for what the first had
+ * reached. */
 static void a_second_outage_is_tried_as_quickly_as_the_first(void **state)
 {
     (void)state;

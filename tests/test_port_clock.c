@@ -24,7 +24,8 @@ static void wall_clock_counts_from_1970(void **state)
 {
     (void)state;
     /* After 2020 and before 2200, in nanoseconds. */
-    assert_in_range(port_clock_wall(), 1577836800 * PORT_NS_PER_S, UINT64_C(7258118400) * PORT_NS_PER_S);
+    assert_in_range(port_clock_wall(), 1577836800 * PORT_NS_PER_S,
+                    UINT64_C(7258118400) * PORT_NS_PER_S);
 }
 
 static void a_test_can_stop_time_and_let_it_go_on(void **state)

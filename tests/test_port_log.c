@@ -84,7 +84,8 @@ static void a_failed_assert_is_counted_each_time_and_said_once(void **state)
     stderr_catch(&catcher);
     port_assert_failed("1 == 2", "x.c", 3, &said);
     port_assert_failed("1 == 2", "x.c", 3, &said);
-    assert_string_equal(stderr_caught(&catcher), "prog: error: lwIP: \"1 == 2\" does not hold in x.c:3\n");
+    assert_string_equal(stderr_caught(&catcher),
+                        "prog: error: lwIP: \"1 == 2\" does not hold in x.c:3\n");
     assert_int_equal(port_asserts() - before, 2);
 }
 

@@ -45,19 +45,22 @@ static uint8_t frame_bytes[15] = {
 /* The file as the pcapng draft lays it out, on a little-endian machine. */
 static void a_capture_is_pcapng_byte_for_byte(void **state)
 {
+    /* clang-format off */
     static const uint8_t expected[] = {
         /* section header: type, length, magic, version 1.0, length unknown */
         0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0,
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 28, 0, 0, 0,
         /* interface: Ethernet, no snap length, if_name "eth7x", if_tsresol 9, end */
         1, 0, 0, 0, 44, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-        2, 0, 5, 0, 'e', 't', 'h', '7', 'x', 0, 0, 0, 9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0,
-        /* packet: interface 0, time, captured, original, data and a byte of padding, outbound, end */
+        2, 0, 5, 0, 'e', 't', 'h', '7', 'x', 0, 0, 0, 9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0,
+        44, 0, 0, 0,
+        /* packet: interface 0, time, captured, original, data and padding, outbound, end */
         6, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0x44, 0x33, 0x22, 0x11, 0x88, 0x77, 0x66, 0x55,
         15, 0, 0, 0, 15, 0, 0, 0,
         0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x08, 0x00, 0xee, 0,
         2, 0, 4, 0, 2, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0,
     };
+    /* clang-format on */
     const struct port_pcap_frame frame = {
         .data = frame_bytes,
         .len_bytes = sizeof(frame_bytes),
@@ -78,11 +81,13 @@ static void a_capture_is_pcapng_byte_for_byte(void **state)
 
 static void a_tag_beside_the_frame_is_put_back_inside(void **state)
 {
+    /* clang-format off */
     static const uint8_t tagged[] = {
         0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x81, 0x00, 0xa1, 0x23, 0x08, 0x00, 0xee, 0,
         /* inbound */
         2, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0,
     };
+    /* clang-format on */
     const struct port_pcap_frame frame = {
         .data = frame_bytes,
         .len_bytes = sizeof(frame_bytes),

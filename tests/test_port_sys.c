@@ -66,8 +66,10 @@ static void isn_depends_on_every_part_of_the_connection(void **state)
     assert_int_not_equal(isn_of("10.0.0.1", 81, "10.0.0.2", 40000), first);
     assert_int_not_equal(isn_of("10.0.0.1", 80, "10.0.0.4", 40000), first);
     assert_int_not_equal(isn_of("10.0.0.1", 80, "10.0.0.2", 40001), first);
-    assert_int_not_equal(isn_of("fd00::1", 80, "fd00::2", 40000), isn_of("fd00::1", 80, "fd00::3", 40000));
-    assert_int_equal(isn_of("fd00::1", 80, "fd00::2", 40000), isn_of("fd00::1", 80, "fd00::2", 40000));
+    assert_int_not_equal(isn_of("fd00::1", 80, "fd00::2", 40000),
+                         isn_of("fd00::1", 80, "fd00::3", 40000));
+    assert_int_equal(isn_of("fd00::1", 80, "fd00::2", 40000),
+                     isn_of("fd00::1", 80, "fd00::2", 40000));
 }
 
 static void window_and_send_buffer_follow_the_chosen_sizes(void **state)

@@ -17,9 +17,9 @@
 #define LWIP_PLATFORM_DIAG(x) port_log_debug x
 
 /*
- * Most of lwIP's asserts can only fire by a bug, but not all: a stranger's IPv6 fragments that add up to
- * more than 65495 bytes reach one, and lwIP recovers after it. So an assert never ends the program, in
- * no build: it is counted, and said once per place. Tests look at port_asserts().
+ * Most of lwIP's asserts can only fire by a bug, but not all: a stranger's IPv6 fragments that add
+ * up to more than 65495 bytes reach one, and lwIP recovers after it. So an assert never ends the
+ * program, in no build: it is counted, and said once per place. Tests look at port_asserts().
  */
 #define LWIP_PLATFORM_ASSERT(text)                                                                 \
     do {                                                                                           \
