@@ -117,8 +117,9 @@ alive() { kill -0 "${pids[$1]}" 2>/dev/null; }
 start() {
     local name=$1
     shift
+    : >"$work/$name.log" # now, so that nobody takes the line of a run before for this one's
     # Not through inside: the process to signal later must be the program, not a shell around it.
-    nsenter --net="/run/netns/$ns" "$@" >"$work/$name.log" 2>&1 </dev/null &
+    nsenter --net="/run/netns/$ns" "$@" >>"$work/$name.log" 2>&1 </dev/null &
     pids[$name]=$!
 }
 
