@@ -63,9 +63,9 @@ static bool obey(struct hvhost_nic *nic, int control)
         return false;
     if (got < 0)
         return true;
-    if (command == 'r')
+    if (command == 'r' || command == 'b')
         hvhost_nic_rescind(nic);
-    else if (command == 'o')
+    if (command == 'o' || command == 'b')
         hvhost_nic_offer(nic);
     hvhost_nic_stats(nic, &reply.stats);
     return send(control, &reply, sizeof(reply), MSG_NOSIGNAL) > 0;
@@ -169,6 +169,11 @@ void shm_host_offer(struct shm_fixture *f)
     (void)ask(f, 's'); /* the host has turned in between: the folder shows it */
 }
 
+void shm_host_offer_anew(struct shm_fixture *f)
+{
+    (void)ask(f, 'b');
+}
+
 void shm_host_stats(struct shm_fixture *f, struct hvhost_nic_stats *out)
 {
     *out = ask(f, 's').stats;
@@ -252,4 +257,9 @@ const char *shm_read(const struct shm_fixture *f, const char *path)
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     fclose(file);
     return text;
+}
+
+void shm_remove(const struct shm_fixture *f, const char *path)
+{
+    assert_int_equal(unlink(below(f, path)), 0);
 }

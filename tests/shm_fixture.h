@@ -31,6 +31,7 @@ void shm_host_quit(struct shm_fixture *f);
 /* Have the host do something to card 0; these return when it is done. */
 void shm_host_rescind(struct shm_fixture *f);
 void shm_host_offer(struct shm_fixture *f);
+void shm_host_offer_anew(struct shm_fixture *f); /* withdraw and offer without a turn in between */
 void shm_host_stats(struct shm_fixture *f, struct hvhost_nic_stats *out);
 /* Wait until card 0 has been closed (closes) times. */
 void shm_host_await_closes(struct shm_fixture *f, uint64_t closes);
@@ -42,5 +43,6 @@ struct hvhost_nic_config shm_small_nic(void);
 bool shm_exists(const struct shm_fixture *f, const char *path);
 void shm_write(const struct shm_fixture *f, const char *path, const char *text);
 const char *shm_read(const struct shm_fixture *f, const char *path);
+void shm_remove(const struct shm_fixture *f, const char *path);
 
 #endif

@@ -287,12 +287,17 @@ static void rings_of_the_wrong_size_are_not_mapped(void **state)
 static void a_killed_host_ends_the_guests_device(void **state)
 {
     struct shm_fixture *f = *state;
+    const struct vmbus_transport *memory;
     struct vmbus_device *dev, *none;
+    unsigned i;
 
     assert_int_equal(shm_host_start(f, 1), 0);
     dev = shm_guest_opened(f);
     assert_int_equal(shm_guest_talks(dev, 1), 0);
     shm_host_kill(f);
+    memory = vmbus_memory(dev);
+    for (i = 0; i < 3; i++) /* nor does it end us: SIGPIPE */
+        assert_int_equal(memory->ops->signal(memory->ctx, memory->primary.relid), -EIO);
     assert_int_equal(shm_guest_awaits_end(dev), -EIO);
     assert_int_equal(shm_guest_talks(dev, 2), -EIO);
     vmbus_close(dev);
@@ -362,12 +367,32 @@ static void a_card_withdrawn_and_offered_in_one_breath_hangs_up(void **state)
     assert_int_equal(shm_host_start(f, 1), 0);
     dev = shm_guest_opened(f);
     assert_int_equal(shm_guest_talks(dev, 1), 0);
-    shm_host_rescind(f);
-    shm_host_offer(f);
+    shm_host_offer_anew(f);
     assert_int_equal(shm_guest_awaits_end(dev), -EIO);
     vmbus_close(dev);
     dev = shm_guest_opened(f);
     assert_int_equal(shm_guest_talks(dev, 2), 0);
+    vmbus_close(dev);
+    shm_host_quit(f);
+}
+
+/* Whoever died in the queue must not be served: map0 is by then the living guest's. */
+static void guests_that_died_while_waiting_are_turned_away(void **state)
+{
+    struct shm_fixture *f = *state;
+    struct hvhost_nic_stats stats;
+    struct vmbus_device *dev;
+    unsigned i;
+
+    assert_int_equal(shm_host_start(f, 1), 0);
+    kill(f->host, SIGSTOP);
+    for (i = 0; i < 4; i++)
+        close(raw_connect(f));
+    dev = shm_guest_opened(f);
+    kill(f->host, SIGCONT);
+    assert_int_equal(shm_guest_talks(dev, 1), 0);
+    shm_host_stats(f, &stats);
+    assert_int_equal(stats.opens, 1);
     vmbus_close(dev);
     shm_host_quit(f);
 }
@@ -420,6 +445,7 @@ int main(void)
         TEST(a_guest_outlives_an_orderly_end_of_the_host),
         TEST(a_withdrawn_card_disappears_and_comes_back),
         TEST(a_card_withdrawn_and_offered_in_one_breath_hangs_up),
+        TEST(guests_that_died_while_waiting_are_turned_away),
         TEST(a_stopped_host_does_not_block_opening),
     };
 

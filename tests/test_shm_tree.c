@@ -104,16 +104,21 @@ static void a_file_in_place_of_the_folder_is_refused(void **state)
 
 static void what_others_put_into_a_dead_hosts_folder_is_kept(void **state)
 {
+    static const char *const notes[] = {"bus/note", "bus/devices/note"};
     struct shm_fixture *f = *state;
     struct served s;
+    unsigned i;
 
-    assert_int_equal(shm_host_start(f, 1), 0);
-    shm_host_kill(f);
-    shm_write(f, "bus/devices/note", "mine");
-    s = serve(f->dir);
-    assert_int_equal(s.rc, -EEXIST);
-    end(&s);
-    assert_string_equal(shm_read(f, "bus/devices/note"), "mine");
+    for (i = 0; i < countof(notes); i++) {
+        assert_int_equal(shm_host_start(f, 1), 0);
+        shm_host_kill(f);
+        shm_write(f, notes[i], "mine");
+        s = serve(f->dir);
+        assert_int_equal(s.rc, -EEXIST);
+        end(&s);
+        assert_string_equal(shm_read(f, notes[i]), "mine");
+        shm_remove(f, notes[i]);
+    }
 }
 
 static void a_dead_hosts_folder_is_cleared_and_served_again(void **state)
