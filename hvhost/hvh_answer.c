@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Packets to the guest: completions, RNDIS control messages, and the queue of those a fault delays.
- * Room was made sure of before the guest's packet was taken (hvh_nic.c), so a refused put means that
- * the guest broke its ring, or a late packet that tries again.
+ * Room was made sure of before the guest's packet was taken (hvh_nic.c), so a refused put means
+ * that the guest broke its ring, or a late packet that tries again.
  */
 #include <errno.h>
 #include <string.h>
@@ -121,9 +121,8 @@ static void control_packet(struct hvh_send *pkt, const struct hvhost_nic *nic, u
     struct vmbus_xfer_header head = {.set_id = nic->recv_id, .range_count = 1};
     struct vmbus_xfer_range range = {.len_bytes = bytes,
                                      .off_bytes = section * nic->sections.bytes};
-    struct nvs_rndis msg = {.type = NVS_MSG_RNDIS,
-                            .channel_type = NVS_RNDIS_CONTROL,
-                            .section = NVS_SECTION_NONE};
+    struct nvs_rndis msg = {
+        .type = NVS_MSG_RNDIS, .channel_type = NVS_RNDIS_CONTROL, .section = NVS_SECTION_NONE};
 
     hvh_send_init(pkt, VMBUS_PKT_XFER_PAGES, section, sizeof(head) + sizeof(range), NVS_MSG_BYTES);
     pkt->desc.flags = VMBUS_PKT_FLAG_COMPLETION;

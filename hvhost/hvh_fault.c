@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Faults: which answer is hit and how it is spoilt. Every act is deterministic, so that a failing test
- * fails again. Acts on sending itself (silent, late, twice, ring index) are in hvh_answer.c; refusing
- * is also known to the code that would otherwise act on the request.
+ * Faults: which answer is hit and how it is spoilt. Every act is deterministic, so that a failing
+ * test fails again. Acts on sending itself (silent, late, twice, ring index) are in hvh_answer.c;
+ * refusing is also known to the code that would otherwise act on the request.
  */
 #include <string.h>
 
 #include "hvh_nic_var.h"
 
-#define WRONG_TYPE 0x7Fu           /* neither NVSP nor RNDIS knows it */
-#define WRONG_ID UINT64_C(0x5A5A)  /* xor-ed: far from any id in use */
+#define WRONG_TYPE 0x7Fu          /* neither NVSP nor RNDIS knows it */
+#define WRONG_ID UINT64_C(0x5A5A) /* xor-ed: far from any id in use */
 
 void hvhost_fault_arm(struct hvhost_nic *nic, const struct hvhost_fault *fault)
 {
@@ -132,8 +132,11 @@ void hvh_fault_control(const struct hvhost_fault *fault, uint8_t *msg, uint32_t 
     switch (fault->act) {
     case HVH_ACT_REFUSE:
         put32(msg + offsetof(struct rndis_set_complete, status), RNDIS_STATUS_FAILURE);
-        if (type == (RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE))
+        if (type == (RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE)) { /* and then no information */
             put32(msg + offsetof(struct rndis_query_complete, info_bytes), 0);
+            *bytes = sizeof(struct rndis_query_complete);
+            put32(msg + offsetof(struct rndis_query_complete, len_bytes), *bytes);
+        }
         break;
     case HVH_ACT_WRONG_ID:
         put32(msg + offsetof(struct rndis_simple, request_id),

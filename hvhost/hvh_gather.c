@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where the bytes of a message 107 lie: a send-buffer section, guest pages, or a section followed by
- * pages. Nothing is copied here; each part is bounds-checked guest memory of one page or section.
+ * Where the bytes of a message 107 lie: a send-buffer section, guest pages, or a section followed
+ * by pages. Nothing is copied here; each part is bounds-checked guest memory of one page or
+ * section.
  */
 #include <string.h>
 

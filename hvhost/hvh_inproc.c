@@ -4,9 +4,9 @@
  *
  * The in-process face: guest memory is anonymous memory of this process, laid out as the maps of
  * uio_hv_generic, and the transport's operations are function calls into the core. It plays the
- * guest's kernel too: it registers both buffers, initialises the rings and lets interrupts through or
- * not. Regions are kept apart by pages nobody may touch, so that either side running over the end of
- * one faults instead of spoiling the next.
+ * guest's kernel too: it registers both buffers, initialises the rings and lets interrupts through
+ * or not. Regions are kept apart by pages nobody may touch, so that either side running over the
+ * end of one faults instead of spoiling the next.
  *
  * There is no descriptor to sleep on: guest and host share a thread, which asks irq_take().
  * After a rescind the memory stays mapped until the guest closes, as with the real kernel, while
@@ -33,7 +33,7 @@ struct inproc {
     bool irq_pending;
 };
 
-/* ---- host to guest ------------------------------------------------------------------------------------- */
+/* ---- host to guest ---------------------------------------------------------------------- */
 
 static void on_interrupt(void *ctx, uint32_t relid)
 {
@@ -53,7 +53,7 @@ static void on_rescinded(void *ctx)
 
 static const struct hvh_face_ops face_ops = {.interrupt = on_interrupt, .rescinded = on_rescinded};
 
-/* ---- guest to host ------------------------------------------------------------------------------------- */
+/* ---- guest to host ---------------------------------------------------------------------- */
 
 static int op_signal(void *ctx, uint32_t relid)
 {
@@ -117,7 +117,7 @@ static const struct vmbus_transport_ops transport_ops = {
     .close = op_close,
 };
 
-/* ---- opening ------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 static int carve(struct inproc *self, size_t *at, struct vmbus_region *out, size_t bytes)
 {
@@ -133,9 +133,10 @@ static int memory_map(struct inproc *self, struct vmbus_transport *t)
     size_t at = VMBUS_PAGE_BYTES;
     int rc = 0;
 
-    self->bytes = (size_t)c->ring_bytes + c->recv_buf_bytes + c->send_buf_bytes + dma +
-                  9 * VMBUS_PAGE_BYTES;
-    self->base = mmap(NULL, self->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    self->bytes =
+        (size_t)c->ring_bytes + c->recv_buf_bytes + c->send_buf_bytes + dma + 9 * VMBUS_PAGE_BYTES;
+    self->base =
+        mmap(NULL, self->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (self->base == MAP_FAILED) {
         self->base = NULL;
         return -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bounds of guest memory: every offset, length, handle and page number of a guest is judged here. */
+/* Bounds of guest memory: every offset, handle and page number of a guest is judged here. */
 #include "hvh_mem.h"
 
 #include "vmbus_reg.h"

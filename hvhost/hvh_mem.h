@@ -30,14 +30,15 @@ struct hvh_ram {
 };
 
 struct hvh_guest {
-    struct vmbus_chan_region primary; /* relid and monitor id as hvh_nic_relid(), hvh_nic_monitor() */
-    struct vmbus_region int_page;     /* base NULL: none */
+    struct vmbus_chan_region
+        primary;                  /* relid and monitor id as hvh_nic_relid(), hvh_nic_monitor() */
+    struct vmbus_region int_page; /* base NULL: none */
     struct vmbus_region monitor_page; /* base NULL: none, all doorbells by hvh_nic_doorbell() */
     struct hvh_gpadl gpadl[HVH_GPADLS_MAX];
     unsigned gpadl_count;
     struct hvh_ram ram[HVH_RAM_MAX];
     unsigned ram_count;
-    bool same_thread; /* guest and host take turns: doorbells are judged without allowing for races */
+    bool same_thread; /* guest and host take turns: doorbells are judged with no room for races */
 };
 
 /* The memory of GPADL (handle), or NULL. */

@@ -2,23 +2,23 @@
 /*
  * Theory of operation
  *
- * A channel sleeps until its guest rings. Asleep, the host does not look at the ring at all: a guest
- * that forgets a doorbell really stalls, as it would on Hyper-V. Rung, the host masks, drains at most
- * HVH_STEP_PACKETS, gives the room back, and when it found the ring empty unmasks and looks again.
- * With config.poll it stays masked and looks at every step. A channel with a monitor id is rung by a
- * bit in the monitor page, seen at most every monitor_latency_us.
+ * A channel sleeps until its guest rings. Asleep, the host does not look at the ring at all: a
+ * guest that forgets a doorbell really stalls, as it would on Hyper-V. Rung, the host masks, drains
+ * at most HVH_STEP_PACKETS, gives the room back, and when it found the ring empty unmasks and looks
+ * again. With config.poll it stays masked and looks at every step. A channel with a monitor id is
+ * rung by a bit in the monitor page, seen at most every monitor_latency_us.
  *
  * No guest packet is taken unless its answers fit (HVH_REPLY_ROOM), so answers need no queue. When
  * they do not fit the host asks for room with pending_send_size and waits for the guest's signal.
  *
  * Surplus doorbells. A correct guest rings only when it saw the mask clear and its batch start at
  * read_index. While the mask is clear the host does not move read_index, so of all batches of one
- * such period only the first can start there: one doorbell per unmasking. A guest in another process
- * may be overtaken once: it loads a clear mask, then the host masks and drains up to the start of
- * its batch, then it loads read_index. The next batch sees the mask. Hence two at most. Each time
- * the host asks for room allows one more. These allowances are kept as "excuses"; a doorbell without
- * one is surplus. In one thread the count is exact; across processes doorbells still on their way
- * belong to past unmaskings, so excuses are kept, up to EXCUSES_MAX.
+ * such period only the first can start there: one doorbell per unmasking. A guest in another
+ * process may be overtaken once: it loads a clear mask, then the host masks and drains up to the
+ * start of its batch, then it loads read_index. The next batch sees the mask. Hence two at most.
+ * Each time the host asks for room allows one more. These allowances are kept as "excuses"; a
+ * doorbell without one is surplus. In one thread the count is exact; across processes doorbells
+ * still on their way belong to past unmaskings, so excuses are kept, up to EXCUSES_MAX.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void interrupt(struct hvh_chan *chan)
     chan->nic->face->interrupt(chan->nic->face_ctx, chan->relid);
 }
 
-/* ---- doorbells ---------------------------------------------------------------------------------- */
+/* ---- doorbells -------------------------------------------------------------------------- */
 
 static void excuse(struct hvh_chan *chan, bool unmasked)
 {
@@ -119,7 +119,7 @@ static void monitor_look(struct hvh_chan *chan, uint64_t now_ns)
         chan_rung(chan);
 }
 
-/* ---- serving ------------------------------------------------------------------------------------ */
+/* ---- serving ---------------------------------------------------------------------------- */
 
 static void packet_serve(struct hvh_chan *chan)
 {
@@ -253,7 +253,7 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
     return least;
 }
 
-/* ---- opening and closing -------------------------------------------------------------------------- */
+/* ---- opening and closing ---------------------------------------------------------------- */
 
 int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,
                     const struct hvh_face_ops *ops, void *ctx)
@@ -266,7 +266,8 @@ int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,
     if (nic->face)
         return -EBUSY;
     if (guest->gpadl_count > HVH_GPADLS_MAX || guest->ram_count > HVH_RAM_MAX ||
-        guest->primary.relid > VMBUS_RELID_MAX || hvh_ring_attach(&guest->primary.rings, &chan.in, &chan.out))
+        guest->primary.relid > VMBUS_RELID_MAX ||
+        hvh_ring_attach(&guest->primary.rings, &chan.in, &chan.out))
         return -EINVAL;
     if (monitored && (guest->primary.monitor_id >= VMBUS_MONITOR_COUNT ||
                       guest->monitor_page.len_bytes < VMBUS_PAGE_BYTES))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One emulated card from inside: its channels, what its guest negotiated, and the functions by which
- * the files of the core call each other. hvh_nic.c moves packets and finds out who is due, hvh_nvs.c
- * answers NVSP, hvh_rndis.c and hvh_oid.c RNDIS control, hvh_tx.c and hvh_rx.c carry frames.
+ * One emulated card from inside: its channels, what its guest negotiated, and the functions by
+ * which the files of the core call each other. hvh_nic.c moves packets and finds out who is due,
+ * hvh_nvs.c answers NVSP, hvh_rndis.c and hvh_oid.c RNDIS control, hvh_tx.c and hvh_rx.c carry
+ * frames.
  */
 #ifndef HVH_NIC_VAR_H
 #define HVH_NIC_VAR_H
@@ -20,7 +21,7 @@
 #define HVH_MULTICAST_MAX 32u
 #define HVH_ETH_BYTES 14u
 #define HVH_MTU_DEFAULT 1500u
-#define HVH_SECTION_HEAD_BYTES 256u /* of a receive section, for RNDIS header and per-packet info */
+#define HVH_SECTION_HEAD_BYTES 256u /* of a receive section: RNDIS header and info elements */
 #define HVH_SECTION_TAIL_BYTES 36u  /* of it, never used: a bug of some Windows guests */
 #define HVH_SECTION_EXTRA_BYTES (HVH_SECTION_HEAD_BYTES + HVH_ETH_BYTES + HVH_SECTION_TAIL_BYTES)
 #define HVH_RSS_FLAGS 0x301u /* Toeplitz; TCP over IPv4 and IPv6 */
@@ -54,10 +55,10 @@ struct hvh_chan {
     uint32_t relid;
     uint8_t monitor_id;
     bool open;
-    bool faulted;    /* given up: neither read nor written until closed */
-    bool awake;      /* the ring is masked and looked at */
-    bool signalled;  /* the guest rang */
-    bool blocked;    /* no room for answers: waits for the guest's signal */
+    bool faulted;     /* given up: neither read nor written until closed */
+    bool awake;       /* the ring is masked and looked at */
+    bool signalled;   /* the guest rang */
+    bool blocked;     /* no room for answers: waits for the guest's signal */
     unsigned excuses; /* signals the guest may have reason for */
     uint64_t monitor_due_ns;
     struct hvh_ring_in in;
@@ -114,7 +115,7 @@ struct hvhost_nic {
     struct hvhost_nic_stats stats;
 };
 
-/* ---- hvh_nic.c ---------------------------------------------------------------------------------- */
+/* ---- hvh_nic.c -------------------------------------------------------------------------- */
 
 int hvh_nic_create(struct hvhost *host, unsigned index, const struct hvhost_nic_config *config,
                    struct hvhost_nic **out);
@@ -130,11 +131,12 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
 /* The guest broke a rule: count it in (counter) and, with config.punish, give the channel up. */
 void hvh_strict(struct hvh_chan *chan, uint64_t *counter);
 
-/* ---- hvh_answer.c: packets to the guest, faults applied ------------------------------------------ */
+/* ---- hvh_answer.c: packets to the guest, faults applied --------------------------------- */
 
 /* Send (*pkt), spoilt by (fault) unless that is NULL. */
-void hvh_answer(struct hvh_chan *chan, const struct hvh_send *pkt, const struct hvhost_fault *fault);
-/* Complete (xid) with an NVSP message padded to NVS_MSG_BYTES, or with nothing when (bytes) is 0. */
+void hvh_answer(struct hvh_chan *chan, const struct hvh_send *pkt,
+                const struct hvhost_fault *fault);
+/* Complete (xid) with an NVSP message padded to NVS_MSG_BYTES; with nothing when (bytes) is 0. */
 void hvh_complete(struct hvh_chan *chan, uint64_t xid, const void *msg, uint32_t bytes,
                   const struct hvhost_fault *fault);
 /* Complete an RNDIS packet: message 108. */
@@ -147,7 +149,7 @@ bool hvh_control(struct hvhost_nic *nic, const void *msg, uint32_t bytes,
 unsigned hvh_late_serve(struct hvhost_nic *nic, uint64_t now_ns);
 uint64_t hvh_late_deadline(const struct hvhost_nic *nic);
 
-/* ---- hvh_nvs.c ---------------------------------------------------------------------------------- */
+/* ---- hvh_nvs.c -------------------------------------------------------------------------- */
 
 void hvh_nvs_open(struct hvhost_nic *nic);
 void hvh_nvs_close(struct hvhost_nic *nic);
@@ -156,7 +158,7 @@ void hvh_nvs_stop(struct hvh_chan *chan);
 /* An in-band or GPA-direct packet in nic->packet. */
 void hvh_nvs_serve(struct hvh_chan *chan);
 
-/* ---- hvh_gather.c: the bytes a message 107 names -------------------------------------------------- */
+/* ---- hvh_gather.c: the bytes a message 107 names ---------------------------------------- */
 
 #define HVH_PARTS_MAX 600u /* a section and as many pages as a packet can list */
 struct hvh_gather {
@@ -173,7 +175,7 @@ bool hvh_gather_copy(const struct hvh_gather *g, uint32_t off, void *to, uint32_
 /* The (len) bytes at (off) when they lie in one piece of guest memory, else NULL. */
 const uint8_t *hvh_gather_at(const struct hvh_gather *g, uint32_t off, uint32_t len);
 
-/* ---- hvh_rndis.c, hvh_oid.c ----------------------------------------------------------------------- */
+/* ---- hvh_rndis.c, hvh_oid.c ------------------------------------------------------------- */
 
 /* A control request; completes the packet, then answers the request. */
 void hvh_rndis_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
@@ -188,7 +190,7 @@ uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, ui
 /* The offload object of (bytes) at most, as queried and as indicated. Returns its length. */
 uint32_t hvh_oid_offload(uint8_t *out, uint32_t bytes);
 
-/* ---- hvh_tx.c, hvh_rx.c --------------------------------------------------------------------------- */
+/* ---- hvh_tx.c, hvh_rx.c ----------------------------------------------------------------- */
 
 /* Frames of the guest: switch them and complete the packet. */
 void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
@@ -204,7 +206,7 @@ bool hvh_rx_room(struct hvhost_nic *nic);
 /* The guest's completion in nic->packet. */
 void hvh_rx_complete(struct hvh_chan *chan);
 
-/* ---- hvh_fault.c ---------------------------------------------------------------------------------- */
+/* ---- hvh_fault.c ------------------------------------------------------------------------ */
 
 /* The fault that strikes this answer, counted, or NULL. */
 const struct hvhost_fault *hvh_fault_strike(struct hvhost_nic *nic, enum hvhost_fault_on on,

@@ -38,7 +38,8 @@ static const struct rule rules[] = {
      hvh_nvs_ndis_version},
     {NVS_MSG_NDIS_CONFIG, sizeof(struct nvs_ndis_config), NVS_VERSION_2, IN(HVH_CONFIG), false,
      hvh_nvs_ndis_config},
-    {NVS_MSG_RECV_BUF, sizeof(struct nvs_buf), NVS_VERSION_1, IN(HVH_CONFIG), true, hvh_nvs_recv_buf},
+    {NVS_MSG_RECV_BUF, sizeof(struct nvs_buf), NVS_VERSION_1, IN(HVH_CONFIG), true,
+     hvh_nvs_recv_buf},
     {NVS_MSG_SEND_BUF, sizeof(struct nvs_buf), NVS_VERSION_1, IN(HVH_CONFIG) | IN(HVH_READY), true,
      hvh_nvs_send_buf},
     {NVS_MSG_REVOKE_RECV_BUF, sizeof(struct nvs_revoke_buf), NVS_VERSION_1, ANY_TIME, false,
@@ -68,7 +69,7 @@ void hvh_nvs_serve(struct hvh_chan *chan)
     struct hvhost_nic *nic = chan->nic;
     const struct hvh_packet *pkt = &nic->packet;
     struct hvh_nvs_request req = {.xid = pkt->desc.xid,
-                          .flagged = pkt->desc.flags & VMBUS_PKT_FLAG_COMPLETION};
+                                  .flagged = pkt->desc.flags & VMBUS_PKT_FLAG_COMPLETION};
     const struct rule *rule;
     uint32_t type;
 
@@ -102,7 +103,8 @@ void hvh_nvs_open(struct hvhost_nic *nic)
     nic->nvs_version = 0;
     nic->got_config = nic->got_ndis = nic->got_recv = nic->got_send = false;
     nic->capabilities = 0;
-    nic->mtu_bytes = nic->config.mtu_max_bytes < HVH_MTU_DEFAULT ? nic->config.mtu_max_bytes : HVH_MTU_DEFAULT;
+    nic->mtu_bytes =
+        nic->config.mtu_max_bytes < HVH_MTU_DEFAULT ? nic->config.mtu_max_bytes : HVH_MTU_DEFAULT;
     nic->send_section_bytes = 0;
     nic->filter = 0;
     nic->multicast_count = 0;

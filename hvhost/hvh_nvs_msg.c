@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What each NVSP message does. hvh_nvs.c has checked that it may come now and is long enough; what the
- * message says is judged here. Refusals the protocol can express are answered.
+ * What each NVSP message does. hvh_nvs.c has checked that it may come now and is long enough; what
+ * the message says is judged here. Refusals the protocol can express are answered.
  */
 #include <string.h>
 
@@ -10,7 +10,8 @@
 #define NVS_VERSION_FIELD 0xFFFFFFFFu /* the deprecated field of INIT_COMPLETE */
 #define NVS_MAX_MDL_CHAIN 34u
 
-static void reply(struct hvh_chan *chan, const struct hvh_nvs_request *req, const void *msg, uint32_t bytes)
+static void reply(struct hvh_chan *chan, const struct hvh_nvs_request *req, const void *msg,
+                  uint32_t bytes)
 {
     if (req->flagged)
         hvh_complete(chan, req->xid, msg, bytes, NULL);
@@ -35,7 +36,7 @@ static void config_done(struct hvhost_nic *nic)
         nic->state = HVH_READY;
 }
 
-/* ---- one function per message ------------------------------------------------------------------ */
+/* ---- one function per message ----------------------------------------------------------- */
 
 static bool version_spoken(const struct hvhost_nic *nic, uint32_t version)
 {
@@ -60,7 +61,7 @@ void hvh_nvs_init(struct hvh_chan *chan, const struct hvh_nvs_request *req)
     struct nvs_init msg;
 
     memcpy(&msg, req->msg, sizeof(msg));
-    /* The host picks nothing: guests offer one version at a time, and OpenVMM reads only the first. */
+    /* Guests offer one version at a time; OpenVMM, too, reads only the first field. */
     done.status = version_spoken(chan->nic, msg.version_min) ? NVS_STATUS_SUCCESS : NVS_STATUS_NONE;
     if (done.status == NVS_STATUS_SUCCESS && !(fault && fault->act == HVH_ACT_REFUSE)) {
         chan->nic->nvs_version = msg.version_min;
@@ -175,8 +176,7 @@ void hvh_nvs_send_buf(struct hvh_chan *chan, const struct hvh_nvs_request *req)
     } else {
         hvh_strict(chan, &nic->stats.strict_gpa);
     }
-    hvh_complete(chan, req->xid, &done, sizeof(done),
-                 hvh_fault_strike(nic, HVH_ON_SEND_BUF, 0));
+    hvh_complete(chan, req->xid, &done, sizeof(done), hvh_fault_strike(nic, HVH_ON_SEND_BUF, 0));
 }
 
 void hvh_nvs_stop(struct hvh_chan *chan)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between hvh_nvs.c, which judges whether a message may come now, and hvh_nvs_msg.c, which acts on it. */
+/* Between hvh_nvs.c, which judges whether a message may come now, and hvh_nvs_msg.c, which acts on
+ * it. */
 #ifndef HVH_NVS_VAR_H
 #define HVH_NVS_VAR_H
 

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the card says about itself and lets be set: every OID that Linux, FreeBSD and DPDK ask for. */
+/* What the card says about itself: every OID that Linux, FreeBSD and DPDK ask for. */
 #include <string.h>
 
 #include "hvh_nic_var.h"
 
 #define UNITS_100BPS UINT64_C(100)
-#define MAC_OPTIONS 0xDu /* copies lookahead data, transfers pending, no loopback: as Windows' vmswitch */
+#define MAC_OPTIONS 0xDu /* copies lookahead data, transfers not pending, no loopback */
 #define ENCAP_8023 2u
-#define FILTER_KNOWN                                                                               \
-    (NDIS_FILTER_DIRECTED | NDIS_FILTER_MULTICAST | NDIS_FILTER_ALL_MULTICAST |                    \
-     NDIS_FILTER_BROADCAST | NDIS_FILTER_PROMISCUOUS)
 
-/* Where the NDIS offload object has its encapsulation words. All flags stay 0: nothing is offloaded. */
+/* Where the NDIS offload object has its encapsulation words. All flags stay 0: no offloads. */
 enum { OFFLOAD_V4_TX = 4, OFFLOAD_V4_RX = 12, OFFLOAD_V6_TX = 20, OFFLOAD_V6_RX = 28 };
 
 static const uint32_t supported[] = {
-    OID_SUPPORTED_LIST, OID_MEDIA_SUPPORTED, OID_MEDIA_IN_USE,     OID_MAX_FRAME_SIZE,
-    OID_LINK_SPEED,     OID_PACKET_FILTER,   OID_MAX_TOTAL_SIZE,   OID_MAC_OPTIONS,
-    OID_RSS_CAPS,       OID_RSS_PARAMS,      OID_MAX_LINK_SPEED,   OID_MEDIA_CONNECT_STATUS,
-    OID_LINK_STATE,     OID_RNDIS_CONFIG,    OID_FRIENDLY_NAME,    OID_PERMANENT_MAC,
-    OID_CURRENT_MAC,    OID_MULTICAST_LIST,  OID_MAX_MULTICAST,    OID_OFFLOAD_ENCAP,
+    OID_SUPPORTED_LIST, OID_MEDIA_SUPPORTED, OID_MEDIA_IN_USE,    OID_MAX_FRAME_SIZE,
+    OID_LINK_SPEED,     OID_PACKET_FILTER,   OID_MAX_TOTAL_SIZE,  OID_MAC_OPTIONS,
+    OID_RSS_CAPS,       OID_RSS_PARAMS,      OID_MAX_LINK_SPEED,  OID_MEDIA_CONNECT_STATUS,
+    OID_LINK_STATE,     OID_RNDIS_CONFIG,    OID_FRIENDLY_NAME,   OID_PERMANENT_MAC,
+    OID_CURRENT_MAC,    OID_MULTICAST_LIST,  OID_MAX_MULTICAST,   OID_OFFLOAD_ENCAP,
     OID_OFFLOAD_CONFIG, OID_OFFLOAD_PARAMS,  OID_OFFLOAD_HW_CAPS,
 };
 
@@ -40,7 +37,7 @@ static void put_object(uint8_t *at, uint8_t type, uint8_t revision, uint32_t byt
     memcpy(at, &head, sizeof(head));
 }
 
-/* ---- queries ----------------------------------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------------------- */
 
 /* The OIDs whose answer is one number. */
 static bool query_number(const struct hvhost_nic *nic, uint32_t oid, uint32_t *out)
@@ -99,7 +96,8 @@ uint32_t hvh_oid_offload(uint8_t *out, uint32_t bytes)
 }
 
 /* Guests ask with an empty object of the revision they know and reject anything longer. */
-static uint32_t query_offload(const uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t *out_bytes)
+static uint32_t query_offload(const uint8_t *in, uint32_t in_bytes, uint8_t *out,
+                              uint32_t *out_bytes)
 {
     static const uint32_t bytes_of[] = {NDIS_OFFLOAD_BYTES_REV1, NDIS_OFFLOAD_BYTES_REV1,
                                         NDIS_OFFLOAD_BYTES_REV2, NDIS_OFFLOAD_BYTES_REV3};

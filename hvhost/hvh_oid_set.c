@@ -141,7 +141,8 @@ static uint32_t set_config(struct hvhost_nic *nic, const uint8_t *in, uint32_t i
     }
     if (nic->config.refuse_promiscuous)
         return RNDIS_STATUS_NOT_SUPPORTED;
-    if (msg.type != CONFIG_PARAM_STRING || msg.value_bytes < 24 || !parse_mac(in + msg.value_off, mac))
+    if (msg.type != CONFIG_PARAM_STRING || msg.value_bytes < 24 ||
+        !parse_mac(in + msg.value_off, mac))
         return RNDIS_STATUS_INVALID_DATA;
     memcpy(nic->mac, mac, sizeof(mac));
     return RNDIS_STATUS_SUCCESS;

@@ -2,24 +2,25 @@
 /*
  * Theory of operation
  *
- * Each ring has one producer and one consumer, who meet in the control page only. The producer makes
- * bytes and then moves write_index; the consumer copies them and then moves read_index. Neither end
- * believes the other: an index is loaded once, must be 8-aligned and inside the data area, and a
- * packet must lie within what the indices cover. A guest that breaks this is given up (-EPROTO).
+ * Each ring has one producer and one consumer, who meet in the control page only. The producer
+ * makes bytes and then moves write_index; the consumer copies them and then moves read_index.
+ * Neither end believes the other: an index is loaded once, must be 8-aligned and inside the data
+ * area, and a packet must lie within what the indices cover. A guest that breaks this is given up
+ * (-EPROTO).
  *
  * Who signals whom:
  *
- *   new data   A producer signals when its batch started where the consumer now stands (the ring was
- *              empty) and the consumer has not masked. The consumer that wants to sleep unmasks and
- *              looks again. Each side stores, passes a full fence, and loads what the other stores:
- *              whatever the interleaving, at least one of them sees the packet.
- *   new room   A producer that found no room stores pending_send_size, passes a full fence and looks
- *              at the room again. The consumer moves read_index, passes a full fence and loads
- *              pending_send_size. It signals when this release crossed the wanted size. The mask has
- *              no say in it.
+ *   new data   A producer signals when its batch started where the consumer now stands (the ring
+ *              was empty) and the consumer has not masked. The consumer that wants to sleep
+ *              unmasks and looks again. Each side stores, passes a full fence, and loads what the
+ *              other stores: whatever the interleaving, one of them sees the packet.
+ *   new room   A producer that found no room stores pending_send_size, passes a full fence and
+ *              looks at the room again. The consumer moves read_index, passes a full fence and
+ *              loads pending_send_size. It signals when this release crossed the wanted size. The
+ *              mask has no say in it.
  *
- * Partners on the guest's side are named as in vmbus/vmbus_ring.c: reserve/publish of its producer,
- * peek/consume/unmask of its consumer.
+ * The comments name the partner of each ordering in our driver, vmbus/vmbus_ring.c. That one uses
+ * seq_cst operations where this one has fences between weaker ones: either does what is needed.
  */
 #include "hvh_ring.h"
 
@@ -84,7 +85,7 @@ void hvh_rings_init(const struct vmbus_region *rings)
     }
 }
 
-/* ---- guest to host ---------------------------------------------------------------------------- */
+/* ---- guest to host ---------------------------------------------------------------------- */
 
 static void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
 {
@@ -98,7 +99,7 @@ static void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uin
 
 int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
 {
-    /* Acquire: pairs with the guest's release of write_index in publish. Index first, then bytes. */
+    /* Acquire: pairs with the release of write_index in vmbus_tx_publish(). Index, then bytes. */
     uint32_t write = atomic_load_explicit(&in->ctl->write_index, memory_order_acquire);
     uint32_t used, body_bytes, after;
     uint64_t trailer;
@@ -148,11 +149,11 @@ bool hvh_ring_release(struct hvh_ring_in *in)
 
     if (freed == 0)
         return false;
-    /* Release: pairs with the guest's acquire of read_index in reserve. Reads done, then the room. */
+    /* Release: pairs with the acquire of read_index in vmbus_tx_refresh(). Reads, then room. */
     atomic_store_explicit(&in->ctl->read_index, in->read, memory_order_release);
     in->published = in->read;
 
-    /* Store-load: pairs with the fence between pending_send_size and the guest's second look. */
+    /* Store-load: pairs with vmbus_tx_block(): pending_send_size set, then read_index looked at. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Acquire: the wanted size must be read before the indices it is compared with. */
     want = atomic_load_explicit(&in->ctl->pending_send_size, memory_order_acquire);
@@ -169,9 +170,9 @@ void hvh_ring_mask(struct hvh_ring_in *in)
 {
     atomic_store_explicit(&in->ctl->interrupt_mask, 1, memory_order_relaxed);
     /*
-     * Store-load: pairs with the guest's fence between write_index and its look at the mask. If we
-     * now miss its packet it sees the mask and does not signal: a signal after this is for a packet
-     * we have yet to take, so that strict_doorbell can count (see hvh_nic.c).
+     * Store-load: pairs with vmbus_tx_publish(): write_index, then the mask. If we now miss its
+     * packet it sees the mask and does not signal: a signal after this is for a packet we have yet
+     * to take, so that strict_doorbell can count (see hvh_nic.c).
      */
     atomic_thread_fence(memory_order_seq_cst);
 }
@@ -181,7 +182,7 @@ bool hvh_ring_unmask(struct hvh_ring_in *in)
     uint32_t write;
 
     atomic_store_explicit(&in->ctl->interrupt_mask, 0, memory_order_relaxed);
-    /* Store-load: pairs with the same fence. Weaker, and both sides leave the packet to the other. */
+    /* Store-load: pairs as above. Weaker, and both sides leave the packet to the other. */
     atomic_thread_fence(memory_order_seq_cst);
     write = atomic_load_explicit(&in->ctl->write_index, memory_order_relaxed);
     if (write == in->read)
@@ -190,7 +191,7 @@ bool hvh_ring_unmask(struct hvh_ring_in *in)
     return false;
 }
 
-/* ---- host to guest ---------------------------------------------------------------------------- */
+/* ---- host to guest ---------------------------------------------------------------------- */
 
 void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t header_bytes,
                    uint32_t payload_bytes)
@@ -209,7 +210,7 @@ void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t h
 
 uint32_t hvh_ring_room(struct hvh_ring_out *out)
 {
-    /* Acquire: pairs with the guest's release of read_index in consume. It is done with the bytes. */
+    /* Acquire: pairs with the release of read_index in vmbus_rx_publish(): bytes are read. */
     uint32_t read = atomic_load_explicit(&out->ctl->read_index, memory_order_acquire);
     uint32_t room;
 
@@ -253,11 +254,11 @@ bool hvh_ring_publish(struct hvh_ring_out *out)
 
     if (old == out->write)
         return false;
-    /* Release: pairs with the guest's acquire of write_index in peek. Bytes, then their index. */
+    /* Release: pairs with the acquire of write_index in vmbus_rx_refresh(). Bytes, then index. */
     atomic_store_explicit(&out->ctl->write_index, out->write, memory_order_release);
     out->published = out->write;
 
-    /* Store-load: pairs with the fence in the guest's unmask, see theory. */
+    /* Store-load: pairs with vmbus_rx_unmask() and the look after it, see theory. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Acquire: the mask must be read before the read index. */
     if (atomic_load_explicit(&out->ctl->interrupt_mask, memory_order_acquire))
@@ -271,7 +272,7 @@ bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes)
         atomic_store_explicit(&out->ctl->pending_send_size, bytes + out->promised,
                               memory_order_relaxed);
         out->waiting = true;
-        /* Store-load: pairs with the guest's fence between read_index and pending_send_size. */
+        /* Store-load: pairs with vmbus_rx_publish(): read_index, then pending_send_size. */
         atomic_thread_fence(memory_order_seq_cst);
         if (hvh_ring_room(out) < bytes)
             return false;

@@ -61,7 +61,7 @@ struct hvh_ring_out {
 int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
                     struct hvh_ring_out *out);
 
-/* ---- guest to host ---------------------------------------------------------------------------- */
+/* ---- guest to host ---------------------------------------------------------------------- */
 
 /* Copy the next packet out: 1 and (*pkt), 0 when none, -EPROTO when the ring is corrupt. */
 int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt);
@@ -78,7 +78,7 @@ void hvh_ring_mask(struct hvh_ring_in *in);
 /* Ask for a doorbell and look again. False: there is a packet, the ring stays masked. */
 bool hvh_ring_unmask(struct hvh_ring_in *in);
 
-/* ---- host to guest ---------------------------------------------------------------------------- */
+/* ---- host to guest ---------------------------------------------------------------------- */
 
 /* Set up (*pkt) for a header of (header_bytes) and a payload of (payload_bytes), body zeroed. */
 void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t header_bytes,

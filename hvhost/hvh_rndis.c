@@ -2,13 +2,13 @@
 /*
  * Theory of operation
  *
- * RNDIS control. A request comes as message 107 of channel type 1; two things go back, in this order
- * (DPDK needs it): the 108 that says the host has copied the request, and the RNDIS reply in a receive
- * section of its own. HALT has no reply, its 108 is the acknowledgement.
+ * RNDIS control. A request comes as message 107 of channel type 1; two things go back, in this
+ * order (DPDK needs it): the 108 that says the host has copied the request, and the RNDIS reply in
+ * a receive section of its own. HALT has no reply, its 108 is the acknowledgement.
  *
  * Lengths and offsets are checked against the copy: offsets count from byte 8, and information may
- * not start before byte 28 even when there is none, as on Hyper-V. A request that breaks this counts
- * in strict_rndis. Where the reply can say so it does, else there is none.
+ * not start before byte 28 even when there is none, as on Hyper-V. A request that breaks this
+ * counts in strict_rndis. Where the reply can say so it does, else there is none.
  */
 #include <string.h>
 
@@ -68,7 +68,7 @@ void hvh_rndis_link(struct hvhost_nic *nic)
         nic->link_told = nic->link_up;
 }
 
-/* ---- one function per request ---------------------------------------------------------------------- */
+/* ---- one function per request ----------------------------------------------------------- */
 
 static void serve_initialize(struct hvh_chan *chan, const struct request *req)
 {
@@ -188,13 +188,14 @@ static void serve_reset(struct hvh_chan *chan)
     reply(chan->nic, &done, sizeof(done), NULL);
 }
 
-/* ---- dispatch ---------------------------------------------------------------------------------------- */
+/* ---- dispatch --------------------------------------------------------------------------- */
 
 /* Copy the request once. False: no request. */
 static bool request_copy(struct hvh_chan *chan, const struct hvh_gather *g, struct request *req)
 {
     uint32_t bytes = g->bytes < sizeof(req->msg) ? g->bytes : (uint32_t)sizeof(req->msg);
-    uint32_t head = bytes < sizeof(struct rndis_request) ? bytes : (uint32_t)sizeof(struct rndis_request);
+    uint32_t head =
+        bytes < sizeof(struct rndis_request) ? bytes : (uint32_t)sizeof(struct rndis_request);
 
     if (bytes < sizeof(req->head) || !hvh_gather_copy(g, 0, req->msg, bytes)) {
         malformed(chan);

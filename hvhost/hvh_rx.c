@@ -2,15 +2,15 @@
 /*
  * Theory of operation
  *
- * Host to guest frames. A frame the switch has for a card is judged by filter and address and copied
- * once, straight into a free section of the receive buffer, behind an RNDIS PACKET header. Up to
- * config.batch_frames frames of one step share a transfer-page packet; the chain of their sections is
- * lent to the guest until it completes the packet, whose transaction id is the first section's number:
- * small, and unique while it is out (DPDK indexes an array with it).
+ * Host to guest frames. A frame the switch has for a card is judged by filter and address and
+ * copied once, straight into a free section of the receive buffer, behind an RNDIS PACKET header.
+ * Up to config.batch_frames frames of one step share a transfer-page packet; the chain of their
+ * sections is lent to the guest until it completes the packet, whose transaction id is the first
+ * section's number: small, and unique while it is out (DPDK indexes an array with it).
  *
- * Before the first frame of a batch is taken the ring must have room for the whole batch and, beyond
- * it, for control: data never keeps an answer from the guest. Every frame offered is either in
- * rx_frames or under one rx_drop_*.
+ * Before the first frame of a batch is taken the ring must have room for the whole batch and,
+ * beyond it, for control: data never keeps an answer from the guest. Every frame offered is either
+ * in rx_frames or under one rx_drop_*.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ static bool running(const struct hvhost_nic *nic)
     return nic->state == HVH_OPERATIONAL && nic->filter != 0 && chan->open && !chan->faulted;
 }
 
-/* ---- which frames ------------------------------------------------------------------------------------ */
+/* ---- which frames ----------------------------------------------------------------------- */
 
 static bool multicast_listed(const struct hvhost_nic *nic, const uint8_t *mac)
 {
@@ -52,13 +52,14 @@ static bool filter_match(const struct hvhost_nic *nic, const uint8_t *data)
     return (nic->filter & NDIS_FILTER_MULTICAST) && multicast_listed(nic, mac);
 }
 
-/* ---- into a section ---------------------------------------------------------------------------------- */
+/* ---- into a section --------------------------------------------------------------------- */
 
 static uint32_t data_at(const struct hvhost_nic *nic, bool has_tci)
 {
     uint32_t ppi = has_tci ? RNDIS_PPI_BYTES : 0;
 
-    return nic->config.whole_section ? HVH_SECTION_HEAD_BYTES : (uint32_t)sizeof(struct rndis_packet) + ppi;
+    return nic->config.whole_section ? HVH_SECTION_HEAD_BYTES
+                                     : (uint32_t)sizeof(struct rndis_packet) + ppi;
 }
 
 static bool fits(const struct hvhost_nic *nic, const struct hvhost_frame *frame)
@@ -89,9 +90,8 @@ static uint32_t message_write(const struct hvhost_nic *nic, const struct hvhost_
     };
 
     if (frame->has_tci) {
-        struct rndis_ppi ppi = {.size_bytes = RNDIS_PPI_BYTES,
-                                .type = RNDIS_PPI_VLAN,
-                                .data_off = RNDIS_PPI_DATA_OFF};
+        struct rndis_ppi ppi = {
+            .size_bytes = RNDIS_PPI_BYTES, .type = RNDIS_PPI_VLAN, .data_off = RNDIS_PPI_DATA_OFF};
         uint32_t word = vlan_word(frame->tci);
 
         head.ppi_off = RNDIS_PACKET_OFF_MIN;
@@ -104,7 +104,7 @@ static uint32_t message_write(const struct hvhost_nic *nic, const struct hvhost_
     return head.len_bytes;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------ */
+/* ---- batches ---------------------------------------------------------------------------- */
 
 static uint32_t batch_bytes(uint32_t frames)
 {
@@ -181,7 +181,7 @@ void hvh_rx_revoke(struct hvh_chan *chan)
     chan->nic->stats.rx_reclaimed += hvh_sections_reset(&chan->nic->sections);
 }
 
-/* ---- the card's side of the switch ---------------------------------------------------------------------- */
+/* ---- the card's side of the switch ------------------------------------------------------ */
 
 static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
 {
@@ -242,7 +242,7 @@ void hvh_rx_complete(struct hvh_chan *chan)
         hvh_strict(chan, &nic->stats.strict_nvs);
     else if (!hvh_packet_tail_zero(pkt, sizeof(msg)))
         hvh_strict(chan, &nic->stats.strict_trailer);
-    /* The sections come back whatever the message looks like: keeping them would punish ourselves. */
+    /* The sections come back whatever the message says: to keep them would punish ourselves. */
     if (hvh_sections_return(&nic->sections, pkt->desc.xid))
         nic->stats.rx_completed++;
     else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Receive section books: two free lists and chains through one array, all operations O(1) or O(chain). */
+/* Receive section books: two free lists and chains through one array, all operations O(1) or
+ * O(chain). */
 #include "hvh_sections.h"
 
 #include <errno.h>

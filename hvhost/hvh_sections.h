@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The receive buffer cut into sections. The first few are for control messages, so that data can
- * never keep a reply from the guest. Sections lent in one packet are chained; the first one's number
- * is the packet's transaction id and the guest's completion gives the chain back.
+ * never keep a reply from the guest. Sections lent in one packet are chained; the first one's
+ * number is the packet's transaction id and the guest's completion gives the chain back.
  */
 #ifndef HVH_SECTIONS_H
 #define HVH_SECTIONS_H
@@ -18,9 +18,9 @@ enum hvh_section_use { HVH_USE_CONTROL, HVH_USE_DATA, HVH_USE_COUNT };
 struct hvh_sections {
     uint32_t bytes; /* of one section; 0 = no receive buffer */
     uint32_t count;
-    uint32_t max;     /* entries of next[] */
-    uint32_t *next;   /* free list, or chain of a packet */
-    uint8_t *state;   /* HVH_SECTION_* of hvh_sections.c */
+    uint32_t max;   /* entries of next[] */
+    uint32_t *next; /* free list, or chain of a packet */
+    uint8_t *state; /* HVH_SECTION_* of hvh_sections.c */
     uint32_t head[HVH_USE_COUNT];
     uint32_t free[HVH_USE_COUNT];
     uint32_t packets; /* chains lent */
@@ -35,7 +35,8 @@ void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count);
 /* Forget all, lent ones too. Returns how many packets were outstanding. */
 uint32_t hvh_sections_reset(struct hvh_sections *s);
 
-/* Take a free section, chained after (tail) unless that is HVH_SECTION_NONE. NONE when there is none. */
+/* Take a free section, chained after (tail) unless that is HVH_SECTION_NONE. NONE when there is
+ * none. */
 uint32_t hvh_sections_take(struct hvh_sections *s, enum hvh_section_use use, uint32_t tail);
 /* The chain from (head) goes to the guest. */
 void hvh_sections_lend(struct hvh_sections *s, uint32_t head);

@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * A learning switch. Ports are cards, uplinks and far ends of tests; a frame is delivered by pointer,
- * during hvhost_port_send(), so the switch holds no frame and needs no queue. Source addresses are
- * learned in a table of fixed size, 256 buckets of 4; a full bucket gives up its oldest entry, and an
- * entry not seen for 300 s counts as unknown. Frames to unknown and group addresses are flooded: it is
- * up to each card's filter what it takes. VLANs share one table.
+ * A learning switch. Ports are cards, uplinks and far ends of tests; a frame is delivered by
+ * pointer, during hvhost_port_send(), so the switch holds no frame and needs no queue. Source
+ * addresses are learned in a table of fixed size, 256 buckets of 4; a full bucket gives up its
+ * oldest entry, and an entry not seen for 300 s counts as unknown. Frames to unknown and group
+ * addresses are flooded: it is up to each card's filter what it takes. VLANs share one table.
  *
  * Every frame that enters is counted once more under what became of it.
  */
@@ -32,7 +32,7 @@ int hvh_port_add(struct hvhost *host, const struct hvh_port_ops *ops, void *ctx,
     return 0;
 }
 
-/* ---- a port of the embedding program ------------------------------------------------------------------ */
+/* ---- a port of the embedding program ---------------------------------------------------- */
 
 static void user_deliver(void *ctx, const struct hvhost_frame *frame)
 {
@@ -42,8 +42,9 @@ static void user_deliver(void *ctx, const struct hvhost_frame *frame)
         port->user_deliver(port->user_ctx, frame);
 }
 
-int hvhost_port_add(struct hvhost *host, void (*deliver)(void *ctx, const struct hvhost_frame *frame),
-                    void *ctx, struct hvhost_port **out)
+int hvhost_port_add(struct hvhost *host,
+                    void (*deliver)(void *ctx, const struct hvhost_frame *frame), void *ctx,
+                    struct hvhost_port **out)
 {
     static const struct hvh_port_ops ops = {.deliver = user_deliver};
     int rc = hvh_port_add(host, &ops, NULL, out);
@@ -56,7 +57,7 @@ int hvhost_port_add(struct hvhost *host, void (*deliver)(void *ctx, const struct
     return 0;
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------ */
+/* ---- addresses -------------------------------------------------------------------------- */
 
 static struct hvh_fdb_entry *bucket(struct hvhost *host, const uint8_t *mac)
 {
@@ -110,7 +111,7 @@ static struct hvhost_port *lookup(struct hvhost *host, const uint8_t *mac)
     return &host->ports[entry->port - 1];
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------------- */
+/* ---- frames ----------------------------------------------------------------------------- */
 
 static void flood(struct hvhost *host, const struct hvhost_port *from,
                   const struct hvhost_frame *frame)
@@ -156,7 +157,7 @@ void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame
         host->stats.drop_runt++;
         return;
     }
-    /* Far ends may answer from within deliver; two that answer each other must not go on forever. */
+    /* Far ends may answer from within deliver; two that answer each other must come to an end. */
     if (host->depth == HVH_DEPTH_MAX) {
         host->stats.drop_loop++;
         return;

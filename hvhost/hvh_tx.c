@@ -5,12 +5,12 @@
  * Guest to host frames. One message 107 names the bytes (hvh_gather.c), in which lie one or more
  * RNDIS PACKET messages back to back, each but the last padded to a multiple of 8. Header and
  * per-packet info are copied once and judged as a copy. The frame itself is opaque: it goes to the
- * switch by pointer into guest memory, or is gathered once when it comes in pieces, and is copied by
- * whoever receives it. The packet is completed when all its frames are switched, so the guest's memory
- * is not looked at later.
+ * switch by pointer into guest memory, or is gathered once when it comes in pieces, and is copied
+ * by whoever receives it. The packet is completed when all its frames are switched, so the guest's
+ * memory is not looked at later.
  *
- * A malformed message ends its packet, since where the next one starts is then unknown. The completion
- * says FAILURE.
+ * A malformed message ends its packet, since where the next one starts is then unknown. The
+ * completion says FAILURE.
  */
 #include <string.h>
 
@@ -90,7 +90,8 @@ static bool ppi_parse(const uint8_t *at, uint32_t left, struct hvhost_frame *fra
 }
 
 /* What follows the frame up to the message's end is zero. */
-static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g, const struct message *m)
+static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g,
+                          const struct message *m)
 {
     uint32_t used = RNDIS_OFFSET_BASE + m->head.data_off + m->head.data_bytes;
     uint32_t len = m->head.len_bytes - used;
@@ -133,7 +134,8 @@ static void frame_switch(struct hvh_chan *chan, const struct hvh_gather *g, cons
     hvhost_port_send(nic->port, frame);
 }
 
-static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g, const struct message *m)
+static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g,
+                          const struct message *m)
 {
     struct hvhost_nic *nic = chan->nic;
     uint32_t head_end = RNDIS_OFFSET_BASE + m->head.ppi_off + m->head.ppi_bytes;
@@ -142,7 +144,8 @@ static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g, con
 
     if (!layout_ok(&m->head) || (!m->last && m->head.len_bytes % ALIGN))
         return malformed(chan);
-    if (m->off == 0 && g->part[0].len_bytes < (head_end < sizeof(m->head) ? sizeof(m->head) : head_end))
+    if (m->off == 0 &&
+        g->part[0].len_bytes < (head_end < sizeof(m->head) ? sizeof(m->head) : head_end))
         hvh_strict(chan, &nic->stats.strict_page);
     hvh_gather_copy(g, m->off + RNDIS_OFFSET_BASE + m->head.ppi_off, ppi, m->head.ppi_bytes);
     if (!ppi_parse(ppi, m->head.ppi_bytes, &frame))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Inside hvhost/: what a face (hvh_inproc.c, hvh_shm.c) and a backend of the switch (hvh_tap.c) need
- * of the core. A face brings guest memory and carries doorbells and interrupts; a backend is a port
- * of the switch. Either may also be a service: something with file descriptors that hvhost_step()
- * turns. The core knows none of them by name.
+ * Inside hvhost/: what a face (hvh_inproc.c, hvh_shm.c) and a backend of the switch (hvh_tap.c)
+ * need of the core. A face brings guest memory and carries doorbells and interrupts; a backend is a
+ * port of the switch. Either may also be a service: something with file descriptors that
+ * hvhost_step() turns. The core knows none of them by name.
  */
 #ifndef HVH_VAR_H
 #define HVH_VAR_H
@@ -16,7 +16,7 @@
 
 struct pollfd;
 
-/* ---- services ---------------------------------------------------------------------------------- */
+/* ---- services --------------------------------------------------------------------------- */
 
 /* Members but close may be NULL. None blocks. Do not add or remove services from within. */
 struct hvh_service_ops {
@@ -35,7 +35,7 @@ int hvh_service_add(struct hvhost *host, const struct hvh_service_ops *ops, void
 /* Take the service with this (ctx) off the list; its close is not called. */
 void hvh_service_remove(struct hvhost *host, const void *ctx);
 
-/* ---- ports of the switch ------------------------------------------------------------------------ */
+/* ---- ports of the switch ---------------------------------------------------------------- */
 
 struct hvh_port_ops {
     /*
@@ -50,29 +50,31 @@ int hvh_port_add(struct hvhost *host, const struct hvh_port_ops *ops, void *ctx,
                  struct hvhost_port **out);
 
 /*
- * May an uplink read one more frame? False while cards run and none of them has room, so that frames
- * wait in the kernel's queue instead of being dropped here. True when none runs.
+ * May an uplink read one more frame? False while cards run and none of them has room, so that
+ * frames wait in the kernel's queue instead of being dropped here. True when none runs.
  */
 bool hvh_switch_has_room(const struct hvhost *host);
 
 /* For counting tap_*. */
 struct hvhost_switch_stats *hvh_switch_counters(struct hvhost *host);
 
-/* ---- cards -------------------------------------------------------------------------------------- */
+/* ---- cards ------------------------------------------------------------------------------ */
 
 struct hvhost_nic *hvh_nic_at(const struct hvhost *host, unsigned index); /* NULL past the last */
-const struct hvhost_nic_config *hvh_nic_config(const struct hvhost_nic *nic); /* defaults filled in */
+const struct hvhost_nic_config *
+hvh_nic_config(const struct hvhost_nic *nic);               /* defaults filled in */
 const char *hvh_nic_instance(const struct hvhost_nic *nic); /* GUID, lower case, no braces */
-uint32_t hvh_nic_relid(const struct hvhost_nic *nic); /* of the primary channel */
+uint32_t hvh_nic_relid(const struct hvhost_nic *nic);       /* of the primary channel */
 uint8_t hvh_nic_monitor(const struct hvhost_nic *nic); /* its monitor id or VMBUS_MONITOR_NONE */
-bool hvh_nic_offered(const struct hvhost_nic *nic); /* false between rescind and offer */
+bool hvh_nic_offered(const struct hvhost_nic *nic);    /* false between rescind and offer */
 bool hvh_nic_connected(const struct hvhost_nic *nic);
 
-/* How the core reaches a connected guest. Called from within hvhost_step() and calls into hvhost. */
+/* How the core reaches a connected guest. Called from within hvhost_step() and other calls. */
 struct hvh_face_ops {
     /* Interrupt for channel (relid): the guest had not masked and its ring was empty. */
     void (*interrupt)(void *ctx, uint32_t relid);
-    /* hvhost_nic_rescind(): the core no longer touches the guest's memory. Do not disconnect within. */
+    /* hvhost_nic_rescind(): the core no longer touches the guest's memory. Do not disconnect
+     * within. */
     void (*rescinded)(void *ctx);
 };
 

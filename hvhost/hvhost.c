@@ -83,7 +83,7 @@ struct hvhost_nic *hvh_nic_at(const struct hvhost *host, unsigned index)
     return index < host->nic_count ? host->nics[index] : NULL;
 }
 
-/* ---- services ------------------------------------------------------------------------------------------ */
+/* ---- services --------------------------------------------------------------------------- */
 
 int hvh_service_add(struct hvhost *host, const struct hvh_service_ops *ops, void *ctx)
 {
@@ -103,7 +103,7 @@ void hvh_service_remove(struct hvhost *host, const void *ctx)
     }
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------- */
 
 unsigned hvhost_step(struct hvhost *host, uint64_t now_ns)
 {
@@ -135,8 +135,8 @@ uint64_t hvhost_next_deadline(const struct hvhost *host, uint64_t now_ns)
     }
     for (unsigned i = 0; i < host->service_count; i++) {
         const struct hvh_service *service = &host->services[i];
-        uint64_t due = service->ops->deadline ? service->ops->deadline(service->ctx, now_ns)
-                                              : UINT64_MAX;
+        uint64_t due =
+            service->ops->deadline ? service->ops->deadline(service->ctx, now_ns) : UINT64_MAX;
 
         if (due < least)
             least = due;
@@ -158,13 +158,13 @@ unsigned hvhost_pollfds(const struct hvhost *host, struct pollfd *out, unsigned 
     return count;
 }
 
-/* ---- books --------------------------------------------------------------------------------------------- */
+/* ---- books ------------------------------------------------------------------------------ */
 
 static const char *audit_switch(const struct hvhost *host)
 {
     const struct hvhost_switch_stats *s = &host->stats;
-    uint64_t out = s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port +
-                   s->drop_loop;
+    uint64_t out =
+        s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port + s->drop_loop;
 
     if (s->frames == out)
         return NULL;

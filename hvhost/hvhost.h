@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An emulated Hyper-V host: VMBus channels, NetVSP and a virtual switch. One core, three faces: this
- * header is the in-process one (a driver in the same thread, virtual time); hvh_shm.h serves the same
- * NICs to other processes. The host never blocks; time comes from the caller.
+ * An emulated Hyper-V host: VMBus channels, NetVSP and a virtual switch. One core, three faces:
+ * this header is the in-process one (a driver in the same thread, virtual time); hvh_shm.h serves
+ * the same NICs to other processes. The host never blocks; time comes from the caller.
  *
  * It is strict: what a real host would punish it detects and counts (struct hvhost_nic_stats,
  * "strict_*"), and with config.punish it closes the channel, as a real one faults it.
@@ -36,7 +36,7 @@ struct hvhost_nic_config {
     uint32_t ring_bytes;       /* both halves together [4 MiB] */
     uint32_t dma_bytes;        /* guest memory addressable by page [1 MiB]; UINT32_MAX = none */
     uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
-    uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = doorbell by signal */
+    uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = by signal */
     uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
     bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
     bool punish;               /* close the channel on a strict_* finding */
@@ -52,8 +52,12 @@ struct hvhost_config {
 int hvhost_create(const struct hvhost_config *config, struct hvhost **out);
 void hvhost_destroy(struct hvhost *host);
 
-/* One more card on the switch. (config) may be NULL. -EINVAL bad GUID or sizes, -ENOSPC, -EEXIST. */
-int hvhost_nic_add(struct hvhost *host, const struct hvhost_nic_config *config, struct hvhost_nic **out);
+/*
+ * One more card on the switch. (config) may be NULL.
+ * -EINVAL bad GUID, MAC or sizes, -ENOSPC no more cards, -EEXIST another has its GUID or MAC.
+ */
+int hvhost_nic_add(struct hvhost *host, const struct hvhost_nic_config *config,
+                   struct hvhost_nic **out);
 
 /* The in-process face: open the card from this process. -EBUSY when open. closes through t->ops. */
 int hvhost_nic_open(struct hvhost_nic *nic, struct vmbus_transport *t);
@@ -76,30 +80,37 @@ struct hvhost_frame {
 };
 
 /* A far end of your own (tests: generator, sink, scripted peer). deliver may be NULL. */
-int hvhost_port_add(struct hvhost *host, void (*deliver)(void *ctx, const struct hvhost_frame *frame),
-                    void *ctx, struct hvhost_port **out);
-/* Put a frame on the switch from that port. */
+int hvhost_port_add(struct hvhost *host,
+                    void (*deliver)(void *ctx, const struct hvhost_frame *frame), void *ctx,
+                    struct hvhost_port **out);
+/*
+ * Put a frame on the switch from that port; it is copied where it goes before this returns. May be
+ * called from within deliver, a few levels deep. Cards show it to their guests in the next step.
+ */
 void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame);
 
 /*
- * Uplink: the TAP device (name), created if it does not exist, joined as one more port. Its MTU is the
- * caller's business. -EPERM/-EACCES not permitted, -EBUSY used by another program, -ENOENT no
+ * Uplink: the TAP device (name), created if it does not exist, joined as one more port. Its MTU is
+ * the caller's business. -EPERM/-EACCES not permitted, -EBUSY used by another program, -ENOENT no
  * /dev/net/tun, -EINVAL bad name.
  */
 int hvhost_tap_add(struct hvhost *host, const char *name);
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* One turn at time (now_ns): serve every card and uplink, bounded. Returns how much was done. */
+/*
+ * One turn at time (now_ns): serve every card and uplink, bounded. Returns how much was done. Not
+ * from within deliver.
+ */
 unsigned hvhost_step(struct hvhost *host, uint64_t now_ns);
 
-/* Nanoseconds until a step is due even if nothing arrives (late replies, monitor); UINT64_MAX none. */
+/* Nanoseconds until a step is due even if no file descriptor is ready; UINT64_MAX none. */
 uint64_t hvhost_next_deadline(const struct hvhost *host, uint64_t now_ns);
 
 /* File descriptors to sleep on (TAP; sockets of the shared-memory face). Returns how many. */
 unsigned hvhost_pollfds(const struct hvhost *host, struct pollfd *out, unsigned max);
 
-/* Misbehave: see hvhost_fault.h. */
+/* Misbehave: see hvhost_fault.h. Eight at a time, each armed until used up. NULL disarms all. */
 void hvhost_fault_arm(struct hvhost_nic *nic, const struct hvhost_fault *fault);
 
 void hvhost_nic_stats(const struct hvhost_nic *nic, struct hvhost_nic_stats *out);

@@ -22,10 +22,10 @@ enum hvhost_fault_act {
     /* any answer */
     HVH_ACT_REFUSE,   /* failure status */
     HVH_ACT_SILENT,   /* never */
-    HVH_ACT_LATE,     /* after (arg) milliseconds */
+    HVH_ACT_LATE,     /* after (arg) milliseconds; at once when 128 are waiting already */
     HVH_ACT_WRONG_ID, /* xid, or RNDIS request id, nobody asked with; the right one never comes */
     HVH_ACT_TWICE,    /* the answer and the same again */
-    HVH_ACT_SHORT,    /* cut to (arg) bytes */
+    HVH_ACT_SHORT,    /* cut to (arg) bytes; lengths inside the message stay as they were */
     HVH_ACT_WRONG_TYPE,
     /* RECV_BUF: group count, offset; section bytes, count := (arg) */
     HVH_ACT_GROUPS,
@@ -49,7 +49,7 @@ enum hvhost_fault_act {
     HVH_ACT_DATA_OFF,     /* RNDIS data offset := (arg) */
     HVH_ACT_DATA_LEN,     /* RNDIS data length := (arg) */
     HVH_ACT_PPI_OFF,      /* first PPI's offset field in the packet := (arg) */
-    HVH_ACT_PPI_SIZE,     /* first PPI's size := (arg) */
+    HVH_ACT_PPI_SIZE,     /* first PPI's size := (arg), if it has one: frames with a VLAN tag */
     /* any: the ring itself */
     HVH_ACT_RING_INDEX,   /* host-to-guest write index := (arg) */
     HVH_ACT_DESC_LEN,     /* descriptor total_qwords := (arg) */

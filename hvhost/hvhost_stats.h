@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the emulated host counts. "guest to host" is tx, "host to guest" is rx, as seen by the guest.
- * The books per card: rx_offered = rx_frames + rx_drop_*; tx_frames = tx_switched + tx_drop_*.
+ * What the emulated host counts. "guest to host" is tx, "host to guest" is rx, as seen by the
+ * guest. The books per card: rx_offered = rx_frames + rx_drop_*, tx_frames = tx_switched +
+ * tx_drop_*, rx_packets + ctl_replies = rx_completed + rx_reclaimed + those still with the guest.
  */
 #ifndef HVHOST_STATS_H
 #define HVHOST_STATS_H
@@ -15,7 +16,7 @@
     X(rx_frames, "frames written to the receive buffer")                                           \
     X(rx_bytes, "bytes of them")                                                                   \
     X(rx_packets, "transfer-page packets carrying them")                                           \
-    X(rx_completed, "transfer-page packets the guest completed")                                   \
+    X(rx_completed, "transfer-page packets the guest completed, control too")                      \
     X(rx_reclaimed, "transfer-page packets outstanding when the channel closed")                   \
     X(rx_drop_down, "not running, or packet filter 0")                                             \
     X(rx_drop_filter, "packet filter or MAC address did not match")                                \

@@ -72,7 +72,7 @@ void raw_step(struct raw_guest *g)
     hvhost_step(g->host, g->now_ns);
 }
 
-/* ---- rings, byte by byte: slow and simple ------------------------------------------------------------- */
+/* ---- rings, byte by byte: slow and simple ----------------------------------------------- */
 
 void raw_write(struct raw_guest *g, const void *bytes, uint32_t len)
 {
@@ -177,7 +177,7 @@ void raw_complete(struct raw_guest *g, uint64_t xid)
     raw_packet(g, desc, NULL, 0, &msg, sizeof(msg));
 }
 
-/* ---- bring-up ------------------------------------------------------------------------------------------ */
+/* ---- bring-up --------------------------------------------------------------------------- */
 
 static uint32_t completion_word(struct raw_guest *g, uint32_t type, unsigned word)
 {
@@ -196,12 +196,13 @@ static uint32_t completion_word(struct raw_guest *g, uint32_t type, unsigned wor
 void raw_bring_ready(struct raw_guest *g, uint32_t version, uint32_t mtu_bytes)
 {
     struct nvs_init init = {NVS_MSG_INIT, version, version};
-    struct nvs_ndis_config config = {.type = NVS_MSG_NDIS_CONFIG,
-                                     .mtu_bytes = mtu_bytes + 14,
-                                     .capabilities = NVS_CAP_8021Q};
+    struct nvs_ndis_config config = {
+        .type = NVS_MSG_NDIS_CONFIG, .mtu_bytes = mtu_bytes + 14, .capabilities = NVS_CAP_8021Q};
     struct nvs_ndis_version ndis = {NVS_MSG_NDIS_VERSION, NVS_NDIS_MAJOR, NVS_NDIS_MINOR};
-    struct nvs_buf recv = {.type = NVS_MSG_RECV_BUF, .gpadl = g->t.recv_gpadl, .id = NVS_RECV_BUF_ID};
-    struct nvs_buf send = {.type = NVS_MSG_SEND_BUF, .gpadl = g->t.send_gpadl, .id = NVS_SEND_BUF_ID};
+    struct nvs_buf recv = {
+        .type = NVS_MSG_RECV_BUF, .gpadl = g->t.recv_gpadl, .id = NVS_RECV_BUF_ID};
+    struct nvs_buf send = {
+        .type = NVS_MSG_SEND_BUF, .gpadl = g->t.send_gpadl, .id = NVS_SEND_BUF_ID};
 
     raw_nvs(g, &init, sizeof(init), 1);
     assert_int_equal(completion_word(g, NVS_MSG_INIT_COMPLETE, 3), NVS_STATUS_SUCCESS);
@@ -234,7 +235,7 @@ void raw_bring_up(struct raw_guest *g)
     raw_check_strict(g, NULL);
 }
 
-/* ---- control ------------------------------------------------------------------------------------------- */
+/* ---- control ---------------------------------------------------------------------------- */
 
 void raw_control_send(struct raw_guest *g, const void *msg, uint32_t len)
 {
@@ -283,8 +284,8 @@ static uint32_t request(uint8_t *to, uint32_t type, uint32_t oid, const void *in
     return msg.len_bytes;
 }
 
-uint32_t raw_query(struct raw_guest *g, uint32_t oid, const void *in, uint32_t in_bytes, uint8_t *info,
-                   uint32_t *info_bytes)
+uint32_t raw_query(struct raw_guest *g, uint32_t oid, const void *in, uint32_t in_bytes,
+                   uint8_t *info, uint32_t *info_bytes)
 {
     uint8_t msg[1024], reply[4096];
     struct rndis_query_complete done;
@@ -315,7 +316,7 @@ uint32_t raw_set(struct raw_guest *g, uint32_t oid, const void *in, uint32_t in_
     return done.status;
 }
 
-/* ---- frames -------------------------------------------------------------------------------------------- */
+/* ---- frames ----------------------------------------------------------------------------- */
 
 void raw_section_send(struct raw_guest *g, uint32_t section, const void *msg, uint32_t len)
 {
@@ -354,7 +355,7 @@ void raw_port_send(struct raw_guest *g, uint32_t bytes, const uint8_t *to)
     hvhost_port_send(g->port, &frame);
 }
 
-/* ---- counters ------------------------------------------------------------------------------------------ */
+/* ---- counters --------------------------------------------------------------------------- */
 
 uint64_t raw_stat_find(const struct raw_guest *g, const char *name)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A guest written by hand: it moves bytes over the rings of the in-process face and knows no driver.
- * It obeys the doorbell rules, so that a strict_* counter moves only where a test breaks one.
+ * A guest written by hand: it moves bytes over the rings of the in-process face and knows no
+ * driver. It obeys the doorbell rules, so that a strict_* counter moves only where a test breaks
+ * one.
  */
 #ifndef RAW_GUEST_H
 #define RAW_GUEST_H
@@ -38,9 +39,9 @@ struct raw_guest {
 
 /* A packet from the host, copied, taken apart. */
 struct raw_packet {
-    uint32_t start;                /* ring offset */
-    uint32_t bytes;                /* all but the trailer */
-    uint8_t raw[RAW_PACKET_MAX];   /* from the descriptor on, trailer included */
+    uint32_t start;              /* ring offset */
+    uint32_t bytes;              /* all but the trailer */
+    uint8_t raw[RAW_PACKET_MAX]; /* from the descriptor on, trailer included */
     struct vmbus_pkt_desc desc;
     const uint8_t *header, *payload; /* in raw */
     uint32_t header_bytes, payload_bytes;
@@ -60,10 +61,11 @@ void raw_write(struct raw_guest *g, const void *bytes, uint32_t len);
 /* A well-formed packet around header and payload. */
 void raw_packet(struct raw_guest *g, struct vmbus_pkt_desc desc, const void *header,
                 uint32_t header_bytes, const void *payload, uint32_t payload_bytes);
-/* An NVSP message of (len) bytes padded to 40, as in-band packet. Asks for a completion if (flags). */
+/* An NVSP message of (len) bytes padded to 40, as in-band packet with (flags). */
 void raw_nvs(struct raw_guest *g, const void *msg, uint32_t len, uint16_t flags);
 
-/* Take the next packet: true and (*pkt). Room is given back at once, signalled if the host waits. */
+/* Take the next packet: true and (*pkt). Room is given back at once, signalled if the host waits.
+ */
 bool raw_take(struct raw_guest *g, struct raw_packet *pkt);
 /* Step, then there must be one. */
 void raw_expect(struct raw_guest *g, struct raw_packet *pkt);
@@ -76,18 +78,19 @@ void raw_complete(struct raw_guest *g, uint64_t xid);
 void raw_bring_ready(struct raw_guest *g, uint32_t version, uint32_t mtu_bytes);
 void raw_bring_up(struct raw_guest *g);
 
-/* A control request through page 0 of dma; takes the 108 and the reply, completes it. Reply's bytes. */
+/* A control request through page 0 of dma; takes the 108 and the reply, completes it. Reply's
+ * bytes. */
 uint32_t raw_control(struct raw_guest *g, const void *msg, uint32_t len, uint8_t *reply);
 /* Only send it. Its transaction id is g->xid. */
 void raw_control_send(struct raw_guest *g, const void *msg, uint32_t len);
 /* QUERY: status, information in (info). SET: status. */
-uint32_t raw_query(struct raw_guest *g, uint32_t oid, const void *in, uint32_t in_bytes, uint8_t *info,
-                   uint32_t *info_bytes);
+uint32_t raw_query(struct raw_guest *g, uint32_t oid, const void *in, uint32_t in_bytes,
+                   uint8_t *info, uint32_t *info_bytes);
 uint32_t raw_set(struct raw_guest *g, uint32_t oid, const void *in, uint32_t in_bytes);
 
 /* (len) bytes of RNDIS in send section (section), data. */
 void raw_section_send(struct raw_guest *g, uint32_t section, const void *msg, uint32_t len);
-/* A PACKET message with a frame of (frame_bytes), filled with (fill), to (to); returns its bytes. */
+/* Write a PACKET message with a frame of (frame_bytes), filled with (fill). Returns its bytes. */
 uint32_t raw_frame_message(uint8_t *to, uint32_t frame_bytes, uint8_t fill);
 /* Send a frame from the far end: broadcast unless (to). */
 void raw_port_send(struct raw_guest *g, uint32_t bytes, const uint8_t *to);

@@ -120,9 +120,8 @@ static void offload_object_has_the_revision_asked_for_and_offers_nothing(void **
         uint16_t size, want_bytes;
         uint8_t want_revision;
     } rows[] = {
-        {3, 156, 156, 3}, {2, 144, 144, 2}, {1, 112, 112, 1},
-        {3, 168, 156, 3}, /* older Linux */
-        {2, 156, 144, 2}, /* likewise */
+        {3, 156, 156, 3}, {2, 144, 144, 2}, {1, 112, 112, 1}, {3, 168, 156, 3}, /* older Linux */
+        {2, 156, 144, 2},                                                       /* likewise */
         {9, 180, 156, 3},
     };
     struct raw_guest *g = raw_guest_create(NULL);
@@ -139,8 +138,8 @@ static void offload_object_has_the_revision_asked_for_and_offers_nothing(void **
         assert_int_equal(info[0], NDIS_OBJECT_OFFLOAD);
         assert_int_equal(info[1], rows[i].want_revision);
         assert_int_equal(info[2], rows[i].want_bytes);
-        assert_int_equal(word(info, 1), 2); /* 802.3 */
-        assert_int_equal(word(info, 2), 0); /* no checksums */
+        assert_int_equal(word(info, 1), 2);  /* 802.3 */
+        assert_int_equal(word(info, 2), 0);  /* no checksums */
         assert_int_equal(word(info, 20), 0); /* no LSO */
     }
     raw_guest_destroy(g);
@@ -182,8 +181,8 @@ static void rss_capabilities_say_one_queue_and_a_table(void **state)
 static void rss_parameters_are_judged(void **state)
 {
     /* V13, with a table of 128 entries and a key. */
-    static const uint8_t head[40] = {0x89, 2, 40, 0, 0, 0, 0, 0, 1,    0x17, 0, 0, 0, 2,
-                                     0,    0, 40, 0, 0, 0, 40, 0, 0,    0,    0x28, 2, 0, 0};
+    static const uint8_t head[40] = {0x89, 2, 40, 0, 0, 0, 0,  0, 1, 0x17, 0,    0, 0, 2,
+                                     0,    0, 40, 0, 0, 0, 40, 0, 0, 0,    0x28, 2, 0, 0};
     struct raw_guest *g = raw_guest_create(NULL);
     uint8_t msg[592] = {0};
 
@@ -226,7 +225,7 @@ static void offload_parameters_are_confirmed_by_an_indication(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- MAC address --------------------------------------------------------------------------------------- */
+/* ---- MAC address ------------------------------------------------------------------------ */
 
 static uint32_t set_address(struct raw_guest *g, const char *digits)
 {
@@ -284,7 +283,7 @@ static void spoofing_can_be_forbidden(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------ */
+/* ---- the rest --------------------------------------------------------------------------- */
 
 static void keepalive_and_reset_are_answered(void **state)
 {

@@ -5,7 +5,8 @@
 
 static const uint8_t guest_mac[6] = {0x00, 0x15, 0x5D, 0x00, 0x00, 0x01};
 
-/* VLAN id 100, priority 5, and a frame of 60 bytes in section 3: V6 without its checksum element. */
+/* VLAN id 100, priority 5, and a frame of 60 bytes in section 3: V6 without its checksum element.
+ */
 static const char vlan_packet[] = "01 00 00 00 78 00 00 00 34 00 00 00 3c 00 00 00"
                                   "00 00 00 00 00 00 00 00 00 00 00 00 24 00 00 00"
                                   "10 00 00 00 00 00 00 00 00 00 00 00 10 00 00 00"
@@ -53,7 +54,7 @@ static uint32_t tx_status(struct raw_guest *g)
     return done.status;
 }
 
-/* ---- guest to host ------------------------------------------------------------------------------------- */
+/* ---- guest to host ---------------------------------------------------------------------- */
 
 static void golden_vlan_frame_leaves_with_its_tag_beside_it(void **state)
 {
@@ -157,7 +158,7 @@ static void section_and_pages_make_one_frame(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- host to guest ------------------------------------------------------------------------------------- */
+/* ---- host to guest ---------------------------------------------------------------------- */
 
 static void two_frames_of_one_step_share_the_golden_packet(void **state)
 {
@@ -313,7 +314,7 @@ static void no_filter_means_no_frames(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- running out ---------------------------------------------------------------------------------------- */
+/* ---- running out ------------------------------------------------------------------------ */
 
 static void frames_beyond_the_last_section_are_dropped_and_control_still_works(void **state)
 {

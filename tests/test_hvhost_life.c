@@ -147,7 +147,7 @@ static void halt_after_revoke_is_acknowledged(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- cable --------------------------------------------------------------------------------------------- */
+/* ---- cable ------------------------------------------------------------------------------ */
 
 static uint32_t indication(struct raw_guest *g)
 {
@@ -230,7 +230,7 @@ static void last_state_of_the_cable_arrives(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- two cards ----------------------------------------------------------------------------------------- */
+/* ---- two cards -------------------------------------------------------------------------- */
 
 static void frame_of_one_card_lands_in_the_other(void **state)
 {

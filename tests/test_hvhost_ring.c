@@ -11,9 +11,10 @@ static uint32_t free_bytes(const struct raw_guest *g)
     return g->data_bytes - (g->tx_write + g->data_bytes - read) % g->data_bytes;
 }
 
-/* ---- wrap-around ----------------------------------------------------------------------------------------- */
+/* ---- wrap-around ------------------------------------------------------------------------ */
 
-/* Packets of 64 and 32 bytes against data areas of 4096 and 8192: every 8-aligned position comes up. */
+/* Packets of 64 and 32 bytes against data areas of 4096 and 8192: every 8-aligned position comes
+ * up. */
 static void packets_wrap_at_every_position(void **state)
 {
     const struct hvhost_nic_config config = {.ring_bytes = 24576};
@@ -52,7 +53,7 @@ static void packets_wrap_at_every_position(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- doorbells ------------------------------------------------------------------------------------------- */
+/* ---- doorbells -------------------------------------------------------------------------- */
 
 static void sleeping_host_does_not_look_until_rung(void **state)
 {
@@ -172,7 +173,7 @@ static void disabled_interrupts_wait_until_enabled(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- room ------------------------------------------------------------------------------------------------ */
+/* ---- room ------------------------------------------------------------------------------- */
 
 static void guest_waiting_for_room_is_told_once_it_has_it(void **state)
 {
@@ -263,7 +264,7 @@ static void one_step_takes_a_bounded_number_of_packets(void **state)
     raw_guest_destroy(g);
 }
 
-/* ---- corruption ------------------------------------------------------------------------------------------ */
+/* ---- corruption ------------------------------------------------------------------------- */
 
 static void corrupt_write_index(struct raw_guest *g)
 {
@@ -335,10 +336,10 @@ static void read_index_of_the_other_ring(struct raw_guest *g)
 static void corrupt_rings_are_given_up_and_survived(void **state)
 {
     static void (*const ways[])(struct raw_guest *) = {
-        corrupt_write_index,       unaligned_write_index,
-        write_index_in_a_descriptor, header_too_small,
-        header_beyond_the_packet,  packet_beyond_the_index,
-        packet_of_half_a_megabyte, packet_longer_than_any_legal_one,
+        corrupt_write_index,          unaligned_write_index,
+        write_index_in_a_descriptor,  header_too_small,
+        header_beyond_the_packet,     packet_beyond_the_index,
+        packet_of_half_a_megabyte,    packet_longer_than_any_legal_one,
         read_index_of_the_other_ring,
     };
 

@@ -22,7 +22,7 @@ static void inband(struct raw_guest *g, uint16_t flags, const void *payload, uin
     raw_packet(g, desc, NULL, 0, payload, len);
 }
 
-/* ---- NVSP --------------------------------------------------------------------------------------------- */
+/* ---- NVSP ------------------------------------------------------------------------------- */
 
 static void init_again(struct raw_guest *g)
 {
@@ -82,7 +82,7 @@ static void completion_of_another_type(struct raw_guest *g)
     raw_packet(g, desc, NULL, 0, msg, sizeof(msg));
 }
 
-/* ---- RNDIS -------------------------------------------------------------------------------------------- */
+/* ---- RNDIS ------------------------------------------------------------------------------ */
 
 static void second_initialize(struct raw_guest *g)
 {
@@ -266,7 +266,7 @@ static void first_message_unaligned(struct raw_guest *g)
     raw_section_send(g, 0, msg, bytes);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------- */
 
 static void data_107(struct raw_guest *g, uint32_t section, uint32_t bytes)
 {
@@ -361,7 +361,7 @@ static void header_across_a_page(struct raw_guest *g)
     gpa(g, &ranges, 32);
 }
 
-/* ---- packets ------------------------------------------------------------------------------------------ */
+/* ---- packets ---------------------------------------------------------------------------- */
 
 static void completion_out_of_nowhere(struct raw_guest *g)
 {
