@@ -139,6 +139,12 @@ static void corrupt_read_index_kills_the_channel_too(void **state)
     assert_int_equal(send_bytes(1000), -EPROTO);
     assert_int_equal(vmbus_chan_stats(chan)->bad_ring, 1);
     assert_int_equal(vmbus_chan_stats(chan)->tx_ring_full, 0);
+    /* In both directions: what waits on the good ring is not taken any more. */
+    struct vmbus_packet pkt;
+    fake_host_put_inband(&fake, 0, 1);
+    assert_int_equal(vmbus_chan_recv(chan, &pkt), -EPROTO);
+    assert_false(vmbus_irq_arm(dev));
+    assert_int_equal(fake.enables, 0);
 }
 
 static void corrupt_read_index_is_found_by_every_question(void **state)

@@ -177,6 +177,18 @@ static void smaller_packet_does_not_withdraw_the_request(void **state)
     assert_true(vmbus_tx_block(&f.tx));
 }
 
+static void request_is_withdrawn_however_the_room_was_noticed(void **state)
+{
+    (void)state;
+    fill();
+    assert_true(vmbus_tx_block(&f.tx));
+    ring_fixture_expect(&f, 1000, 0);
+    vmbus_rx_publish(&f.rx);
+    assert_int_equal(vmbus_tx_refresh(&f.tx), 0); /* as vmbus_chan_ack_room() would */
+    assert_int_equal(ring_fixture_send(&f, 1000, 0), 0);
+    assert_int_equal(atomic_load(&f.ctl->pending_send_size), 0);
+}
+
 /* ---- masks ----------------------------------------------------------------------------------- */
 
 static void mask_and_look_again(void **state)
@@ -205,6 +217,7 @@ int main(void)
         with_ring(refused_packet_is_asked_room_for_before_sleeping),
         with_ring(room_found_at_the_second_look_needs_no_sleep),
         with_ring(smaller_packet_does_not_withdraw_the_request),
+        with_ring(request_is_withdrawn_however_the_room_was_noticed),
         with_ring(mask_and_look_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

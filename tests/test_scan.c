@@ -64,6 +64,8 @@ static void anything_else_is_no_guid(void **state)
         "}f8615163-df3e-46c5-913f-f2d2f965ed0e{",
         "{{f8615163-df3e-46c5-913f-f2d2f965ed0e}}",
         "(f8615163-df3e-46c5-913f-f2d2f965ed0e)",
+        "{f8615163-df3e-46c5-913f-f2d2f965ed0e)",
+        "(f8615163-df3e-46c5-913f-f2d2f965ed0e}",
         "f8615163-df3e-46c5-913f-f2d2f965ed0",
         "f8615163-df3e-46c5-913f-f2d2f965ed0e0",
         "f8615163-df3e-46c5-913f-f2d2f965ed0g",
@@ -98,6 +100,7 @@ static void numbers_fill_their_text_and_stay_in_range(void **state)
     assert_int_equal(vmbus_parse_u64("0x7ff", 0, 2047, &value), 0);
     assert_int_equal(value, 2047);
     assert_int_equal(vmbus_parse_u64("0x10", 10, 2047, &value), -EINVAL);
+    assert_int_equal(vmbus_parse_u64("99999999999999999999", 10, UINT64_MAX, &value), -EINVAL);
     for (size_t i = 0; i < countof(bad); i++) {
         value = 42;
         if (vmbus_parse_u64(bad[i], 0, 2047, &value) != -EINVAL || value != 42)
@@ -140,8 +143,14 @@ static void bus_is_a_folder_with_devices(void **state)
     assert_int_equal(vmbus_bus_find(fake_path(&fs, "devices"), &bus), -ENOENT);
     fake_write(fake_path(&fs, "file"), "");
     assert_int_equal(vmbus_bus_find(fake_path(&fs, "file"), &bus), -ENOENT);
-    memset(longest, 'a', sizeof(longest));
-    longest[sizeof(longest) - 1] = '\0';
+    fake_write(fake_path(&fs, "odd/devices"), "");
+    assert_int_equal(vmbus_bus_find(fake_path(&fs, "odd"), &bus), -ENOENT);
+    size_t len = strlen(fs.root); /* a long way to say the same */
+    memcpy(longest, fs.root, len);
+    while (len + 2 < sizeof(longest)) {
+        memcpy(longest + len, "/.", 3);
+        len += 2;
+    }
     assert_int_equal(vmbus_bus_find(longest, &bus), -ENAMETOOLONG);
     fake_remove(fake_path(&fs, "dev"));
     assert_int_equal(vmbus_bus_find(fs.root, &bus), 0);
@@ -171,6 +180,7 @@ static void nic_held_by_the_kernel_is_described(void **state)
     fake_nic(&fs, FAKE_NIC_A, "eth0", -1);
     fake_channel(&fs, FAKE_NIC_A, "21", "1\n", NULL);
     fake_write(attr(FAKE_NIC_A, "channels/junk/x"), "");
+    fake_write(attr(FAKE_NIC_A, "channels/0/x"), "");
     assert_int_equal(vmbus_scan_nics(&fs.bus, &info, 1), 1);
     assert_string_equal(info.instance, FAKE_NIC_A);
     assert_int_equal(vmbus_guid_parse(FAKE_NIC_A, want), 0);
@@ -265,7 +275,7 @@ static void bad_numbers_are_left_out(void **state)
 {
     static const char *const ids[] = {"2048\n", "-1\n", "5x\n", "\n", "0x5\n", "5 \n"};
     static const char *const monitors[] = {"128\n", "254\n", "256\n", "-1\n", "x\n", "\n"};
-    static const char *const uios[] = {"uio", "uiox", "uio-1", "uio0x1", "uio99999", "ui0", "oui0"};
+    static const char *const uios[] = {"uio", "uiox", "uio-1", "uio0x1", "uio99999", "oui0"};
     struct vmbus_info info;
 
     (void)state;

@@ -83,6 +83,20 @@ static void nic_on_file(void)
     close(fd);
 }
 
+/* How many mappings of the node this process has. */
+static unsigned node_mappings(void)
+{
+    char line[512];
+    unsigned count = 0;
+
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) != NULL)
+        count += strstr(line, fs.root) != NULL;
+    (void)fclose(maps);
+    return count;
+}
+
 static void maps_are_found_by_name_wherever_they_are(void **state)
 {
     (void)state;
@@ -103,7 +117,9 @@ static void maps_are_found_by_name_wherever_they_are(void **state)
     assert_int_equal(t.primary.subchannel, 0);
     assert_false(t.primary.keep_masked);
     assert_true(t.dma_pfn == NULL || t.dma.base != NULL);
+    assert_int_equal(node_mappings(), 5);
     t.ops->close(t.ctx);
+    assert_int_equal(node_mappings(), 0);
 }
 
 static void device_works_on_the_mapped_memory(void **state)

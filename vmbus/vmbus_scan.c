@@ -147,8 +147,7 @@ static bool read_nic(const char *dir, const char *instance, struct vmbus_info *i
     if (uuid_parse(VMBUS_CLASS_NIC, nic_class) != 0 || uuid_compare(info->class_id, nic_class) != 0)
         return false;
     memcpy(info->instance, instance, strlen(instance) + 1);
-    if (read_guid(dir, "device_id", info->device_id) != 0)
-        uuid_clear(info->device_id);
+    (void)read_guid(dir, "device_id", info->device_id);
     if (vmbus_sysfs_u64(dir, "id", 10, VMBUS_RELID_MAX, &relid) == 0)
         info->relid = (uint32_t)relid;
     (void)vmbus_sysfs_monitor_id(dir, &info->monitor_id);
