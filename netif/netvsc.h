@@ -4,7 +4,7 @@
  * lwIP: frames in, frames out, one poll. lwIP users want netvsc_netif.h on top of it.
  *
  * Life: create → attach(device) → poll until NETVSC_UP → traffic → detach → poll until
- * NETVSC_DOWN → destroy. A host that goes away leads to NETVSC_GONE; attach again with a new device.
+ * NETVSC_DOWN → destroy. When the host goes away: NETVSC_GONE; attach again with a new device.
  * Results are 0 or -errno. Nothing blocks, sleeps or allocates after attach; time comes from the
  * caller in nanoseconds of any monotonic clock. One thread per struct netvsc.
  */
@@ -20,13 +20,13 @@
 struct netvsc;
 struct vmbus_device;
 
-#define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are padded with zeros */
+#define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are zero padded */
 #define NETVSC_ETH_BYTES 14u
 #define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
 
 /* One received frame. */
 struct netvsc_frame {
-    const uint8_t *data; /* Ethernet header first. In memory the host can still write: copy, then use */
+    const uint8_t *data; /* Ethernet header first. The host can still write it: copy, then use */
     uint32_t len_bytes;  /* without FCS and without VLAN tag */
     uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
     bool has_tci;
@@ -51,11 +51,11 @@ struct netvsc_config {
     uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
     uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
     /*
-     * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames; their
-     * memory goes back to the host when the function returns. May transmit; must not poll or destroy.
+     * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames, whose
+     * memory goes back to the host on return. May transmit and detach; must not poll or destroy.
      */
     void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
-    /* Last thing in poll, attach and detach; may attach and detach, but not poll or destroy. Or NULL. */
+    /* Last thing in poll, attach and detach. May attach and detach, not poll or destroy. Or NULL. */
     void (*event)(void *ctx, enum netvsc_event event);
     /* Every frame sent or received, for captures; NULL on the fast path. */
     void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
@@ -87,7 +87,7 @@ struct netvsc_info {
 
 int netvsc_create(const struct netvsc_config *config, struct netvsc **out);
 
-/* Detaches without ceremony if still attached (the host sees the channel close). NULL is allowed. */
+/* Detaches without ceremony if attached: the host sees the channel close. NULL is allowed. */
 void netvsc_destroy(struct netvsc *nic);
 
 /*
@@ -100,8 +100,8 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
 void netvsc_detach(struct netvsc *nic, uint64_t now_ns);
 
 /*
- * One turn: receive up to (budget) frames (more if the last packet has more), take completions, advance
- * attach or detach, flush. Returns how much was done; 0 = idle. Cheap when idle.
+ * One turn: receive up to (budget) frames (more if the last packet has more), take completions,
+ * advance attach or detach, flush. Returns how much was done; 0 = idle. Cheap when idle.
  */
 unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget);
 
@@ -125,15 +125,15 @@ struct netvsc_slot {
 
 /*
  * Reserve room for one frame of (len_bytes): Ethernet header included, FCS excluded.
- * On 0 the caller owns (*slot), memory shared with the host, until exactly one of commit and cancel,
- * before the next poll.
+ * On 0 the caller owns (*slot), memory shared with the host, until one of commit and cancel, before
+ * the next poll or detach.
  * -EAGAIN no section or ring room: poll and try again; counted in tx_busy.
  * -EMSGSIZE shorter than 14 or longer than mtu_bytes + 14: counted in tx_drop_size.
  * -ENETDOWN not up; counted in tx_drop_down.
  */
 int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *slot);
 
-/* Send it, padded to 60 bytes. Seen by the host after netvsc_flush() or the next poll. Cannot fail. */
+/* Send it, padded to 60 bytes. The host sees it after flush or the next poll. Cannot fail. */
 void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes);
 void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot);
 /* Frames committed and not yet completed by the host. */

@@ -23,7 +23,7 @@
     X(rx_drop_input, "frames lwIP's input refused")                                                \
     X(rx_above_stack, "frames longer than a pbuf chain can say (65535)")                           \
     X(tx_queued, "chains that had to wait in the backlog")                                         \
-    X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full")                                \
+    X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full or no memory to copy")           \
     X(tx_drop_size, "chains refused with ERR_VAL: longer than the MTU allows, or empty")           \
     X(tx_drop_down, "chains refused or dropped: the NIC is not up")
 
@@ -44,13 +44,13 @@ struct netvsc_netif {
 };
 
 /*
- * Create the NIC with (config), whose rx, event and ctx are overwritten, and add it to lwIP, down and
- * without address. (nif) must stay where it is until netvsc_netif_remove(). -ENOMEM and what
+ * Create the NIC with (config), whose rx, event and ctx are overwritten, and add it to lwIP, down
+ * and without address. (nif) must stay where it is until netvsc_netif_remove(). -ENOMEM and what
  * netvsc_create() returns; then nothing is left behind.
  */
 int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *config);
 
-/* Detaches without ceremony, frees the backlog, removes the netif from lwIP and destroys the NIC. */
+/* Detaches without ceremony, frees the backlog, removes the netif from lwIP, destroys the NIC. */
 void netvsc_netif_remove(struct netvsc_netif *nif);
 
 /*

@@ -2,9 +2,9 @@
 /*
  * The NIC's counters, one per reason. They only grow, also across re-attach.
  *
- * The books: every RNDIS data message the host offered is in exactly one of rx_frames and rx_drop_*;
- * every frame begun is in exactly one of tx_frames, tx_cancelled, tx_busy, tx_drop_*; and tx_frames =
- * tx_completed + tx_failed + tx_lost + outstanding.
+ * The books: every RNDIS data message the host offered is in exactly one of rx_frames and
+ * rx_drop_*; every frame begun is in exactly one of tx_frames, tx_cancelled, tx_busy, tx_drop_*;
+ * and tx_frames = tx_completed + tx_failed + tx_lost + outstanding.
  */
 #ifndef NETVSC_STATS_H
 #define NETVSC_STATS_H

@@ -87,7 +87,7 @@ struct nvs_ndis_version {
 };
 static_assert(sizeof(struct nvs_ndis_version) == 12, "wire layout");
 
-#define NVS_MTU_EXTRA_BYTES 14u /* the message counts the Ethernet header, OID_MAX_FRAME_SIZE does not */
+#define NVS_MTU_EXTRA_BYTES 14u /* the Ethernet header counts here, not in OID_MAX_FRAME_SIZE */
 struct nvs_ndis_config {
     uint32_t type;      /* NVS_MSG_NDIS_CONFIG */
     uint32_t mtu_bytes; /* with the 14 bytes of Ethernet header */

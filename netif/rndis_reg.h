@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * RNDIS messages, per-packet info and NDIS objects as carried under NVSP message 107. Little-endian.
- * Offsets *inside* messages count from byte 8, after the common header: requests carry 20, replies
- * 16, packets 36. Source: docs/protocol.md, section "RNDIS".
+ * RNDIS messages, per-packet info and NDIS objects as carried under NVSP message 107.
+ * Little-endian. Offsets *inside* messages count from byte 8, after the common header: requests
+ * carry 20, replies 16, packets 36. Source: docs/protocol.md, section "RNDIS".
  */
 #ifndef RNDIS_REG_H
 #define RNDIS_REG_H

@@ -117,6 +117,14 @@ static void ring_copy(const struct wire *w, bool to_guest, uint32_t at, uint8_t 
     }
 }
 
+uint32_t wire_word(const struct wire_packet *pkt, uint32_t off)
+{
+    uint32_t value;
+
+    memcpy(&value, pkt->raw + pkt->desc.header_qwords * 8u + off, sizeof(value));
+    return value;
+}
+
 bool wire_get(struct wire *w, struct wire_packet *out)
 {
     struct vmbus_ring_ctl *ctl = (void *)half(w, false);
@@ -188,137 +196,6 @@ void wire_xfer(struct wire *w, uint64_t xid, uint32_t channel_type,
     memcpy(at + 24, ranges, count * sizeof(*ranges));
     memcpy(at + 24 + count * sizeof(*ranges), &msg, sizeof(msg));
     wire_put(w, bytes, desc.total_qwords * 8u);
-}
-
-/* ---- receive buffer -------------------------------------------------------------------------- */
-
-struct vmbus_xfer_range wire_message(struct wire *w, uint32_t index, uint32_t data_bytes,
-                                     uint8_t fill)
-{
-    const struct rndis_packet head = {.type = RNDIS_MSG_PACKET,
-                                      .len_bytes = (uint32_t)sizeof(head) + data_bytes,
-                                      .data_off = RNDIS_PACKET_OFF_MIN,
-                                      .data_bytes = data_bytes};
-    struct vmbus_xfer_range range = {.len_bytes = head.len_bytes,
-                                     .off_bytes = index * w->options.recv_section_bytes};
-    uint8_t *at = w->t.recv.base + range.off_bytes;
-
-    memcpy(at, &head, sizeof(head));
-    memset(at + sizeof(head), fill, data_bytes);
-    return range;
-}
-
-void wire_deliver(struct wire *w, uint32_t section, uint32_t data_bytes, uint8_t fill)
-{
-    struct vmbus_xfer_range range = wire_message(w, section, data_bytes, fill);
-
-    wire_xfer(w, section, NVS_RNDIS_DATA, &range, 1);
-}
-
-void wire_control(struct wire *w, uint32_t index, const void *msg, uint32_t bytes)
-{
-    struct vmbus_xfer_range range = {.len_bytes = bytes,
-                                     .off_bytes = index * w->options.recv_section_bytes};
-
-    memcpy(w->t.recv.base + range.off_bytes, msg, bytes);
-    wire_xfer(w, index, NVS_RNDIS_CONTROL, &range, 1);
-}
-
-/* ---- a good host ----------------------------------------------------------------------------- */
-
-static uint32_t word(const struct wire_packet *pkt, uint32_t off)
-{
-    uint32_t value;
-
-    memcpy(&value, pkt->raw + pkt->desc.header_qwords * 8u + off, sizeof(value));
-    return value;
-}
-
-static void answer_query(struct wire *w, uint32_t id, uint32_t oid)
-{
-    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
-    struct {
-        struct rndis_query_complete head;
-        uint32_t info[2];
-    } m = {.head = {RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE, 28, id, 0, 4, RNDIS_REPLY_INFO_OFF}};
-
-    switch (oid) {
-    case OID_MAX_FRAME_SIZE:
-        m.info[0] = w->options.max_frame_bytes;
-        break;
-    case OID_LINK_SPEED:
-        m.info[0] = 100000000;
-        break;
-    case OID_PERMANENT_MAC:
-        memcpy(m.info, mac, sizeof(mac));
-        m.head.info_bytes = sizeof(mac);
-        m.head.len_bytes = 30;
-        break;
-    default: /* media connect status: 0 is connected */
-        break;
-    }
-    wire_control(w, 1, &m, m.head.len_bytes);
-}
-
-static void answer_rndis(struct wire *w, const uint8_t *request)
-{
-    struct rndis_initialize_complete init = {.type = RNDIS_MSG_INITIALIZE | RNDIS_MSG_COMPLETE,
-                                             .len_bytes = sizeof(init),
-                                             .version_major = 1,
-                                             .max_packets = 8,
-                                             .max_transfer_bytes = 0xEFFFFFFF,
-                                             .align_shift = 3};
-    struct rndis_set_complete set = {RNDIS_MSG_SET | RNDIS_MSG_COMPLETE, sizeof(set), 0, 0};
-    struct rndis_request r;
-
-    memcpy(&r, request, sizeof(r));
-    init.request_id = r.request_id;
-    set.request_id = r.request_id;
-    if (r.type == RNDIS_MSG_INITIALIZE)
-        wire_control(w, 1, &init, sizeof(init));
-    else if (r.type == RNDIS_MSG_QUERY)
-        answer_query(w, r.request_id, r.oid);
-    else if (r.type == RNDIS_MSG_SET)
-        wire_control(w, 1, &set, sizeof(set));
-}
-
-static void answer_107(struct wire *w, const struct wire_packet *pkt)
-{
-    wire_complete_rndis(w, pkt->desc.xid, NVS_STATUS_SUCCESS);
-    if (word(pkt, 4) != NVS_RNDIS_CONTROL)
-        return;
-    if (pkt->desc.type == VMBUS_PKT_GPA_DIRECT)
-        answer_rndis(w, w->t.dma.base);
-    else
-        answer_rndis(w, w->t.send.base + word(pkt, 8) * w->options.send_section_bytes);
-}
-
-bool wire_answer(struct wire *w, const struct wire_packet *pkt)
-{
-    const struct wire_options *o = &w->options;
-    const struct nvs_init_complete init = {NVS_MSG_INIT_COMPLETE, 0xFFFFFFFF, 34, 1};
-    const struct nvs_recv_buf_complete recv = {
-        NVS_MSG_RECV_BUF_COMPLETE, 1, 1, 0, o->recv_section_bytes, o->recv_sections, 0};
-    const struct nvs_send_buf_complete send = {NVS_MSG_SEND_BUF_COMPLETE, 1, o->send_section_bytes};
-
-    if (pkt->desc.type == VMBUS_PKT_COMPLETION)
-        return false;
-    switch (word(pkt, 0)) {
-    case NVS_MSG_INIT:
-        wire_complete(w, pkt->desc.xid, &init, sizeof(init));
-        return true;
-    case NVS_MSG_RECV_BUF:
-        wire_complete(w, pkt->desc.xid, &recv, sizeof(recv));
-        return true;
-    case NVS_MSG_SEND_BUF:
-        wire_complete(w, pkt->desc.xid, &send, sizeof(send));
-        return true;
-    case NVS_MSG_RNDIS:
-        answer_107(w, pkt);
-        return true;
-    default:
-        return false;
-    }
 }
 
 /* ---- the NIC --------------------------------------------------------------------------------- */
@@ -457,8 +334,8 @@ void wire_expect_ack(struct wire *w, uint64_t xid, uint32_t status)
     assert_int_equal(pkt.desc.flags, 0);
     assert_int_equal(pkt.desc.xid, xid);
     assert_int_equal(pkt.desc.total_qwords, 3);
-    assert_int_equal(word(&pkt, 0), NVS_MSG_RNDIS_COMPLETE);
-    assert_int_equal(word(&pkt, 4), status);
+    assert_int_equal(wire_word(&pkt, 0), NVS_MSG_RNDIS_COMPLETE);
+    assert_int_equal(wire_word(&pkt, 4), status);
 }
 
 void wire_expect_nothing(struct wire *w)

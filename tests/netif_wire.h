@@ -72,6 +72,8 @@ bool wire_answer(struct wire *w, const struct wire_packet *pkt);
 
 /* Take the next packet of the guest. */
 bool wire_get(struct wire *w, struct wire_packet *out);
+/* The u32 at (off) of its payload. */
+uint32_t wire_word(const struct wire_packet *pkt, uint32_t off);
 /* Put a packet, from descriptor to padded payload, on the guest's ring. */
 void wire_put(struct wire *w, const void *bytes, uint32_t len_bytes);
 
