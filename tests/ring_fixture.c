@@ -51,7 +51,7 @@ int ring_fixture_send(struct ring_fixture *f, uint32_t payload_bytes, uint8_t se
 
 void ring_fixture_expect(struct ring_fixture *f, uint32_t payload_bytes, uint8_t seed)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     assert_int_equal(vmbus_rx_peek(&f->rx, &view), 1);
     assert_int_equal(view.desc.type, VMBUS_PKT_INBAND);

@@ -47,7 +47,7 @@ static void transfer_page_packet_is_taken_apart(void **state)
     /* Vector V7 without its last 32 bytes of payload: 2 ranges, completion wanted. */
     static const uint64_t v7[] = {0x0001000600050007, 20,         0x000000020000CAFE,
                                   0x00008D180000070E, 0x9426070E, 0x000000000000006B};
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
 
     (void)state;
     assert_int_equal(vmbus_chan_recv(chan, &pkt), 0);
@@ -67,7 +67,7 @@ static void transfer_page_packet_is_taken_apart(void **state)
 static void unknown_types_and_flags_are_handed_on(void **state)
 {
     static const uint64_t odd[] = {0xFFFE0002000200EEu, 7};
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
 
     (void)state;
     fake_host_put(&fake, 0, odd, sizeof(odd));
@@ -80,7 +80,7 @@ static void unknown_types_and_flags_are_handed_on(void **state)
 
 static void room_is_given_back_only_when_told(void **state)
 {
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
 
     (void)state;
     fake_host_put_inband(&fake, 0, 1);
@@ -94,7 +94,7 @@ static void room_is_given_back_only_when_told(void **state)
 
 static void host_waiting_for_room_is_signalled_despite_its_mask(void **state)
 {
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
 
     (void)state;
     for (unsigned i = 0; i < 255; i++)
@@ -112,7 +112,7 @@ static void host_waiting_for_room_is_signalled_despite_its_mask(void **state)
 
 static void corrupt_ring_kills_the_channel_and_is_counted_once(void **state)
 {
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
 
     (void)state;
     assert_int_equal(send_bytes(40), 0);
@@ -140,7 +140,7 @@ static void corrupt_read_index_kills_the_channel_too(void **state)
     assert_int_equal(vmbus_chan_stats(chan)->bad_ring, 1);
     assert_int_equal(vmbus_chan_stats(chan)->tx_ring_full, 0);
     /* In both directions: what waits on the good ring is not taken any more. */
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
     fake_host_put_inband(&fake, 0, 1);
     assert_int_equal(vmbus_chan_recv(chan, &pkt), -EPROTO);
     assert_false(vmbus_irq_arm(dev));

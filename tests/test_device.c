@@ -276,7 +276,7 @@ static void full_ring_is_waited_for_by_telling_the_host(void **state)
 
 static void corrupt_ring_forbids_sleep(void **state)
 {
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt = {0};
 
     (void)state;
     create();

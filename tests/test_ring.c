@@ -64,7 +64,7 @@ static void headers_wrap_like_payloads(void **state)
                                    .header_bytes = sizeof(header),
                                    .payload = "payload",
                                    .payload_bytes = 7};
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     for (size_t i = 0; i < sizeof(header); i++)
@@ -83,7 +83,7 @@ static void headers_wrap_like_payloads(void **state)
 
 static void packet_in_one_piece_is_read_in_place(void **state)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     ring_fixture_restart(&f, SIZE - 32); /* 24 bytes and the trailer: ends exactly at the end */
@@ -97,7 +97,7 @@ static void packet_in_one_piece_is_read_in_place(void **state)
 
 static void only_the_trailer_beyond_the_end_needs_no_bounce(void **state)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     ring_fixture_restart(&f, SIZE - 24);
@@ -112,8 +112,8 @@ static void only_the_trailer_beyond_the_end_needs_no_bounce(void **state)
 /* The promise of vmbus_chan_recv(): pointers stay good until the batch is given back. */
 static void wrapped_packet_stays_readable_until_publication(void **state)
 {
-    struct vmbus_rx_view first;
-    struct vmbus_rx_view later;
+    struct vmbus_rx_view first = {0};
+    struct vmbus_rx_view later = {0};
 
     (void)state;
     ring_fixture_restart(&f, SIZE - 2000);
@@ -171,7 +171,7 @@ static void reservation_keeps_back_what_it_is_told_to(void **state)
 
 static void unpublished_packets_are_invisible(void **state)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     assert_int_equal(vmbus_rx_peek(&f.rx, &view), 0);
@@ -186,7 +186,7 @@ static void unpublished_packets_are_invisible(void **state)
 
 static void peeking_takes_nothing(void **state)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     ring_fixture_send(&f, 40, 1);
@@ -252,7 +252,7 @@ static void vector_v7_transfer_pages_read(void **state)
 {
     struct vmbus_xfer_header header;
     struct vmbus_xfer_range range[2];
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     size_t count = unhex(v7, f.data);

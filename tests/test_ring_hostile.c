@@ -27,7 +27,7 @@ static int teardown(void **state)
 /* Corrupt now and for good, though the host mends its ways. */
 static void expect_dead_rx(void)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     assert_int_equal(vmbus_rx_peek(&f.rx, &view), -EPROTO);
     atomic_store(&f.ctl->write_index, f.rx.read);
@@ -50,7 +50,7 @@ static void write_index_must_be_inside_and_aligned(void **state)
 /* It may not run over what we have not given back; that is also why one bounce buffer is enough. */
 static void write_index_must_stay_out_of_what_we_still_hold(void **state)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     for (uint32_t lie = 0; lie <= 128; lie += 8) {
@@ -95,7 +95,7 @@ static void descriptor_fields_must_fit_each_other_and_the_ring(void **state)
         {2, 578, 8184, 1}, /* 4624, the longest */
         {2, 579, 8184, -EPROTO},
     };
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     for (size_t i = 0; i < countof(rows); i++) {
@@ -155,7 +155,7 @@ static void write_index_is_checked_before_room_is_computed(void **state)
     /* Each with a wish that would be signalled if room were computed from it. */
     static const uint32_t bad[] = {3, SIZE, UINT32_MAX};
     static const uint32_t pending[] = {32, 32, SIZE + 8};
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
 
     (void)state;
     for (size_t i = 0; i < countof(bad); i++) {
@@ -198,7 +198,7 @@ static void memory_that_is_no_ring_is_refused(void **state)
 /* Random control pages and random bytes: no outcome is wrong but a crash or an endless walk. */
 static void random_rings_are_walked_within_bounds(void **state)
 {
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
     uint32_t rng = 12345;
     unsigned taken = 0;
 

@@ -115,7 +115,7 @@ static bool consumer_sleep(struct stream *s)
 static void *consume(void *arg)
 {
     struct stream *s = arg;
-    struct vmbus_rx_view view;
+    struct vmbus_rx_view view = {0};
     uint32_t random = 77;
 
     for (uint32_t i = 0; i < PACKETS;) {
