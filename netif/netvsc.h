@@ -55,7 +55,7 @@ struct netvsc_config {
      * memory goes back to the host on return. May transmit and detach; must not poll or destroy.
      */
     void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
-    /* Last thing in poll, attach and detach. May attach and detach, not poll or destroy. Or NULL. */
+    /* Last thing in poll, attach, detach. May attach and detach, not poll or destroy. Or NULL. */
     void (*event)(void *ctx, enum netvsc_event event);
     /* Every frame sent or received, for captures; NULL on the fast path. */
     void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);

@@ -237,6 +237,7 @@ static uint32_t or_default(uint32_t value, uint32_t fallback)
 
 void wire_open(struct wire *w, const struct wire_options *options)
 {
+    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
     struct wire_options *o = &w->options;
 
     memset(w, 0, sizeof(*w));
@@ -248,6 +249,10 @@ void wire_open(struct wire *w, const struct wire_options *options)
     o->send_section_bytes = or_default(o->send_section_bytes, 6144);
     o->send_sections = or_default(o->send_sections, 32);
     o->max_frame_bytes = or_default(o->max_frame_bytes, 1500);
+    if (!o->mac) {
+        o->mac = mac;
+        o->mac_bytes = sizeof(mac);
+    }
     build_transport(w);
     w->frames = calloc(WIRE_FRAMES_MAX, sizeof(*w->frames));
     assert_non_null(w->frames);

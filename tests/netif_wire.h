@@ -27,6 +27,8 @@ struct wire_options {
     uint32_t mtu_bytes;
     bool no_dma;              /* page numbers unknown: control goes through a section */
     uint32_t max_frame_bytes; /* what OID_MAX_FRAME_SIZE says [1500] */
+    const uint8_t *mac;       /* what OID_PERMANENT_MAC says, and how long; at most 8 */
+    uint32_t mac_bytes;
 };
 
 /* One packet the guest sent, as it lay on the ring. */

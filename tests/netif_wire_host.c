@@ -42,7 +42,6 @@ void wire_control(struct wire *w, uint32_t index, const void *msg, uint32_t byte
 
 static void answer_query(struct wire *w, uint32_t id, uint32_t oid)
 {
-    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
     struct {
         struct rndis_query_complete head;
         uint32_t info[2];
@@ -56,9 +55,9 @@ static void answer_query(struct wire *w, uint32_t id, uint32_t oid)
         m.info[0] = 100000000;
         break;
     case OID_PERMANENT_MAC:
-        memcpy(m.info, mac, sizeof(mac));
-        m.head.info_bytes = sizeof(mac);
-        m.head.len_bytes = 30;
+        memcpy(m.info, w->options.mac, w->options.mac_bytes);
+        m.head.info_bytes = w->options.mac_bytes;
+        m.head.len_bytes = 24 + w->options.mac_bytes;
         break;
     default: /* media connect status: 0 is connected */
         break;

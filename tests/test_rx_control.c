@@ -101,6 +101,8 @@ static void indicate(struct wire *w, uint32_t status, uint32_t value)
 
 static void indications_become_events(void **state)
 {
+    const struct rndis_indicate no_speed = {RNDIS_MSG_INDICATE_STATUS, sizeof(no_speed),
+                                            RNDIS_IND_LINK_SPEED, 0, 0};
     struct wire w;
 
     (void)state;
@@ -121,6 +123,12 @@ static void indications_become_events(void **state)
     assert_int_equal(w.network_events, 1);
     indicate(&w, RNDIS_IND_OFFLOAD_CONFIG, 0);
     assert_int_equal(wire_stats(&w).ctl_indications, 6);
+    wire_control(&w, 1, &no_speed, sizeof(no_speed)); /* a speed without a number */
+    wire_poll(&w);
+    assert_int_equal(w.speed_events, 1);
+    wire_control(&w, 1, &no_speed, sizeof(no_speed) - 1);
+    wire_poll(&w);
+    assert_int_equal(wire_stats(&w).host_bad_packet, 1);
     wire_close(&w);
 }
 

@@ -218,6 +218,22 @@ static void begun_frames_have_their_ring_room(void **state)
     wire_close(&w);
 }
 
+static void more_sections_than_the_driver_keeps_books_of_are_left_alone(void **state)
+{
+    const struct wire_options options = {
+        .ring_pages = 100, .send_sections = 4200, .send_section_bytes = 128};
+    unsigned sent = 0;
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, &options);
+    assert_int_equal(netvsc_info(w.nic)->send_sections, 4096);
+    while (wire_send(&w, 60, 1) == 0)
+        sent++;
+    assert_int_equal(sent, 4096);
+    wire_close(&w);
+}
+
 /* Room was looked at once for many frames; acks that took some of it since must be noticed. */
 static void acks_take_back_the_room_that_was_seen(void **state)
 {
@@ -311,6 +327,7 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_before_up),
         cmocka_unit_test(when_sections_run_out_begin_says_so_and_recovers),
         cmocka_unit_test(begun_frames_have_their_ring_room),
+        cmocka_unit_test(more_sections_than_the_driver_keeps_books_of_are_left_alone),
         cmocka_unit_test(acks_take_back_the_room_that_was_seen),
         cmocka_unit_test(a_full_ring_is_busy_and_recovers_without_loss),
         cmocka_unit_test(cancel_gives_section_and_room_back),
