@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The emulated host's shared-memory face with guests in other processes, and its TAP uplink.
 netvsc_test(test_shm LIBS vmbus hvhost_core SOURCES shm_fixture.c shm_guest.c)
+netvsc_test(test_shm_hostile LIBS vmbus hvhost_core SOURCES shm_fixture.c shm_guest.c)
 netvsc_test(test_shm_tree LIBS hvhost_core SOURCES shm_fixture.c)
 netvsc_test(test_tap LIBS hvhost_core SOURCES raw_guest.c)

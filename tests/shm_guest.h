@@ -23,4 +23,9 @@ int shm_guest_awaits_end(struct vmbus_device *dev);
 pid_t shm_guest_process(const struct shm_fixture *f);
 void shm_guest_kill(pid_t pid);
 
+/* Connect to the node of card 0 without the lock, as no proper guest does. */
+int shm_raw_connect(const struct shm_fixture *f);
+/* The host closes this connection. */
+bool shm_hangs_up(int fd);
+
 #endif
