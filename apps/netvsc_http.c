@@ -147,31 +147,28 @@ static int start(void *ctx)
     return 0;
 }
 
-static void stop(void *ctx)
-{
-    struct http_app *app = ctx;
-
-    http_server_stop(&app->server);
-}
-
-static uint64_t timeouts(const struct http_stats *stats)
-{
-    return stats->timeouts_header + stats->timeouts_idle + stats->timeouts_write;
-}
-
 /* One line when something happened in the last second and somebody is watching. */
 static void print_rates(struct http_app *app)
 {
     const struct http_stats *now = &app->server.stats;
 
     if (isatty(STDERR_FILENO) && memcmp(now, &app->before, sizeof(*now)) != 0)
-        fprintf(stderr,
-                "http: %" PRIu64 " requests/s, %.3f Gbit/s, %" PRIu32 " open; all: 2xx %" PRIu64
-                " 3xx %" PRIu64 " 4xx %" PRIu64 " 5xx %" PRIu64 " time-outs %" PRIu64 "\n",
+        fprintf(stderr, "http: %" PRIu64 " requests/s, %.3f Gbit/s, %" PRIu32 " connections\n",
                 now->requests - app->before.requests,
-                (double)(now->bytes - app->before.bytes) * 8e-9, app->server.open, now->status_2xx,
-                now->status_3xx, now->status_4xx, now->status_5xx, timeouts(now));
+                (double)(now->bytes - app->before.bytes) * 8e-9, app->server.open);
     app->before = *now;
+}
+
+/* Every counter that is not zero, on one line. */
+static void print_counters(const struct http_stats *stats)
+{
+    fprintf(stderr, "http:");
+#define X(name, help)                                                                              \
+    if (stats->name > 0)                                                                           \
+        fprintf(stderr, " " #name " %" PRIu64, stats->name);
+    HTTP_STATS(X)
+#undef X
+    fprintf(stderr, "\n");
 }
 
 static void second(void *ctx, uint64_t now_ns)
@@ -182,6 +179,14 @@ static void second(void *ctx, uint64_t now_ns)
     print_rates(app);
     if (app->config.access_log)
         fflush(app->config.access_log);
+}
+
+static void stop(void *ctx)
+{
+    struct http_app *app = ctx;
+
+    print_counters(&app->server.stats);
+    http_server_stop(&app->server);
 }
 
 int main(int argc, char **argv)

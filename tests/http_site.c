@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* memmem */
 #include "http_site.h"
 
 #include <fcntl.h>
@@ -116,7 +117,7 @@ int site_close(void **state)
 void take_answer(const char **at, const char *end, int status, size_t off, size_t len)
 {
     char want[32];
-    const char *body = strstr(*at, "\r\n\r\n");
+    const char *body = memmem(*at, (size_t)(end - *at), "\r\n\r\n", 4);
 
     assert_non_null(body);
     body += 4;

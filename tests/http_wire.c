@@ -9,7 +9,7 @@
 #include "lwip/timeouts.h"
 #include "port_clock.h"
 
-#define STEP_MS 50u
+#define STEP_MS 250u /* lwIP's finest TCP timer */
 #define QUEUE 4096u
 
 static struct netif netif;

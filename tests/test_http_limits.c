@@ -296,8 +296,7 @@ static void pipelining_without_reading_meets_a_closed_window(void **state)
     wire_close(&c);
 }
 
-/* Segments of one byte take a whole buffer each: 256 of them wait, the rest is the client's matter.
- */
+/* Segments of one byte take a whole buffer each: 256 wait, the rest is the client's matter. */
 static void tiny_segments_do_not_pile_up(void **state)
 {
     static struct wire_client c;
