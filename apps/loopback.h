@@ -19,14 +19,18 @@ struct loopback_config {
     uint64_t timeout_ns; /* for each phase */
 };
 
+struct loopback_sum {
+    uint64_t bytes, sums;
+};
+
 /* One end of the connection. */
 struct loopback_end {
     struct tcp_pcb *pcb;
     uint64_t seed_out, seed_in; /* what is sent, what must arrive */
     uint64_t want_bytes;
     uint64_t queued, acked, received;
-    uint64_t hash_in; /* of what arrived, for a person to compare */
-    uint64_t hash_out;
+    struct loopback_sum sum_in,
+        sum_out;       /* of what arrived and what was sent, for a person to compare */
     uint64_t wrong_at; /* first byte that was not what was sent; UINT64_MAX = none */
     bool peer_done, closed, failed;
 };

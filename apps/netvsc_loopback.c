@@ -89,7 +89,8 @@ static void print_result(struct loopback *lb)
     for (unsigned i = 0; i < 2; i++)
         printf("card %u:    %" PRIu64 " frames out, %" PRIu64 " in, %" PRIu64
                " doorbells, checksum in %016" PRIx64 "\n",
-               i, card[i].tx_frames, card[i].rx_frames, card[i].tx_doorbells, lb->end[i].hash_in);
+               i, card[i].tx_frames, card[i].rx_frames, card[i].tx_doorbells,
+               lb->end[i].sum_in.sums);
     printf("attach:    %.1f ms, detach %.1f ms\n", (double)lb->attached_ns * 1e-6,
            (double)lb->detached_ns * 1e-6);
 }

@@ -33,6 +33,7 @@
 #define FLAG_OUTBOUND 2u
 
 #define BUFFER_BYTES (256u * 1024)
+#define NAME_BYTES_MAX 64u
 #define ADDRESSES_BYTES 12u
 #define ETH_BYTES 14u
 #define TAG_BYTES 4u
@@ -83,7 +84,9 @@ static void put_section(struct port_pcap *pcap)
 
 static void put_interface(struct port_pcap *pcap, const char *name)
 {
-    const uint32_t name_bytes = (uint32_t)strnlen(name, 64);
+    const size_t whole_bytes = strlen(name);
+    const uint32_t name_bytes =
+        whole_bytes < NAME_BYTES_MAX ? (uint32_t)whole_bytes : NAME_BYTES_MAX;
     const uint32_t len_bytes = 16 + 4 + name_bytes + pad(name_bytes) + 8 + 4 + 4;
     const uint32_t head[] = {BLOCK_INTERFACE, len_bytes, LINKTYPE_ETHERNET, 0 /* no snap length */};
     const uint16_t name_opt[] = {OPT_IF_NAME, (uint16_t)name_bytes};
