@@ -2,7 +2,7 @@
 /*
  * The shared-memory face: serve a host's cards to other processes through a folder in tmpfs that
  * mirrors /sys/bus/vmbus name for name, with the uio devices as sockets below dev/. Layout and
- * rules: hvhost/README.md.
+ * rules: hvh_shm.c, hvh_shm_sysfs.c.
  */
 #ifndef HVH_SHM_H
 #define HVH_SHM_H

@@ -59,19 +59,17 @@ int main_nvs_parse(const char *text, uint32_t *out)
 
 static const char *parse_mac(const char *text, uint8_t mac[6])
 {
-    unsigned byte[6];
-    int len = 0;
+    static const char form[] = "hh:hh:hh:hh:hh:hh";
     unsigned i;
 
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4],
-               &byte[5], &len) != 6 ||
-        text[len] != '\0')
-        return "mac is written as 00:15:5d:01:02:03";
-    if (byte[0] & 1)
-        return "mac is a group address, a card has one of its own";
+    /* Digit by digit: sscanf() would take signs and blanks. */
+    for (i = 0; i < sizeof(form); i++) {
+        if (form[i] == 'h' ? !isxdigit((unsigned char)text[i]) : text[i] != form[i])
+            return "mac is written as 00:15:5d:01:02:03";
+    }
     for (i = 0; i < 6; i++)
-        mac[i] = (uint8_t)byte[i];
-    return NULL;
+        mac[i] = (uint8_t)strtoul(text + 3 * i, NULL, 16);
+    return mac[0] & 1 ? "mac is a group address, a card has one of its own" : NULL;
 }
 
 /* Keys whose value is a number, and where it goes. */
