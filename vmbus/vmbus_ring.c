@@ -134,6 +134,39 @@ bool vmbus_tx_block(struct vmbus_tx_ring *ring)
     return false;
 }
 
+/* Copy (len) bytes to (at), around the end if need be. Returns the index behind them. */
+static uint32_t put(struct vmbus_tx_ring *ring, uint32_t at, const void *from, uint32_t len)
+{
+    uint32_t tail = ring->size_bytes - at;
+
+    if (len == 0) /* (from) may be NULL then */
+        return at;
+    if (len < tail) {
+        memcpy(ring->data + at, from, len);
+        return at + len;
+    }
+    memcpy(ring->data + at, from, tail);
+    memcpy(ring->data, (const uint8_t *)from + tail, len - tail);
+    return len - tail;
+}
+
+void vmbus_tx_write_wrapped(struct vmbus_tx_ring *ring, const struct vmbus_send *pkt)
+{
+    uint32_t size = ring->size_bytes;
+    uint32_t start = ring->write;
+    uint32_t len = vmbus_tx_len(pkt);
+    uint32_t end = vmbus_ring_advance(start, len, size);
+    uint64_t desc[2] = {vmbus_tx_desc(pkt, len), pkt->xid};
+
+    /* No 8-byte word ever wraps. */
+    vmbus_tx_word(ring->data + vmbus_ring_advance(start, len - 8, size), 0); /* the padding */
+    uint32_t at = put(ring, start, desc, sizeof(desc));
+    at = put(ring, at, pkt->header, pkt->header_bytes);
+    (void)put(ring, at, pkt->payload, pkt->payload_bytes);
+    vmbus_tx_word(ring->data + end, (uint64_t)start << 32);
+    ring->write = vmbus_ring_advance(end, VMBUS_PKT_TRAILER_BYTES, size);
+}
+
 bool vmbus_tx_publish(struct vmbus_tx_ring *ring)
 {
     uint32_t first = ring->published;

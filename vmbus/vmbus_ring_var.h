@@ -84,26 +84,6 @@ static inline int vmbus_tx_reserve(struct vmbus_tx_ring *ring, uint32_t total_by
     return vmbus_tx_reserve_slow(ring, total_bytes + keep_bytes);
 }
 
-/* Store (value) at (at); no 8-byte word ever wraps. */
-static inline void vmbus_tx_put_word(struct vmbus_tx_ring *ring, uint32_t at, uint64_t value)
-{
-    memcpy(ring->data + at, &value, sizeof(value));
-}
-
-/* Copy (len) bytes to (at), around the end if need be. Returns the index behind them. */
-static inline uint32_t vmbus_tx_put(struct vmbus_tx_ring *ring, uint32_t at, const void *from,
-                                    uint32_t len)
-{
-    uint32_t tail = ring->size_bytes - at;
-    if (len < tail) {
-        memcpy(ring->data + at, from, len);
-        return at + len;
-    }
-    memcpy(ring->data + at, from, tail);
-    memcpy(ring->data, (const uint8_t *)from + tail, len - tail);
-    return len - tail;
-}
-
 /* Ring bytes of (pkt) without the trailer. */
 static inline uint32_t vmbus_tx_len(const struct vmbus_send *pkt)
 {
@@ -111,29 +91,48 @@ static inline uint32_t vmbus_tx_len(const struct vmbus_send *pkt)
     return (uint32_t)sizeof(struct vmbus_pkt_desc) + pkt->header_bytes + padded;
 }
 
+/*
+ * The first half of the descriptor of (pkt), which has (len_bytes); the second is its xid. Made in
+ * a register: a struct put together field by field and then copied whole stalls on its own stores.
+ */
+static inline uint64_t vmbus_tx_desc(const struct vmbus_send *pkt, uint32_t len_bytes)
+{
+    uint64_t header_qwords = (sizeof(struct vmbus_pkt_desc) + pkt->header_bytes) / 8;
+    uint64_t flags = pkt->wants_completion ? VMBUS_PKT_FLAG_COMPLETION : 0;
+    return pkt->type | header_qwords << 16 | (uint64_t)(len_bytes / 8) << 32 | flags << 48;
+}
+
+/* Store (value) at (at). */
+static inline void vmbus_tx_word(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+/* Rare half of vmbus_tx_write(): the packet goes around the end. */
+void vmbus_tx_write_wrapped(struct vmbus_tx_ring *ring, const struct vmbus_send *pkt);
+
 /* Write a packet for which vmbus_tx_reserve() found room. Invisible until vmbus_tx_publish(). */
 static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus_send *pkt)
 {
-    uint32_t len = vmbus_tx_len(pkt);
     uint32_t start = ring->write;
-    uint32_t end = vmbus_ring_advance(start, len, ring->size_bytes);
-    struct vmbus_pkt_desc desc = {
-        .type = pkt->type,
-        .header_qwords = (uint16_t)((sizeof(desc) + pkt->header_bytes) / 8),
-        .total_qwords = (uint16_t)(len / 8),
-        .flags = pkt->wants_completion ? VMBUS_PKT_FLAG_COMPLETION : 0,
-        .xid = pkt->xid,
-    };
+    uint32_t len = vmbus_tx_len(pkt);
+    uint8_t *at = ring->data + start;
 
-    /* The last word before all others: what the payload does not cover of it is the padding. */
-    vmbus_tx_put_word(ring, vmbus_ring_advance(start, len - 8, ring->size_bytes), 0);
-    uint32_t at = vmbus_tx_put(ring, start, &desc, sizeof(desc));
+    if (len + VMBUS_PKT_TRAILER_BYTES >= ring->size_bytes - start) {
+        vmbus_tx_write_wrapped(ring, pkt);
+        return;
+    }
+    ring->write = start + len + VMBUS_PKT_TRAILER_BYTES;
+    /* The last word before the others: what the payload does not cover of it is the padding. */
+    vmbus_tx_word(at + len - 8, 0);
+    vmbus_tx_word(at + len, (uint64_t)start << 32); /* the trailer */
+    vmbus_tx_word(at, vmbus_tx_desc(pkt, len));
+    vmbus_tx_word(at + 8, pkt->xid);
+    at += sizeof(struct vmbus_pkt_desc);
     if (pkt->header_bytes != 0)
-        at = vmbus_tx_put(ring, at, pkt->header, pkt->header_bytes);
+        memcpy(at, pkt->header, pkt->header_bytes);
     if (pkt->payload_bytes != 0)
-        vmbus_tx_put(ring, at, pkt->payload, pkt->payload_bytes);
-    vmbus_tx_put_word(ring, end, (uint64_t)start << 32); /* the trailer */
-    ring->write = vmbus_ring_advance(end, VMBUS_PKT_TRAILER_BYTES, ring->size_bytes);
+        memcpy(at + pkt->header_bytes, pkt->payload, pkt->payload_bytes);
 }
 
 /* Show the host all packets written so far. True when it must be signalled. */
