@@ -186,8 +186,10 @@ static void follow_offer(struct hvh_shm_card *card)
         hang_up(card);
     if (card->listen_fd >= 0 && !offered)
         hvh_shm_unpublish(card);
-    else if (card->listen_fd < 0 && offered)
-        (void)hvh_shm_publish(card);
+    else if (card->listen_fd < 0 && offered && !card->failed)
+        card->failed = hvh_shm_publish(card) != 0;
+    if (!offered)
+        card->failed = false;
 }
 
 static unsigned step(void *ctx, uint64_t now_ns)

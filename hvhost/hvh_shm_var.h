@@ -69,7 +69,8 @@ struct hvh_shm_card {
     int listen_fd; /* -1 while not published */
     int conn_fd;   /* -1 while nobody has it open */
     bool withdrawn;
-    int32_t interrupts;
+    bool failed;         /* could not be shown again; not tried before the next offer */
+    uint32_t interrupts; /* the count a guest reads, modulo 2^32 */
     struct hvh_guest guest; /* rings are mapped per guest, the rest while published */
 };
 
