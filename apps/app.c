@@ -41,6 +41,7 @@ static struct {
     struct port_loop loop;
     struct port_pcap *pcap;
     struct app_rates rates;
+    bool address_taken;
 } app;
 
 struct netvsc_netif *app_netif(void)
@@ -63,6 +64,13 @@ static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
 
     (void)ctx;
     port_pcap_write(app.pcap, &record);
+}
+
+static void on_taken(void *ctx)
+{
+    (void)ctx;
+    app.address_taken = true;
+    port_loop_stop(&app.loop);
 }
 
 static void each_second(void *ctx, uint64_t now_ns)
@@ -239,15 +247,22 @@ static int serve(void)
                         "Check that the host runs, then try again with --log debug");
     }
     print_card();
-    status = app.spec->start ? app.spec->start(app.spec->ctx) : 0;
-    if (status)
-        return status;
+    app.options.net.taken = on_taken;
     rc = port_net_up(&app.nif.netif, &app.options.net);
     if (rc)
         return app_fail(1, "address", strerror(-rc), "Free some memory");
+    /* After the network, whose own ports are then taken; before traffic, for that needs the loop.
+     */
+    status = app.spec->start ? app.spec->start(app.spec->ctx) : 0;
+    if (status)
+        return status;
     port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
     if (app.spec->stop)
         app.spec->stop(app.spec->ctx);
+    if (app.address_taken)
+        return app_fail(1, ip4addr_ntoa(&app.options.net.address),
+                        "address already in use by another machine on this network",
+                        "Give --ip another one");
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lwip/acd.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"
@@ -134,6 +135,57 @@ static void on_link(struct netif *netif)
         netif_create_ip6_linklocal_address(netif, 1);
 }
 
+/* ---- somebody else's address ----------------------------------------------------------------- */
+
+/*
+ * RFC 5227, but without waiting: its probing takes up to 9 s, and nobody wants to wait that long at
+ * each start because of a mistake that is rare. We serve at once and probe beside it.
+ */
+static struct {
+    struct acd acd;
+    void (*taken)(void *ctx);
+    void *ctx;
+    bool active;
+    bool settled; /* probing is over: the address is ours */
+} claim;
+
+static void on_conflict(struct netif *netif, acd_callback_enum_t state)
+{
+    if (state == ACD_IP_OK) {
+        claim.settled = true;
+        return;
+    }
+    /* A conflict is two calls, ACD_DECLINE and then ACD_RESTART_CLIENT. */
+    if (state != ACD_DECLINE)
+        return;
+    if (claim.settled)
+        port_log(PORT_LOG_WARN, "another machine uses our address %s",
+                 ip4addr_ntoa(netif_ip4_addr(netif)));
+    else if (claim.taken)
+        claim.taken(claim.ctx);
+}
+
+static void claim_address(struct netif *netif, const struct port_net_config *config)
+{
+    claim.taken = config->taken;
+    claim.ctx = config->ctx;
+    claim.settled = false;
+    claim.active = acd_add(netif, &claim.acd, on_conflict) == ERR_OK;
+    if (claim.active)
+        acd_start(netif, &claim.acd, config->address);
+}
+
+static void give_up_claim(struct netif *netif)
+{
+    if (!claim.active)
+        return;
+    acd_stop(&claim.acd);
+    acd_remove(netif, &claim.acd);
+    claim.active = false;
+}
+
+/* ---- up and down ----------------------------------------------------------------------------- */
+
 static void up_ip6(struct netif *netif, const struct port_net_config *config)
 {
     s8_t index;
@@ -159,6 +211,8 @@ int port_net_up(struct netif *netif, const struct port_net_config *config)
     if (config->ipv6)
         up_ip6(netif, config);
     netif_set_up(netif);
+    if (!ip4_addr_isany(&config->address))
+        claim_address(netif, config);
     if (config->dhcp && dhcp_start(netif) != ERR_OK)
         return -ENOMEM;
     return 0;
@@ -168,6 +222,7 @@ void port_net_down(struct netif *netif)
 {
     netif_set_status_callback(netif, NULL);
     netif_set_link_callback(netif, NULL);
+    give_up_claim(netif);
     if (netif_dhcp_data(netif)) {
         dhcp_release_and_stop(netif);
         dhcp_cleanup(netif);

@@ -20,6 +20,12 @@ struct port_net_config {
     ip_addr_t dns[PORT_NET_DNS_MAX];
     unsigned dns_count;
     const char *hostname; /* for DHCP; kept, not copied. NULL = none */
+    /*
+     * The static address belongs to another machine on the link. Called at most once, within the 9
+     * s after port_net_up(); one that comes later is only logged. May be NULL.
+     */
+    void (*taken)(void *ctx);
+    void *ctx;
 };
 
 /* "A.B.C.D/N" with N in 0..32 into address and mask. -EINVAL for anything else, 0.0.0.0 included.
