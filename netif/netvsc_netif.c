@@ -286,9 +286,8 @@ void netvsc_netif_remove(struct netvsc_netif *nif)
 unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned budget)
 {
     unsigned done = netvsc_poll(nif->nic, now_ns, budget);
-    unsigned drained = drain_backlog(nif);
 
-    if (drained)
-        netvsc_flush(nif->nic);
-    return done + drained;
+    done += drain_backlog(nif);
+    netvsc_flush(nif->nic); /* the backlog, and what lwIP said when told of the link */
+    return done;
 }

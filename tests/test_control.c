@@ -203,8 +203,26 @@ static void a_frame_size_out_of_this_world_is_ignored(void **state)
 
         wire_up(&w, &options);
         assert_int_equal(netvsc_info(w.nic)->mtu_bytes, cases[i].want);
+        wire_deliver(&w, 5, 1514, 1); /* and does not make us deaf */
+        wire_poll(&w);
+        assert_int_equal(w.rx_count, 1);
         wire_close(&w);
     }
+}
+
+/* Neighbours go by the host's frame size, whatever we made of it. */
+static void a_smaller_mtu_of_ours_does_not_bound_what_is_received(void **state)
+{
+    const struct wire_options options = {.mtu_bytes = 1000};
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, &options);
+    assert_int_equal(netvsc_info(w.nic)->mtu_bytes, 1000);
+    wire_deliver(&w, 5, 1514, 1);
+    wire_poll(&w);
+    assert_int_equal(w.rx_count, 1);
+    wire_close(&w);
 }
 
 /* Filter 0, everything back, HALT, both revokes, and not gone before the host has read them. */
@@ -229,6 +247,7 @@ static void detach_says_goodbye_in_order(void **state)
         wire_poll(&w);
     wire_expect_ack(&w, 1, NVS_STATUS_SUCCESS);
     wire_expect_nothing(&w); /* a frame is still out */
+    assert_int_equal(netvsc_next_deadline(w.nic, w.now_ns), 1000000);
     wire_complete_rndis(&w, data.desc.xid, NVS_STATUS_SUCCESS);
 
     next_request(&w, &pkt);
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test(an_answer_to_an_older_request_is_no_answer),
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(a_frame_size_out_of_this_world_is_ignored),
+        cmocka_unit_test(a_smaller_mtu_of_ours_does_not_bound_what_is_received),
         cmocka_unit_test(detach_says_goodbye_in_order),
     };
 

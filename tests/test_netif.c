@@ -97,6 +97,21 @@ static void a_late_frame_does_not_overtake_the_backlog(void **state)
     stack_teardown();
 }
 
+static void what_waited_is_published_in_the_same_poll(void **state)
+{
+    (void)state;
+    stack_setup(8);
+    for (uint32_t i = 0; i < 12; i++)
+        assert_int_equal(stack_send(200, 1, i), ERR_OK);
+    stack_turn(1); /* the first eight go, and are completed after the poll */
+    assert_int_equal(stack.far_count, 8);
+    netvsc_netif_poll(&stack.nif, stack.now_ns, 64);
+    hvhost_step(stack.host, stack.now_ns);
+    assert_int_equal(stack.far_count, 12);
+    stack_turn(2);
+    stack_teardown();
+}
+
 static void a_full_backlog_says_so_and_empties_again(void **state)
 {
     (void)state;
@@ -145,6 +160,7 @@ int main(void)
         cmocka_unit_test(short_chains_are_padded_and_wrong_ones_refused),
         cmocka_unit_test(what_must_wait_keeps_its_order_and_gets_its_references_back),
         cmocka_unit_test(a_late_frame_does_not_overtake_the_backlog),
+        cmocka_unit_test(what_waited_is_published_in_the_same_poll),
         cmocka_unit_test(a_full_backlog_says_so_and_empties_again),
         cmocka_unit_test(volatile_memory_is_copied_before_it_waits),
     };
