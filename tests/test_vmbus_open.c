@@ -59,7 +59,7 @@ static void nic_still_held_by_the_kernel_is_named_with_its_interface(void **stat
     fake_nic(&fs, FAKE_NIC_A, "eth0", -1);
     scan();
     expect_open(-ENODEV, "is still bound to hv_netvsc, as interface eth0", "uio_hv_generic");
-    expect_open(-ENODEV, FAKE_NIC_A, "driverctl -b vmbus set-override");
+    expect_open(-ENODEV, FAKE_NIC_A, "set-override " FAKE_NIC_A " uio_hv_generic");
 }
 
 static void nic_without_a_driver_is_told_how_to_get_one(void **state)

@@ -5,24 +5,27 @@
  * them apart.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "vmbus_sysfs_var.h"
 
-#define REMEDY_BIND                                                                                \
-    "give it to user space: modprobe uio_hv_generic && "                                           \
-    "driverctl -b vmbus set-override <instance> uio_hv_generic"
-
 /* Not bound to a driver that lets user space in: say to which instead. */
 static int fail_unbound(const struct vmbus_info *info, struct vmbus_error *err)
 {
+    char remedy[sizeof(err->remedy)];
+
+    (void)snprintf(remedy, sizeof(remedy),
+                   "give it to user space: modprobe uio_hv_generic && "
+                   "driverctl -b vmbus set-override %s uio_hv_generic",
+                   info->instance);
     if (info->driver[0] == '\0')
-        return vmbus_fail(err, -ENODEV, REMEDY_BIND, "NIC %s has no driver", info->instance);
+        return vmbus_fail(err, -ENODEV, remedy, "NIC %s has no driver", info->instance);
     if (info->ifname[0] == '\0')
-        return vmbus_fail(err, -ENODEV, REMEDY_BIND, "NIC %s is bound to %s", info->instance,
+        return vmbus_fail(err, -ENODEV, remedy, "NIC %s is bound to %s", info->instance,
                           info->driver);
-    return vmbus_fail(err, -ENODEV, REMEDY_BIND, "NIC %s is still bound to %s, as interface %s",
+    return vmbus_fail(err, -ENODEV, remedy, "NIC %s is still bound to %s, as interface %s",
                       info->instance, info->driver, info->ifname);
 }
 
