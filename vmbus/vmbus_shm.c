@@ -31,38 +31,19 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "vmbus_sysfs_var.h"
+#include "vmbus_shm_var.h"
 
 /* Interrupts taken with one system call; more than the host's send buffer holds. */
 #define IRQ_BATCH 16u
-
-struct shm_device {
-    int sock;
-    int lock_fd;
-    struct vmbus_region map[VMBUS_MAP_KINDS];
-    struct vmbus_region ram;
-    uint64_t *pfn;
-    struct vmbus_ring_ctl *in; /* host to guest */
-};
-
-/* What is being opened, handed from step to step. */
-struct shm_open {
-    const struct vmbus_bus *bus;
-    const struct vmbus_info *info;
-    struct vmbus_error *err;
-    char node[VMBUS_PATH_BYTES];
-    struct shm_device *dev;
-};
 
 /* ---- operations ---------------------------------------------------------------------------- */
 
 static int shm_signal(void *ctx, uint32_t relid)
 {
-    struct shm_device *dev = ctx;
+    struct vmbus_shm *dev = ctx;
     const int32_t one = 1;
 
     (void)relid; /* one channel; the node's write() names none */
@@ -82,7 +63,7 @@ static int shm_irq_enable(void *ctx, bool on)
 
 static int shm_irq_take(void *ctx)
 {
-    struct shm_device *dev = ctx;
+    struct vmbus_shm *dev = ctx;
     struct mmsghdr msg[IRQ_BATCH];
     struct iovec iov[IRQ_BATCH];
     int32_t count[IRQ_BATCH];
@@ -118,7 +99,7 @@ static void unmap(struct vmbus_region *region)
 
 static void shm_close(void *ctx)
 {
-    struct shm_device *dev = ctx;
+    struct vmbus_shm *dev = ctx;
 
     if (dev->sock >= 0)
         close(dev->sock);
@@ -142,135 +123,25 @@ static const struct vmbus_transport_ops shm_ops = {
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-/* A file beside the node could not be used: say so in the words that fit the reason. */
-static int fail_file(const struct shm_open *o, int error, const char *path)
-{
-    if (error == -ENOENT)
-        return vmbus_fail(o->err, -ENODEV, "start the host program again",
-                          "%s has gone: %s is not there", o->info->instance, path);
-    if (error == -EACCES || error == -EPERM)
-        return vmbus_fail(o->err, error, "run as the user who runs the host program",
-                          "may not open %s", path);
-    return vmbus_fail(o->err, error, "start the host program again, in a new folder",
-                      "cannot use %s: %s", path, strerror(-error));
-}
-
-static int map_fd(int fd, size_t len_bytes, struct vmbus_region *out)
-{
-    void *base = mmap(NULL, len_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-    if (base == MAP_FAILED)
-        return -errno;
-    *out = (struct vmbus_region){.base = base, .len_bytes = len_bytes};
-    return 0;
-}
-
-/* Map a file the host made. (len_bytes) 0: all of it. Memory past its end would be a SIGBUS. */
-static int map_file(const char *path, size_t len_bytes, struct vmbus_region *out)
-{
-    struct stat st;
-    int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0)
-        return -errno;
-    int error = fstat(fd, &st) != 0 ? -errno : 0;
-    if (error == 0 && len_bytes == 0 && st.st_size > 0)
-        len_bytes = (size_t)st.st_size;
-    if (error == 0 && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < len_bytes ||
-                       len_bytes == 0 || len_bytes % VMBUS_PAGE_BYTES != 0))
-        error = -EPROTO;
-    if (error == 0)
-        error = map_fd(fd, len_bytes, out);
-    close(fd);
-    return error;
-}
-
-static int take_lock(const struct shm_open *o)
+static int take_lock(const struct vmbus_shm_opening *o)
 {
     char path[VMBUS_PATH_BYTES];
 
     if (vmbus_path(path, "%s.lock", o->node) != 0)
-        return fail_file(o, -ENAMETOOLONG, o->node);
+        return vmbus_shm_fail_file(o, -ENAMETOOLONG, o->node);
     o->dev->lock_fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (o->dev->lock_fd < 0)
-        return fail_file(o, -errno, path);
+        return vmbus_shm_fail_file(o, -errno, path);
     if (flock(o->dev->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     if (errno != EWOULDBLOCK)
-        return fail_file(o, -errno, path);
+        return vmbus_shm_fail_file(o, -errno, path);
     return vmbus_fail(o->err, -EBUSY, "stop the other program, or choose another NIC with --nic",
                       "another program uses this NIC (%s)", o->info->instance);
 }
 
-/* New ring memory in place of the previous guest's; all zero, so only the feature bits are left. */
-static int make_rings(const struct shm_open *o, const struct vmbus_map *map)
-{
-    char path[VMBUS_PATH_BYTES];
-    struct vmbus_region *rings = &o->dev->map[VMBUS_MAP_RINGS];
-
-    if (map->size_bytes % (2 * VMBUS_PAGE_BYTES) != 0 ||
-        vmbus_path(path, "%s.map%u", o->node, map->index) != 0)
-        return fail_file(o, -EPROTO, o->node);
-    if (unlink(path) != 0 && errno != ENOENT)
-        return fail_file(o, -errno, path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail_file(o, -errno, path);
-    int error = -posix_fallocate(fd, 0, (off_t)map->size_bytes);
-    if (error == 0)
-        error = map_fd(fd, map->size_bytes, rings);
-    close(fd);
-    if (error != 0)
-        return fail_file(o, error, path);
-
-    struct vmbus_ring_ctl *out = (void *)rings->base;
-    o->dev->in = (void *)(rings->base + rings->len_bytes / 2);
-    atomic_store_explicit(&out->feature_bits, VMBUS_RING_FEATURE_PENDING, memory_order_relaxed);
-    atomic_store_explicit(&o->dev->in->feature_bits, VMBUS_RING_FEATURE_PENDING,
-                          memory_order_relaxed);
-    return 0;
-}
-
-static int map_regions(const struct shm_open *o, const struct vmbus_map *maps)
-{
-    char path[VMBUS_PATH_BYTES];
-
-    int error = make_rings(o, &maps[VMBUS_MAP_RINGS]);
-    for (unsigned kind = 0; error == 0 && kind < VMBUS_MAP_KINDS; kind++) {
-        if (kind == VMBUS_MAP_RINGS)
-            continue;
-        error = vmbus_path(path, "%s.map%u", o->node, maps[kind].index);
-        if (error == 0)
-            error = map_file(path, maps[kind].size_bytes, &o->dev->map[kind]);
-        if (error != 0)
-            return fail_file(o, error, path);
-    }
-    return error;
-}
-
-/* Memory with page numbers. A host that has none has no such file, and that is no failure. */
-static int map_ram(const struct shm_open *o)
-{
-    char path[VMBUS_PATH_BYTES];
-
-    int error = vmbus_path(path, "%s.ram", o->node);
-    if (error == 0)
-        error = map_file(path, 0, &o->dev->ram);
-    if (error == -ENOENT)
-        return 0;
-    if (error != 0)
-        return fail_file(o, error, path);
-    size_t pages = o->dev->ram.len_bytes / VMBUS_PAGE_BYTES;
-    o->dev->pfn = calloc(pages, sizeof(*o->dev->pfn));
-    if (o->dev->pfn == NULL)
-        return fail_file(o, -ENOMEM, path);
-    for (size_t i = 0; i < pages; i++)
-        o->dev->pfn[i] = i;
-    return 0;
-}
-
 /* The address goes through the folder's descriptor: its path may be longer than sun_path. */
-static int node_address(const struct shm_open *o, int dir_fd, struct sockaddr_un *addr)
+static int node_address(const struct vmbus_shm_opening *o, int dir_fd, struct sockaddr_un *addr)
 {
     *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
     int len = snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d/uio%d", dir_fd,
@@ -278,17 +149,17 @@ static int node_address(const struct shm_open *o, int dir_fd, struct sockaddr_un
     return len > 0 && (size_t)len < sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
-static int connect_node(const struct shm_open *o)
+static int connect_node(const struct vmbus_shm_opening *o)
 {
     struct sockaddr_un addr;
     int dir_fd = open(o->bus->dev, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (dir_fd < 0)
-        return fail_file(o, -errno, o->bus->dev);
+        return vmbus_shm_fail_file(o, -errno, o->bus->dev);
     int error = node_address(o, dir_fd, &addr);
     o->dev->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (error == 0 && (o->dev->sock < 0 ||
-                       connect(o->dev->sock, (struct sockaddr *)&addr, sizeof(addr)) != 0))
+    if (error == 0 &&
+        (o->dev->sock < 0 || connect(o->dev->sock, (struct sockaddr *)&addr, sizeof(addr)) != 0))
         error = -errno;
     close(dir_fd);
     if (error == -ECONNREFUSED)
@@ -297,33 +168,31 @@ static int connect_node(const struct shm_open *o)
     if (error == -EAGAIN)
         return vmbus_fail(o->err, -EBUSY, "see whether the host program is stopped or overloaded",
                           "%s does not answer: its queue of openers is full", o->node);
-    return error != 0 ? fail_file(o, error, o->node) : 0;
+    return error != 0 ? vmbus_shm_fail_file(o, error, o->node) : 0;
 }
 
-static int open_steps(const struct shm_open *o, struct vmbus_map maps[VMBUS_MAP_KINDS],
+static int open_steps(const struct vmbus_shm_opening *o, struct vmbus_map maps[VMBUS_MAP_KINDS],
                       struct vmbus_chan_region *primary)
 {
     char dir[VMBUS_PATH_BYTES];
 
     int error = vmbus_sysfs_device_dir(o->bus, o->info, dir);
     if (error != 0)
-        return fail_file(o, -EPROTO, o->info->instance);
+        return vmbus_shm_fail_file(o, -EPROTO, o->info->instance);
     error = vmbus_sysfs_maps(o->bus, o->info, o->err, maps);
     if (error == 0)
         error = vmbus_sysfs_primary(dir, o->err, primary);
     if (error == 0)
         error = take_lock(o);
     if (error == 0)
-        error = map_regions(o, maps);
-    if (error == 0)
-        error = map_ram(o);
+        error = vmbus_shm_map(o, maps);
     return error == 0 ? connect_node(o) : error;
 }
 
 int vmbus_shm_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
                    struct vmbus_error *err, struct vmbus_transport *out)
 {
-    struct shm_open o = {.bus = bus, .info = info, .err = err};
+    struct vmbus_shm_opening o = {.bus = bus, .info = info, .err = err};
     struct vmbus_map maps[VMBUS_MAP_KINDS];
     struct vmbus_chan_region primary = {0};
 
