@@ -45,7 +45,7 @@
 #define MEMP_NUM_IGMP_GROUP 16     /* [8] */
 #define LWIP_DHCP 1                /* [0] */
 #define LWIP_DHCP_DOES_ACD_CHECK 0 /* [1] probing costs seconds; the fabric owns addresses */
-#define LWIP_ACD 1                 /* [0] a static address another machine has is an error to report */
+#define LWIP_ACD 1                 /* [0] is a static address somebody's already? */
 #define LWIP_DNS 1                 /* [0] */
 #define IP_REASS_MAX_PBUFS 512     /* [10] eight datagrams of 64 KB; more would feed a flood */
 #define MEMP_NUM_REASSDATA 64      /* [5] datagrams being put together */

@@ -71,6 +71,8 @@ static void a_limited_line_comes_once_a_second_with_the_number_left_out(void **s
     assert_true(port_log_allow(&limit, 11 * PORT_NS_PER_S, &skipped));
     assert_int_equal(skipped, 2);
     assert_false(port_log_allow(&limit, 11 * PORT_NS_PER_S, NULL));
+    assert_true(port_log_allow(&limit, 12 * PORT_NS_PER_S, &skipped));
+    assert_int_equal(skipped, 1); /* since the line before, not since ever */
 }
 
 /* An assert in lwIP must not let a stranger end the program. */
