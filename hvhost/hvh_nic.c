@@ -67,8 +67,6 @@ static void chan_wake(struct hvh_chan *chan)
         return;
     hvh_ring_mask(&chan->in);
     chan->awake = true;
-    if (chan->nic->guest.same_thread)
-        chan->excuses = 0;
 }
 
 static void chan_sleep(struct hvh_chan *chan)
@@ -307,6 +305,29 @@ void hvh_nic_disconnect(struct hvhost_nic *nic)
     chans_close(nic);
     nic->face = NULL;
     nic->stats.closes++;
+}
+
+int hvh_nic_gpadl_add(struct hvhost_nic *nic, const struct hvh_gpadl *gpadl)
+{
+    struct hvh_guest *guest = &nic->guest;
+
+    if (guest->gpadl_count == HVH_GPADLS_MAX)
+        return -ENOSPC;
+    guest->gpadl[guest->gpadl_count++] = *gpadl;
+    return 0;
+}
+
+void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle)
+{
+    struct hvh_guest *guest = &nic->guest;
+
+    for (unsigned i = 0; i < guest->gpadl_count; i++) {
+        if (guest->gpadl[i].handle != handle)
+            continue;
+        hvh_nvs_memory_gone(&nic->chan[0], &guest->gpadl[i].mem);
+        guest->gpadl[i] = guest->gpadl[--guest->gpadl_count];
+        return;
+    }
 }
 
 void hvhost_nic_rescind(struct hvhost_nic *nic)

@@ -106,6 +106,7 @@ void hvh_nvs_open(struct hvhost_nic *nic)
     nic->mtu_bytes =
         nic->config.mtu_max_bytes < HVH_MTU_DEFAULT ? nic->config.mtu_max_bytes : HVH_MTU_DEFAULT;
     nic->send_section_bytes = 0;
+    nic->recv = nic->send = (struct vmbus_region){0};
     nic->filter = 0;
     nic->multicast_count = 0;
     nic->link_told = true; /* a guest assumes a cable until told otherwise */

@@ -189,6 +189,18 @@ void hvh_nvs_stop(struct hvh_chan *chan)
     nic->state = HVH_STOPPED;
 }
 
+static void recv_buf_drop(struct hvh_chan *chan)
+{
+    hvh_rx_revoke(chan);
+    chan->nic->recv = (struct vmbus_region){0};
+}
+
+static void send_buf_drop(struct hvhost_nic *nic)
+{
+    nic->send_section_bytes = 0;
+    nic->send = (struct vmbus_region){0};
+}
+
 void hvh_nvs_revoke(struct hvh_chan *chan, const struct hvh_nvs_request *req)
 {
     struct hvhost_nic *nic = chan->nic;
@@ -197,10 +209,25 @@ void hvh_nvs_revoke(struct hvh_chan *chan, const struct hvh_nvs_request *req)
     memcpy(&msg, req->msg, sizeof(msg));
     hvh_nvs_stop(chan);
     if (msg.type == NVS_MSG_REVOKE_RECV_BUF)
-        hvh_rx_revoke(chan);
+        recv_buf_drop(chan);
     else
-        nic->send_section_bytes = 0;
+        send_buf_drop(nic);
     acknowledge(chan, req);
+}
+
+void hvh_nvs_memory_gone(struct hvh_chan *chan, const struct vmbus_region *mem)
+{
+    struct hvhost_nic *nic = chan->nic;
+    bool is_recv = nic->recv.base == mem->base;
+
+    if (!is_recv && nic->send.base != mem->base)
+        return;
+    hvh_strict(chan, &nic->stats.strict_gpa);
+    hvh_nvs_stop(chan);
+    if (is_recv)
+        recv_buf_drop(chan);
+    else
+        send_buf_drop(nic);
 }
 
 void hvh_nvs_switch_data_path(struct hvh_chan *chan, const struct hvh_nvs_request *req)

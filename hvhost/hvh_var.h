@@ -89,6 +89,14 @@ int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,
 /* The guest closed the card or died. After it the core touches none of its memory. */
 void hvh_nic_disconnect(struct hvhost_nic *nic);
 
+/*
+ * The guest's kernel shared more memory after it had opened the card, or takes (handle) back. After
+ * removal the core touches none of it: taking back a buffer that is in use stops the card.
+ * -ENOSPC more than HVH_GPADLS_MAX.
+ */
+int hvh_nic_gpadl_add(struct hvhost_nic *nic, const struct hvh_gpadl *gpadl);
+void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle);
+
 /* The guest signalled channel (relid). Cheap: served in the next hvhost_step(). */
 void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid);
 

@@ -234,6 +234,97 @@ static void unusable_buffers_are_refused_and_may_be_offered_again(void **state)
     raw_guest_destroy(g);
 }
 
+static void buffers_too_small_are_refused(void **state)
+{
+    const struct hvhost_nic_config config = {.recv_buf_bytes = 28672}; /* 15 sections */
+    const struct nvs_init init = {NVS_MSG_INIT, NVS_VERSION_1, NVS_VERSION_1};
+    const struct hvhost_nic_config tiny = {.recv_buf_bytes = 4096};
+    struct raw_guest *g = raw_guest_create(&config);
+    struct nvs_buf msg = {.type = NVS_MSG_RECV_BUF, .gpadl = 0xE1E10, .id = NVS_RECV_BUF_ID};
+    struct raw_packet pkt;
+
+    (void)state;
+    raw_guest_open(g);
+    raw_nvs(g, &init, sizeof(init), 1);
+    raw_expect(g, &pkt);
+    raw_nvs(g, &msg, sizeof(msg), 1);
+    raw_expect(g, &pkt);
+    assert_int_equal(word(pkt.payload, 1), NVS_STATUS_FAILURE);
+    raw_guest_destroy(g);
+
+    g = raw_guest_create(&tiny);
+    raw_guest_open(g);
+    raw_nvs(g, &init, sizeof(init), 1);
+    raw_expect(g, &pkt);
+    msg.type = NVS_MSG_SEND_BUF; /* by the handle of the other buffer, which has no section */
+    raw_nvs(g, &msg, sizeof(msg), 1);
+    raw_expect(g, &pkt);
+    assert_int_equal(word(pkt.payload, 1), NVS_STATUS_FAILURE);
+    assert_int_equal(raw_stat(g, strict_gpa), 1);
+    raw_guest_destroy(g);
+}
+
+struct early_row {
+    const char *what;
+    uint32_t version;
+    uint32_t before[3]; /* message types sent first; 0 = none */
+    uint32_t type, arg;
+};
+
+/* What is wrong only before the card is ready. */
+static const struct early_row early[] = {
+    {"NDIS_CONFIG in version 1", NVS_VERSION_1, {0}, NVS_MSG_NDIS_CONFIG, 1514},
+    {"NDIS_CONFIG twice", NVS_VERSION_5, {NVS_MSG_NDIS_CONFIG}, NVS_MSG_NDIS_CONFIG, 1514},
+    {"NDIS_VERSION twice", NVS_VERSION_5, {NVS_MSG_NDIS_VERSION}, NVS_MSG_NDIS_VERSION, 6},
+    {"RECV_BUF before NDIS_CONFIG", NVS_VERSION_2, {0}, NVS_MSG_RECV_BUF, 0xE1E10},
+    {"SUBCHANNEL before ready", NVS_VERSION_5, {0}, NVS_MSG_SUBCHANNEL, 1},
+    {"RNDIS before ready", NVS_VERSION_5, {0}, NVS_MSG_RNDIS, NVS_RNDIS_CONTROL},
+    {"data before INITIALIZE",
+     NVS_VERSION_1,
+     {NVS_MSG_NDIS_VERSION, NVS_MSG_RECV_BUF, NVS_MSG_SEND_BUF},
+     NVS_MSG_RNDIS,
+     NVS_RNDIS_DATA},
+    {"SUBCHANNEL in version 1",
+     NVS_VERSION_1,
+     {NVS_MSG_NDIS_VERSION, NVS_MSG_RECV_BUF, NVS_MSG_SEND_BUF},
+     NVS_MSG_SUBCHANNEL,
+     1},
+};
+
+static void send_type(struct raw_guest *g, uint32_t type, uint32_t arg)
+{
+    const uint32_t msg[3] = {type, arg, 0};
+    bool flagged = type != NVS_MSG_NDIS_CONFIG && type != NVS_MSG_NDIS_VERSION;
+    struct raw_packet pkt;
+
+    raw_nvs(g, msg, sizeof(msg), flagged);
+    raw_step(g);
+    raw_take(g, &pkt);
+}
+
+static void messages_before_their_time_count_in_strict_nvs(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < countof(early); i++) {
+        struct raw_guest *g = raw_guest_create(NULL);
+
+        raw_guest_open(g);
+        send_type(g, NVS_MSG_INIT, early[i].version);
+        for (unsigned k = 0; k < 3; k++) {
+            uint32_t type = early[i].before[k];
+
+            if (type != 0)
+                send_type(g, type, type == NVS_MSG_SEND_BUF ? 0xE1E11 : 0xE1E10);
+        }
+        raw_check_strict(g, NULL);
+        send_type(g, early[i].type, early[i].arg);
+        if (raw_stat(g, strict_nvs) != 1)
+            fail_msg("%s: strict_nvs is %u", early[i].what, (unsigned)raw_stat(g, strict_nvs));
+        raw_check_strict(g, "strict_nvs");
+        raw_guest_destroy(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +335,8 @@ int main(void)
         cmocka_unit_test(subchannels_are_refused_with_one_queue),
         cmocka_unit_test(data_path_switch_gets_an_empty_completion_only_if_asked),
         cmocka_unit_test(oid_query_ex_is_answered_not_supported),
+        cmocka_unit_test(buffers_too_small_are_refused),
+        cmocka_unit_test(messages_before_their_time_count_in_strict_nvs),
         cmocka_unit_test(unusable_buffers_are_refused_and_may_be_offered_again),
     };
 

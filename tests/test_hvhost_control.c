@@ -120,7 +120,8 @@ static void offload_object_has_the_revision_asked_for_and_offers_nothing(void **
         uint16_t size, want_bytes;
         uint8_t want_revision;
     } rows[] = {
-        {3, 156, 156, 3}, {2, 144, 144, 2}, {1, 112, 112, 1}, {3, 168, 156, 3}, /* older Linux */
+        {3, 156, 156, 3}, {2, 144, 144, 2}, {1, 112, 112, 1}, {3, 144, 144, 2}, /* the size rules */
+        {3, 168, 156, 3},                                                       /* older Linux */
         {2, 156, 144, 2},                                                       /* likewise */
         {9, 180, 156, 3},
     };
@@ -142,6 +143,21 @@ static void offload_object_has_the_revision_asked_for_and_offers_nothing(void **
         assert_int_equal(word(info, 2), 0);  /* no checksums */
         assert_int_equal(word(info, 20), 0); /* no LSO */
     }
+    raw_guest_destroy(g);
+}
+
+static void offload_reply_is_never_longer_than_the_question(void **state)
+{
+    const uint8_t in[112] = {NDIS_OBJECT_OFFLOAD, 3, 156, 0};
+    struct raw_guest *g = raw_guest_create(NULL);
+    uint8_t info[1024];
+    uint32_t bytes;
+
+    (void)state;
+    raw_bring_up(g);
+    assert_int_equal(raw_query(g, OID_OFFLOAD_HW_CAPS, in, sizeof(in), info, &bytes), 0);
+    assert_int_equal(bytes, 112);
+    assert_int_equal(info[1], 1);
     raw_guest_destroy(g);
 }
 
@@ -263,6 +279,39 @@ static void address_can_be_changed_and_the_permanent_one_stays(void **state)
     assert_int_equal(raw_stat(g, rx_drop_filter), 1);
     raw_port_send(g, 60, is);
     assert_int_equal(raw_stat(g, rx_frames), 1);
+    raw_guest_destroy(g);
+}
+
+static void config_parameter_outside_its_message_is_refused(void **state)
+{
+    static const uint32_t heads[][5] = {
+        {20, 28, 2, 4000, 24}, {20, 28, 2, UINT32_MAX - 10, 24}, {20, 28, 2, 48, 25},
+        {4000, 28, 2, 48, 24}, {UINT32_MAX - 10, 28, 2, 48, 24},
+    };
+    struct raw_guest *g = raw_guest_create(NULL);
+    uint8_t msg[72] = {0};
+
+    (void)state;
+    raw_bring_up(g);
+    for (unsigned i = 0; i < countof(heads); i++) {
+        memcpy(msg, heads[i], sizeof(heads[i]));
+        assert_int_equal(raw_set(g, OID_RNDIS_CONFIG, msg, sizeof(msg)), RNDIS_STATUS_INVALID_DATA);
+    }
+    assert_int_equal(raw_set(g, OID_RNDIS_CONFIG, msg, 19), RNDIS_STATUS_INVALID_LENGTH);
+    raw_guest_destroy(g);
+}
+
+static void multicast_list_is_bounded(void **state)
+{
+    struct raw_guest *g = raw_guest_create(NULL);
+    uint8_t list[33 * 6] = {1};
+
+    (void)state;
+    raw_bring_up(g);
+    assert_int_equal(raw_set(g, OID_MULTICAST_LIST, list, 32 * 6), RNDIS_STATUS_SUCCESS);
+    assert_int_equal(raw_set(g, OID_MULTICAST_LIST, list, 33 * 6), RNDIS_STATUS_RESOURCES);
+    assert_int_equal(raw_set(g, OID_MULTICAST_LIST, list, 7), RNDIS_STATUS_INVALID_LENGTH);
+    assert_int_equal(raw_set(g, OID_MULTICAST_LIST, NULL, 0), RNDIS_STATUS_SUCCESS);
     raw_guest_destroy(g);
 }
 
@@ -388,11 +437,14 @@ int main(void)
         cmocka_unit_test(unknown_oids_are_refused_without_information),
         cmocka_unit_test(link_state_and_speed_are_in_bits_per_second),
         cmocka_unit_test(offload_object_has_the_revision_asked_for_and_offers_nothing),
+        cmocka_unit_test(offload_reply_is_never_longer_than_the_question),
         cmocka_unit_test(offload_query_too_short_for_any_revision_is_refused),
         cmocka_unit_test(rss_capabilities_say_one_queue_and_a_table),
         cmocka_unit_test(rss_parameters_are_judged),
         cmocka_unit_test(offload_parameters_are_confirmed_by_an_indication),
         cmocka_unit_test(address_can_be_changed_and_the_permanent_one_stays),
+        cmocka_unit_test(config_parameter_outside_its_message_is_refused),
+        cmocka_unit_test(multicast_list_is_bounded),
         cmocka_unit_test(spoofing_can_be_forbidden),
         cmocka_unit_test(keepalive_and_reset_are_answered),
         cmocka_unit_test(halt_has_a_completion_and_no_reply),

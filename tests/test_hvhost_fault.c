@@ -241,6 +241,20 @@ static void silent_late_twice_and_short_spoil_any_rndis_reply(void **state)
     }
 }
 
+static void silent_replies_cost_no_section(void **state)
+{
+    struct raw_guest *g = ready_for(HVH_ON_RNDIS_QUERY);
+    uint8_t reply[4096];
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        arm(g, HVH_ON_RNDIS_QUERY, HVH_ACT_SILENT, 0);
+        assert_int_equal(ask_rndis(g, HVH_ON_RNDIS_QUERY, reply), 0);
+    }
+    assert_true(ask_rndis(g, HVH_ON_RNDIS_QUERY, reply) > 0);
+    raw_guest_destroy(g);
+}
+
 static void refused_set_has_no_effect(void **state)
 {
     const uint32_t none = 0;
@@ -355,9 +369,12 @@ static void silent_late_twice_and_short_spoil_frames(void **state)
     (void)state;
     raw_bring_up(g);
     raw_step(g);
-    arm(g, HVH_ON_RX_DATA, HVH_ACT_SILENT, 0);
-    raw_port_send(g, 60, NULL);
-    raw_expect_none(g);
+    for (unsigned i = 0; i < 200; i++) { /* more than there are sections */
+        arm(g, HVH_ON_RX_DATA, HVH_ACT_SILENT, 0);
+        raw_port_send(g, 60, NULL);
+        raw_expect_none(g);
+    }
+    assert_int_equal(raw_stat(g, rx_drop_section), 0);
 
     arm(g, HVH_ON_RX_DATA, HVH_ACT_LATE, 1);
     raw_port_send(g, 60, NULL);
@@ -493,6 +510,7 @@ int main(void)
         cmocka_unit_test(refused_version_can_be_followed_by_another),
         cmocka_unit_test(rndis_replies_are_spoilt_where_named),
         cmocka_unit_test(silent_late_twice_and_short_spoil_any_rndis_reply),
+        cmocka_unit_test(silent_replies_cost_no_section),
         cmocka_unit_test(refused_set_has_no_effect),
         cmocka_unit_test(fault_for_one_oid_leaves_the_others_alone),
         cmocka_unit_test(disarming_ends_an_endless_fault),

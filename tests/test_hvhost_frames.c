@@ -230,6 +230,20 @@ static void exact_messages_say_exactly_what_they_hold(void **state)
     raw_guest_destroy(g);
 }
 
+static void last_bytes_of_a_section_stay_unused(void **state)
+{
+    const struct hvhost_nic_config config = {.recv_section_bytes = 44 + 1000 + 36};
+    struct raw_guest *g = raw_guest_create(&config);
+
+    (void)state;
+    raw_bring_up(g);
+    raw_port_send(g, 1000, NULL);
+    assert_int_equal(raw_stat(g, rx_frames), 1);
+    raw_port_send(g, 1001, NULL);
+    assert_int_equal(raw_stat(g, rx_drop_size), 1);
+    raw_guest_destroy(g);
+}
+
 static void batches_never_exceed_the_configured_size(void **state)
 {
     const struct hvhost_nic_config config = {.batch_frames = 3};
@@ -385,6 +399,7 @@ int main(void)
         cmocka_unit_test(two_frames_of_one_step_share_the_golden_packet),
         cmocka_unit_test(vlan_frame_arrives_as_in_the_golden_section),
         cmocka_unit_test(exact_messages_say_exactly_what_they_hold),
+        cmocka_unit_test(last_bytes_of_a_section_stay_unused),
         cmocka_unit_test(batches_never_exceed_the_configured_size),
         cmocka_unit_test(packet_filter_decides_what_arrives),
         cmocka_unit_test(no_filter_means_no_frames),

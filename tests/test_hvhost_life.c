@@ -147,6 +147,41 @@ static void halt_after_revoke_is_acknowledged(void **state)
     raw_guest_destroy(g);
 }
 
+static void frames_out_at_a_revoke_are_reclaimed(void **state)
+{
+    const struct nvs_revoke_buf recv = {NVS_MSG_REVOKE_RECV_BUF, NVS_RECV_BUF_ID, 0};
+    struct raw_guest *g = raw_guest_create(NULL);
+
+    (void)state;
+    raw_bring_up(g);
+    raw_step(g);
+    raw_port_send(g, 60, NULL);
+    raw_step(g);
+    raw_nvs(g, &recv, sizeof(recv), 0);
+    raw_step(g);
+    assert_int_equal(raw_stat(g, rx_reclaimed), 1);
+    raw_guest_destroy(g);
+}
+
+static void next_guest_starts_afresh(void **state)
+{
+    static const uint8_t group[6] = {1, 0, 0x5E, 0, 0, 2};
+    const uint32_t none = 0, filter = NDIS_FILTER_MULTICAST;
+    struct raw_guest *g = raw_guest_create(NULL);
+
+    (void)state;
+    raw_bring_up(g);
+    raw_set(g, OID_MULTICAST_LIST, group, 6);
+    raw_set(g, OID_PACKET_FILTER, &none, 4);
+    raw_step(g);
+    g->t.ops->close(g->t.ctx);
+    raw_bring_up(g);
+    raw_set(g, OID_PACKET_FILTER, &filter, 4);
+    raw_port_send(g, 60, group);
+    assert_int_equal(raw_stat(g, rx_drop_filter), 1);
+    raw_guest_destroy(g);
+}
+
 /* ---- cable ------------------------------------------------------------------------------ */
 
 static uint32_t indication(struct raw_guest *g)
@@ -168,7 +203,8 @@ static uint32_t indication(struct raw_guest *g)
 static void cable_out_and_in_is_indicated(void **state)
 {
     struct raw_guest *g = raw_guest_create(NULL);
-    uint8_t msg[256];
+    uint8_t msg[256], info[64];
+    uint32_t bytes;
 
     (void)state;
     raw_bring_up(g);
@@ -176,6 +212,8 @@ static void cable_out_and_in_is_indicated(void **state)
     hvhost_nic_link(g->nic, false);
     assert_int_equal(hvhost_next_deadline(g->host, g->now_ns), 0);
     assert_int_equal(indication(g), RNDIS_IND_MEDIA_DISCONNECT);
+    assert_int_equal(raw_query(g, OID_MEDIA_CONNECT_STATUS, NULL, 0, info, &bytes), 0);
+    assert_int_equal(info[0], NDIS_MEDIA_DISCONNECTED);
     raw_port_send(g, 60, NULL);
     assert_int_equal(raw_stat(g, rx_drop_down), 1);
     raw_section_send(g, 0, msg, raw_frame_message(msg, 60, 0));
@@ -267,6 +305,8 @@ int main(void)
         cmocka_unit_test(lent_sections_come_back_when_the_guest_dies),
         cmocka_unit_test(clean_close_is_no_sin),
         cmocka_unit_test(halt_after_revoke_is_acknowledged),
+        cmocka_unit_test(frames_out_at_a_revoke_are_reclaimed),
+        cmocka_unit_test(next_guest_starts_afresh),
         cmocka_unit_test(cable_out_and_in_is_indicated),
         cmocka_unit_test(cable_out_before_the_guest_came_is_told_after_initialize),
         cmocka_unit_test(last_state_of_the_cable_arrives),

@@ -12,8 +12,8 @@ static void numbers_have_units_of_1024(void **state)
     static const struct {
         const char *text;
         uint64_t value;
-    } good[] = {{"0", 0}, {"9202", 9202}, {"0x10", 16}, {"64k", 65536}, {"16M", 16u << 20},
-                {"1G", 1u << 30}};
+    } good[] = {{"0", 0},       {"9202", 9202},     {"0x10", 16},
+                {"64k", 65536}, {"16M", 16u << 20}, {"1G", 1u << 30}};
     uint64_t value;
     unsigned i;
 

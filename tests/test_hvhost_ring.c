@@ -36,6 +36,8 @@ static void packets_wrap_at_every_position(void **state)
         raw_port_send(g, 60, NULL);
         raw_step(g);
         while (raw_take(g, &pkt)) {
+            if (pkt.desc.type == VMBUS_PKT_COMPLETION)
+                assert_int_equal(pkt.desc.xid, g->xid);
             if (pkt.desc.type == VMBUS_PKT_XFER_PAGES && i % 3)
                 raw_complete(g, pkt.desc.xid); /* 32 bytes */
             else if (pkt.desc.type == VMBUS_PKT_XFER_PAGES) {
@@ -181,22 +183,62 @@ static void guest_waiting_for_room_is_told_once_it_has_it(void **state)
     struct raw_guest *g = raw_guest_create(&config);
     uint8_t msg[256];
     uint32_t bytes = raw_frame_message(msg, 60, 0);
+    struct raw_packet pkt;
     uint64_t before;
 
     (void)state;
     raw_bring_up(g);
     raw_step(g);
-    while (free_bytes(g) > 64 + 8)
-        raw_section_send(g, 0, msg, bytes);
     atomic_store(&g->rx_ctl->interrupt_mask, 1); /* has no say in this */
-    atomic_store(&g->tx_ctl->pending_send_size, 2000);
     before = raw_stat(g, interrupts);
+    for (unsigned i = 0; i < 40; i++)
+        raw_section_send(g, 0, msg, bytes); /* 1536 of 4096 bytes left */
+    atomic_store(&g->tx_ctl->pending_send_size, 2000);
     raw_step(g);
+    assert_int_equal(raw_stat(g, interrupts), before + 1);
+    while (raw_take(g, &pkt)) {
+    }
+
+    raw_section_send(g, 0, msg, bytes);
+    raw_step(g); /* there was room enough before: not again */
     assert_int_equal(raw_stat(g, interrupts), before + 1);
     atomic_store(&g->tx_ctl->pending_send_size, 4096);
     raw_section_send(g, 0, msg, bytes);
-    raw_step(g); /* can never be: as much as there is */
+    raw_step(g); /* as much as there is: it can never be */
     assert_int_equal(raw_stat(g, interrupts), before + 1);
+    atomic_store(&g->tx_ctl->pending_send_size, 4095);
+    raw_section_send(g, 0, msg, bytes);
+    raw_step(g); /* "tell me when it is empty" */
+    assert_int_equal(raw_stat(g, interrupts), before + 2);
+    assert_int_equal(g->port_frames, 43);
+    raw_guest_destroy(g);
+}
+
+/* Frames gathered before answers are written must find the room they were promised. */
+static void frames_gathered_keep_their_room(void **state)
+{
+    const struct hvhost_nic_config config = {.ring_bytes = 16384, .batch_frames = 64};
+    const struct rndis_simple alive = {RNDIS_MSG_KEEPALIVE, 12, 1};
+    struct raw_guest *g = raw_guest_create(&config);
+    struct raw_packet pkt;
+    unsigned frames = 0;
+    uint8_t msg[256];
+    uint32_t bytes = raw_frame_message(msg, 60, 0);
+
+    (void)state;
+    raw_bring_up(g);
+    raw_step(g);
+    for (unsigned i = 0; i < 63; i++)
+        raw_port_send(g, 60, NULL); /* 576 bytes of ring, once they are shown */
+    for (unsigned i = 0; i < 53; i++)
+        raw_section_send(g, 0, msg, bytes);     /* 64 bytes each */
+    raw_control_send(g, &alive, sizeof(alive)); /* 144 bytes */
+    raw_step(g);
+    while (raw_take(g, &pkt)) {
+        if (pkt.desc.type == VMBUS_PKT_XFER_PAGES)
+            frames += (pkt.header_bytes - 8) / 8;
+    }
+    assert_true(frames >= 63);
     raw_guest_destroy(g);
 }
 
@@ -266,19 +308,37 @@ static void one_step_takes_a_bounded_number_of_packets(void **state)
 
 /* ---- corruption ------------------------------------------------------------------------- */
 
-static void corrupt_write_index(struct raw_guest *g)
+/* A good packet, which must not be served because of the index (from its start) that announces it.
+ */
+static void index_after_good_packet(struct raw_guest *g, uint32_t index)
 {
-    atomic_store(&g->tx_ctl->write_index, g->data_bytes);
+    uint32_t start = g->tx_write;
+    uint8_t msg[256];
+
+    g->mute = true;
+    raw_section_send(g, 0, msg, raw_frame_message(msg, 60, 0));
+    g->mute = false;
+    atomic_store(&g->tx_ctl->write_index, start + index);
 }
 
-static void unaligned_write_index(struct raw_guest *g)
+static void index_past_the_ring(struct raw_guest *g)
 {
-    atomic_store(&g->tx_ctl->write_index, g->tx_write + 4);
+    index_after_good_packet(g, g->data_bytes - g->tx_write);
 }
 
-static void write_index_in_a_descriptor(struct raw_guest *g)
+static void index_unaligned(struct raw_guest *g)
 {
-    atomic_store(&g->tx_ctl->write_index, (g->tx_write + 8) % g->data_bytes);
+    index_after_good_packet(g, 64 + 4);
+}
+
+static void index_behind_the_descriptor(struct raw_guest *g)
+{
+    index_after_good_packet(g, 16);
+}
+
+static void index_in_the_descriptor(struct raw_guest *g)
+{
+    index_after_good_packet(g, 8);
 }
 
 static void descriptor(struct raw_guest *g, uint16_t header, uint16_t total)
@@ -336,10 +396,9 @@ static void read_index_of_the_other_ring(struct raw_guest *g)
 static void corrupt_rings_are_given_up_and_survived(void **state)
 {
     static void (*const ways[])(struct raw_guest *) = {
-        corrupt_write_index,          unaligned_write_index,
-        write_index_in_a_descriptor,  header_too_small,
-        header_beyond_the_packet,     packet_beyond_the_index,
-        packet_of_half_a_megabyte,    packet_longer_than_any_legal_one,
+        index_past_the_ring,          index_unaligned,           index_behind_the_descriptor,
+        index_in_the_descriptor,      header_too_small,          header_beyond_the_packet,
+        packet_beyond_the_index,      packet_of_half_a_megabyte, packet_longer_than_any_legal_one,
         read_index_of_the_other_ring,
     };
 
@@ -415,6 +474,7 @@ int main(void)
         cmocka_unit_test(guest_is_interrupted_only_from_empty_and_unmasked),
         cmocka_unit_test(disabled_interrupts_wait_until_enabled),
         cmocka_unit_test(guest_waiting_for_room_is_told_once_it_has_it),
+        cmocka_unit_test(frames_gathered_keep_their_room),
         cmocka_unit_test(host_without_room_for_answers_asks_and_waits),
         cmocka_unit_test(one_step_takes_a_bounded_number_of_packets),
         cmocka_unit_test(corrupt_rings_are_given_up_and_survived),

@@ -82,6 +82,19 @@ static void completion_of_another_type(struct raw_guest *g)
     raw_packet(g, desc, NULL, 0, msg, sizeof(msg));
 }
 
+static void nvs_by_pages(struct raw_guest *g)
+{
+    const struct {
+        struct vmbus_gpa_header head;
+        struct vmbus_gpa_range range;
+        uint64_t pfn;
+    } ranges = {{0, 1}, {64, 0}, g->t.dma_pfn[0]};
+    const uint32_t msg[10] = {NVS_MSG_SWITCH_DATA_PATH};
+    struct vmbus_pkt_desc desc = {.type = VMBUS_PKT_GPA_DIRECT, .flags = 1, .xid = ++g->xid};
+
+    raw_packet(g, desc, &ranges, sizeof(ranges), msg, sizeof(msg));
+}
+
 /* ---- RNDIS ------------------------------------------------------------------------------ */
 
 static void second_initialize(struct raw_guest *g)
@@ -116,6 +129,18 @@ static void info_past_the_end(struct raw_guest *g)
 static void info_sum_wraps(struct raw_guest *g)
 {
     query_with_info(g, 20, UINT32_MAX - 10);
+}
+
+static void info_offset_past_the_end(struct raw_guest *g)
+{
+    query_with_info(g, 5000, 4);
+}
+
+static void control_shorter_than_its_header(struct raw_guest *g)
+{
+    const struct rndis_simple msg = {RNDIS_MSG_KEEPALIVE, 8, 1};
+
+    raw_control_send(g, &msg, sizeof(msg));
 }
 
 static void control_longer_than_sent(struct raw_guest *g)
@@ -162,6 +187,21 @@ static void frame_type(struct raw_guest *g)
 static void frame_longer_than_sent(struct raw_guest *g)
 {
     bad_frame(g, 4, 105);
+}
+
+static void frame_much_longer_than_sent(struct raw_guest *g)
+{
+    bad_frame(g, 4, 112);
+}
+
+static void frame_of_four_bytes(struct raw_guest *g)
+{
+    bad_frame(g, 4, 4);
+}
+
+static void data_offset_past_the_end(struct raw_guest *g)
+{
+    bad_frame(g, 8, 200);
 }
 
 static void frame_shorter_than_its_header(struct raw_guest *g)
@@ -240,6 +280,40 @@ static void ppi_over_the_frame(struct raw_guest *g)
 static void ppi_offset_unaligned(struct raw_guest *g)
 {
     bad_ppi(g, 28, 38);
+}
+
+/* (count) VLAN elements of 16 bytes at (ppi_off) and the frame at (data_off) of a message. */
+static void elements(struct raw_guest *g, unsigned count, uint32_t ppi_off, uint32_t data_off,
+                     uint32_t len)
+{
+    const struct rndis_ppi ppi = {RNDIS_PPI_BYTES, RNDIS_PPI_VLAN, RNDIS_PPI_DATA_OFF};
+    uint8_t frame[128], msg[1024] = {0};
+
+    raw_frame_message(frame, 60, 0);
+    memcpy(msg, frame, 44);
+    for (unsigned i = 0; i < count; i++)
+        memcpy(msg + 8 + ppi_off + 16 * i, &ppi, sizeof(ppi));
+    memcpy(msg + 8 + data_off, frame + 44, 60);
+    set32(msg, 4, len);
+    set32(msg, 8, data_off);
+    set32(msg, 28, ppi_off);
+    set32(msg, 32, 16 * count);
+    raw_section_send(g, 0, msg, len);
+}
+
+static void too_many_elements(struct raw_guest *g)
+{
+    elements(g, 20, 36, 36 + 320, 44 + 320 + 60);
+}
+
+static void elements_past_the_end(struct raw_guest *g)
+{
+    elements(g, 1, 96, 36, 112);
+}
+
+static void elements_at_an_odd_offset(struct raw_guest *g)
+{
+    elements(g, 1, 38, 60, 128);
 }
 
 static void checksum_never_offered(struct raw_guest *g)
@@ -338,6 +412,33 @@ static void too_many_pages(struct raw_guest *g)
     gpa(g, &(struct one_range){{0, 1}, {100, 0}, {g->t.dma_pfn[0], g->t.dma_pfn[1]}}, 32);
 }
 
+static void range_of_no_bytes(struct raw_guest *g)
+{
+    gpa(g, &(struct one_range){{0, 1}, {0, 100}, {g->t.dma_pfn[0], 0}}, 24);
+}
+
+static void too_many_ranges(struct raw_guest *g)
+{
+    const struct nvs_rndis msg = {NVS_MSG_RNDIS, NVS_RNDIS_DATA, NVS_SECTION_NONE, 0};
+    struct vmbus_pkt_desc desc = {.type = VMBUS_PKT_GPA_DIRECT, .flags = 1, .xid = ++g->xid};
+    struct {
+        struct vmbus_gpa_header head;
+        struct {
+            struct vmbus_gpa_range range;
+            uint64_t pfn;
+        } page[33];
+    } ranges = {.head = {0, 33}};
+    uint8_t payload[NVS_MSG_BYTES] = {0};
+
+    raw_frame_message(g->t.dma.base, 132 - 44, 0);
+    for (unsigned i = 0; i < 33; i++) {
+        ranges.page[i].range = (struct vmbus_gpa_range){i ? 1 : 100, i ? 99 + i : 0};
+        ranges.page[i].pfn = g->t.dma_pfn[0];
+    }
+    memcpy(payload, &msg, sizeof(msg));
+    raw_packet(g, desc, &ranges, sizeof(ranges), payload, sizeof(payload));
+}
+
 static void no_ranges(struct raw_guest *g)
 {
     gpa(g, &(struct one_range){{0, 0}, {0, 0}, {0, 0}}, 8);
@@ -359,6 +460,19 @@ static void header_across_a_page(struct raw_guest *g)
 
     raw_frame_message(g->t.dma.base + 4 * 4096 - 20, 60, 0);
     gpa(g, &ranges, 32);
+}
+
+static void control_across_a_page(struct raw_guest *g)
+{
+    const struct rndis_simple alive = {RNDIS_MSG_KEEPALIVE, 12, 1};
+    const struct nvs_rndis msg = {NVS_MSG_RNDIS, NVS_RNDIS_CONTROL, NVS_SECTION_NONE, 0};
+    struct one_range ranges = {{0, 1}, {12, 4096 - 4}, {g->t.dma_pfn[3], g->t.dma_pfn[4]}};
+    struct vmbus_pkt_desc desc = {.type = VMBUS_PKT_GPA_DIRECT, .flags = 1, .xid = ++g->xid};
+    uint8_t payload[NVS_MSG_BYTES] = {0};
+
+    memcpy(g->t.dma.base + 4 * 4096 - 4, &alive, sizeof(alive));
+    memcpy(payload, &msg, sizeof(msg));
+    raw_packet(g, desc, &ranges, sizeof(ranges), payload, sizeof(payload));
 }
 
 /* ---- packets ---------------------------------------------------------------------------- */
@@ -472,17 +586,23 @@ static const struct row rows[] = {
     {"unknown NVSP message", "strict_nvs", unknown_message},
     {"NVSP message of 16 bytes", "strict_nvs", short_message},
     {"packet type 4", "strict_nvs", unknown_packet_type},
+    {"NVSP message with pages", "strict_nvs", nvs_by_pages},
     {"message 107 of channel type 2", "strict_nvs", unknown_channel_type},
     {"completion with message 107", "strict_nvs", completion_of_another_type},
     {"second INITIALIZE", "strict_rndis", second_initialize},
     {"info offset 0", "strict_rndis", info_offset_zero},
     {"info past the end", "strict_rndis", info_past_the_end},
     {"info offset and length wrap", "strict_rndis", info_sum_wraps},
+    {"info offset past the end", "strict_rndis", info_offset_past_the_end},
+    {"control message shorter than its header", "strict_rndis", control_shorter_than_its_header},
     {"control message longer than sent", "strict_rndis", control_longer_than_sent},
     {"control message of 8 bytes", "strict_rndis", control_without_header},
     {"PACKET as control message", "strict_rndis", frame_by_control},
     {"KEEPALIVE as data message", "strict_rndis", frame_type},
     {"PACKET longer than sent", "strict_rndis", frame_longer_than_sent},
+    {"PACKET a multiple of 8 longer than sent", "strict_rndis", frame_much_longer_than_sent},
+    {"PACKET of 4 bytes", "strict_rndis", frame_of_four_bytes},
+    {"data offset past the end", "strict_rndis", data_offset_past_the_end},
     {"PACKET shorter than its header", "strict_rndis", frame_shorter_than_its_header},
     {"data inside the header", "strict_rndis", data_inside_the_header},
     {"data past the end", "strict_rndis", data_past_the_end},
@@ -495,6 +615,9 @@ static const struct row rows[] = {
     {"info element's data not at 12", "strict_rndis", ppi_data_elsewhere},
     {"info elements over the frame", "strict_rndis", ppi_over_the_frame},
     {"info elements unaligned", "strict_rndis", ppi_offset_unaligned},
+    {"20 info elements", "strict_rndis", too_many_elements},
+    {"info elements past the end", "strict_rndis", elements_past_the_end},
+    {"info elements at offset 38", "strict_rndis", elements_at_an_odd_offset},
     {"checksum offload never offered", "strict_rndis", checksum_never_offered},
     {"nine messages in a packet", "strict_rndis", nine_messages},
     {"first of two messages not padded", "strict_rndis", first_message_unaligned},
@@ -507,10 +630,13 @@ static const struct row rows[] = {
     {"offset past the page", "strict_gpa", offset_past_the_page},
     {"a page too few", "strict_gpa", too_few_pages},
     {"a page too many", "strict_gpa", too_many_pages},
+    {"range of no bytes", "strict_gpa", range_of_no_bytes},
+    {"33 ranges", "strict_gpa", too_many_ranges},
     {"no ranges", "strict_gpa", no_ranges},
     {"more ranges than the header holds", "strict_gpa", range_count_beyond_the_header},
     {"range length overflows", "strict_gpa", range_length_overflows},
     {"RNDIS header across a page", "strict_page", header_across_a_page},
+    {"control header across a page", "strict_page", control_across_a_page},
     {"completion out of nowhere", "strict_xid", completion_out_of_nowhere},
     {"completion of a free section", "strict_xid", completion_of_a_free_section},
     {"completion twice", "strict_xid", completion_twice},
