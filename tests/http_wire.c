@@ -16,6 +16,7 @@ static struct netif netif;
 static struct pbuf *queue[QUEUE];
 static unsigned head, tail;
 static bool is_cut;
+static unsigned lose_nth, since_lost;
 static uint64_t now_ns = UINT64_C(1700000000) * PORT_NS_PER_S;
 
 static uint64_t read_clock(void *ctx)
@@ -30,7 +31,7 @@ static err_t output(struct netif *nif, struct pbuf *p, const ip4_addr_t *to)
 
     (void)nif;
     (void)to;
-    if (is_cut)
+    if (is_cut || (lose_nth > 0 && ++since_lost % lose_nth == 0))
         return ERR_OK;
     assert_true(tail - head < QUEUE);
     copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
@@ -86,6 +87,11 @@ void wire_wait_s(unsigned seconds)
 void wire_cut(bool cut)
 {
     is_cut = cut;
+}
+
+void wire_lose(unsigned nth)
+{
+    lose_nth = nth;
 }
 
 /* ---- client -------------------------------------------------------------------------------- */

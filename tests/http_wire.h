@@ -33,8 +33,9 @@ void wire_wait_s(unsigned seconds);
 /* Deliver until nothing moves any more, without letting time pass. */
 void wire_run(void);
 
-/* Forget the next packets instead of delivering them. */
+/* Forget the next packets instead of delivering them; or only each (nth) one, 0 = none. */
 void wire_cut(bool is_cut);
+void wire_lose(unsigned nth);
 
 void wire_open(struct wire_client *client, uint16_t port);
 void wire_send(struct wire_client *client, const char *text);

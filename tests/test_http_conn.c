@@ -107,6 +107,21 @@ static void a_large_file_arrives_exactly(void **state)
     wire_close(&c);
 }
 
+static void a_lossy_wire_changes_no_byte(void **state)
+{
+    static struct wire_client c;
+
+    (void)state;
+    wire_open(&c, SITE_PORT);
+    wire_lose(37);
+    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    wire_wait_s(120);
+    wire_lose(0);
+    wire_wait_s(10);
+    assert_answer(&c, 200, 0, SITE_BIG);
+    wire_close(&c);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state)
 {
     static char text[200 * 80];
@@ -284,6 +299,7 @@ int main(void)
         T(each_size_up_to_two_segments_arrives_at_once),
         T(a_new_connection_waits_for_nothing_either),
         T(a_large_file_arrives_exactly),
+        T(a_lossy_wire_changes_no_byte),
         T(pipelined_requests_are_answered_in_order),
         T(bodies_are_skipped),
         T(a_body_too_large_is_refused_and_the_refusal_arrives),

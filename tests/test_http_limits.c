@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "http_conn.h"
+#include "lwip/memp.h"
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
@@ -318,6 +320,59 @@ static void tiny_segments_do_not_pile_up(void **state)
     wire_close(&c);
 }
 
+#define SEGMENTS_MAX 65536u
+
+/*
+ * Sends (request) while lwIP has no segment free but the one the request is in, which serves for
+ * the answer, a piece at a time, once it was acknowledged.
+ */
+static void send_without_memory(struct wire_client *client, const char *request)
+{
+    static void *kept[SEGMENTS_MAX];
+    size_t count = 0;
+
+    wire_cut(true); /* the request comes when there are no more */
+    wire_send(client, request);
+    while (count < SEGMENTS_MAX && (kept[count] = memp_malloc(MEMP_TCP_SEG)))
+        count++;
+    wire_cut(false);
+    wire_wait_s(60);
+    while (count > 0)
+        memp_free(MEMP_TCP_SEG, kept[--count]);
+}
+
+static void without_memory_an_answer_takes_longer(void **state)
+{
+    static struct wire_client c;
+
+    (void)state;
+    site_make("waits", 30000);
+    wire_open(&c, SITE_PORT);
+    send_without_memory(&c, "GET /waits HTTP/1.1\r\n" H "\r\n");
+    assert_answer(&c, 200, 0, 30000);
+    wire_close(&c);
+}
+
+/* A head of some 1300 bytes, and memory for 400 of them. */
+static void without_memory_a_head_goes_in_pieces(void **state)
+{
+    static struct wire_client c;
+    char request[1200];
+    const char *zeros;
+
+    (void)state;
+    assert_int_equal(mkdirat(server.site.root.fd, "dir", 0755), 0);
+    snprintf(request, sizeof(request), "GET /dir?%0980d HTTP/1.1\r\n" H "\r\n", 0);
+    wire_open(&c, SITE_PORT);
+    server.conns[0].pcb->mss = 400;
+    send_without_memory(&c, request);
+    zeros = strstr(c.data, "Location: /dir/?0");
+    assert_non_null(zeros);
+    assert_int_equal(strspn(zeros + strlen("Location: /dir/?"), "0"), 980);
+    assert_string_equal(c.data + c.len_bytes - 6, "</h1>\n");
+    wire_close(&c);
+}
+
 static void closing_the_server_resets_what_is_open(void **state)
 {
     static struct wire_client busy, idle;
@@ -357,6 +412,8 @@ int main(void)
         T(stopping_ends_idle_connections_at_once_and_busy_ones_after_their_answer),
         T(pipelining_without_reading_meets_a_closed_window),
         T(tiny_segments_do_not_pile_up),
+        T(without_memory_an_answer_takes_longer),
+        T(without_memory_a_head_goes_in_pieces),
         T(closing_the_server_resets_what_is_open),
     };
 
