@@ -168,8 +168,8 @@ static int lock(struct hvh_tree *tree)
     struct stat held, named;
     int rc;
 
-    tree->lock_fd = openat(tree->dir_fd, LOCK_NAME,
-                           O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    tree->lock_fd =
+        openat(tree->dir_fd, LOCK_NAME, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (tree->lock_fd < 0)
         return errno == ELOOP ? -EEXIST : -errno;
     rc = check_owner(tree->lock_fd, false);

@@ -19,7 +19,7 @@ struct hvh_tree {
     int lock_fd;
     char dir[256];
     bool owns_dir; /* we made the folder itself, too */
-    char **made; /* relative paths, oldest first */
+    char **made;   /* relative paths, oldest first */
     size_t count;
     size_t capacity;
 };
@@ -69,8 +69,8 @@ struct hvh_shm_card {
     int listen_fd; /* -1 while not published */
     int conn_fd;   /* -1 while nobody has it open */
     bool withdrawn;
-    bool failed;         /* could not be shown again; not tried before the next offer */
-    uint32_t interrupts; /* the count a guest reads, modulo 2^32 */
+    bool failed;            /* could not be shown again; not tried before the next offer */
+    uint32_t interrupts;    /* the count a guest reads, modulo 2^32 */
     struct hvh_guest guest; /* rings are mapped per guest, the rest while published */
 };
 

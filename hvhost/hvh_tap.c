@@ -19,7 +19,7 @@
 
 #include "hvh_var.h"
 
-#define TAP_BATCH 64u /* frames read per step */
+#define TAP_BATCH 64u                  /* frames read per step */
 #define TAP_FRAME_BYTES (65536u + 64u) /* more than any MTU makes */
 
 #define ETH_ADDRESSES_BYTES 12u /* destination and source: a VLAN tag comes after them */

@@ -42,9 +42,8 @@ int main_nvs_parse(const char *text, uint32_t *out)
         const char *text;
         uint32_t version;
     } known[] = {
-        {"1", NVS_VERSION_1}, {"2", NVS_VERSION_2}, {"4", NVS_VERSION_4},
-        {"5", NVS_VERSION_5}, {"6", NVS_VERSION_6}, {"6.0", NVS_VERSION_6},
-        {"6.1", NVS_VERSION_61},
+        {"1", NVS_VERSION_1}, {"2", NVS_VERSION_2},   {"4", NVS_VERSION_4},    {"5", NVS_VERSION_5},
+        {"6", NVS_VERSION_6}, {"6.0", NVS_VERSION_6}, {"6.1", NVS_VERSION_61},
     };
     unsigned i;
 
@@ -79,7 +78,10 @@ struct number_key {
     uint32_t max;
 };
 
-#define KEY(name, member, max) {name, offsetof(struct hvhost_nic_config, member), max}
+#define KEY(name, member, max)                                                                     \
+    {                                                                                              \
+        name, offsetof(struct hvhost_nic_config, member), max                                      \
+    }
 static const struct number_key number_keys[] = {
     KEY("mtu", mtu_max_bytes, 65535),
     KEY("recv", recv_buf_bytes, 1u << 30),

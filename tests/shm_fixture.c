@@ -198,8 +198,8 @@ int shm_setup(void **state)
 
     if (!f)
         return -1;
-    strcpy(f->base, access("/dev/shm", W_OK) == 0 ? "/dev/shm/nvt-shm-XXXXXX"
-                                                  : "/tmp/nvt-shm-XXXXXX");
+    strcpy(f->base,
+           access("/dev/shm", W_OK) == 0 ? "/dev/shm/nvt-shm-XXXXXX" : "/tmp/nvt-shm-XXXXXX");
     if (!mkdtemp(f->base))
         return -1;
     snprintf(f->dir, sizeof(f->dir), "%s/bus", f->base);
