@@ -5,6 +5,7 @@
 #include "port_clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "lwip/init.h"
@@ -98,14 +99,25 @@ static void it_ends_at_the_deadline(void **state)
     assert_in_range(f.now_ns - began, 5 * PORT_NS_PER_MS, 6 * PORT_NS_PER_MS);
 }
 
+/* What ppoll() would see. */
+static bool would_wake(void)
+{
+    struct pollfd fd = {.fd = f.loop.wake_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
 static void each_stop_ends_one_run(void **state)
 {
     (void)state;
+    assert_false(would_wake());
     port_loop_stop(&f.loop);
+    assert_true(would_wake());
     port_loop_stop(&f.loop);
     assert_int_equal(run_for(PORT_NS_PER_S), -EINTR);
     assert_int_equal(run_for(PORT_NS_PER_S), -EINTR);
     assert_int_equal(run_for(PORT_NS_PER_MS), -ETIMEDOUT);
+    assert_false(would_wake());
 }
 
 /* Would hang for a year if the stop that came before the sleep were missed: nothing else wakes it.
