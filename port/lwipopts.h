@@ -34,7 +34,7 @@
 #define LWIP_NETIF_HWADDRHINT 1   /* [0] a connection remembers its table entry */
 #define LWIP_ND6_NUM_NEIGHBORS 127    /* [10] as ARP_TABLE_SIZE */
 #define LWIP_ND6_NUM_DESTINATIONS 127 /* [10] one per IPv6 peer, or they evict each other */
-#define MEMP_NUM_ND6_QUEUE 256    /* [20] as ARP */
+#define MEMP_NUM_ND6_QUEUE 255    /* [20] as ARP, but lwIP counts them in a byte */
 
 /* ---- IPv4, IPv6 ---------------------------------------------------------------------------- */
 #define LWIP_IPV6 1                /* [0] */

@@ -35,24 +35,34 @@ static void schedule(struct port_attach *attach, uint64_t now_ns)
 
 static void on_up(struct port_attach *attach, uint64_t now_ns)
 {
-    if (attach->lost_at_ns)
+    if (attach->said)
         port_log(PORT_LOG_INFO, "the host is back after %llu ms",
                  (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS));
     attach->was_up = true;
+    attach->said = false;
     attach->lost_at_ns = 0;
 }
 
-/* One line when it was lost; failing tries after that are silent, or a long outage fills the log.
- */
+/* One line per outage; failing tries after that are silent, or a long outage fills the log. */
+static void say_lost(struct port_attach *attach, uint64_t now_ns)
+{
+    const char *why = netvsc_failure(attach->nif->nic);
+    uint64_t skipped;
+
+    attach->said = port_log_allow(&attach->limit, now_ns, &skipped);
+    if (!attach->said)
+        return;
+    port_log(PORT_LOG_WARN, "the host is gone%s%s; connections are kept, trying again",
+             *why ? ": " : "", why);
+    if (skipped)
+        port_log(PORT_LOG_WARN, "it was %llu times before, not shown", (unsigned long long)skipped);
+}
+
 static void on_lost(struct port_attach *attach, uint64_t now_ns)
 {
     if (!attach->lost_at_ns) {
-        const char *why = netvsc_failure(attach->nif->nic);
-
-        port_log(PORT_LOG_WARN, "the host is gone%s%s; connections are kept, trying again",
-                 *why ? ": " : "", why);
+        say_lost(attach, now_ns);
         attach->lost_at_ns = now_ns;
-        attach->losses++;
         attach->delay_ms = PORT_ATTACH_RETRY_MIN_MS;
     }
     schedule(attach, now_ns);

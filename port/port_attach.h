@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "netvsc_netif.h"
+#include "port_log.h"
 
 struct vmbus_device;
 
@@ -29,7 +30,8 @@ struct port_attach {
     uint32_t delay_ms;
     uint64_t retry_at_ns;
     uint64_t lost_at_ns;
-    uint64_t losses;
+    struct port_log_limit limit; /* a host that comes and goes must not fill the log */
+    bool said;
 };
 
 /* Attach to (dev), which is taken over, and keep attached. -errno of netvsc_attach(); dev is closed

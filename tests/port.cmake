@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 netvsc_test(test_port_clock LIBS port_base)
+netvsc_test(test_port_fragments LIBS lwip port_base)
 netvsc_test(test_port_idle LIBS port_base)
 netvsc_test(test_port_log LIBS port_base SOURCES stderr_catcher.c)
 netvsc_test(test_port_pcap LIBS port_base)

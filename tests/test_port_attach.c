@@ -160,6 +160,25 @@ static void a_second_outage_is_tried_as_quickly_as_the_first(void **state)
     assert_int_equal(f.opens, 1);
 }
 
+static void a_host_that_comes_and_goes_fills_no_log(void **state)
+{
+    unsigned lines = 0;
+
+    (void)state;
+    begin();
+    run_until(NETVSC_UP);
+    stderr_catch(&f.catcher);
+    for (unsigned i = 0; i < 4; i++) { /* within a second */
+        lose_the_host();
+        hvhost_nic_offer(f.emulate.nic);
+        run_until(NETVSC_UP);
+        turn();
+    }
+    for (const char *at = stderr_caught(&f.catcher); (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 2); /* gone, back */
+}
+
 static void a_first_attach_that_fails_is_left_to_the_program(void **state)
 {
     const struct hvhost_fault fault = {.on = HVH_ON_RNDIS_INIT, .act = HVH_ACT_REFUSE};
@@ -194,6 +213,7 @@ int main(void)
         CARD_TEST(a_lost_host_is_tried_every_200_ms_then_every_2_s),
         CARD_TEST(a_host_that_returns_is_attached_again_and_the_link_comes_back),
         CARD_TEST(a_second_outage_is_tried_as_quickly_as_the_first),
+        CARD_TEST(a_host_that_comes_and_goes_fills_no_log),
         CARD_TEST(a_first_attach_that_fails_is_left_to_the_program),
         CARD_TEST(after_the_end_nobody_tries_again),
     };
