@@ -117,5 +117,6 @@ void hvh_nvs_close(struct hvhost_nic *nic)
 {
     nic->state = HVH_CLOSED;
     nic->filter = 0;
+    nic->recv = nic->send = (struct vmbus_region){0};
     nic->stats.rx_reclaimed += hvh_sections_reset(&nic->sections);
 }

@@ -148,16 +148,19 @@ static void offload_object_has_the_revision_asked_for_and_offers_nothing(void **
 
 static void offload_reply_is_never_longer_than_the_question(void **state)
 {
-    const uint8_t in[112] = {NDIS_OBJECT_OFFLOAD, 3, 156, 0};
+    uint8_t in[156] = {NDIS_OBJECT_OFFLOAD, 3, 156, 0};
     struct raw_guest *g = raw_guest_create(NULL);
     uint8_t info[1024];
     uint32_t bytes;
 
     (void)state;
     raw_bring_up(g);
-    assert_int_equal(raw_query(g, OID_OFFLOAD_HW_CAPS, in, sizeof(in), info, &bytes), 0);
+    assert_int_equal(raw_query(g, OID_OFFLOAD_HW_CAPS, in, 112, info, &bytes), 0);
     assert_int_equal(bytes, 112);
     assert_int_equal(info[1], 1);
+    in[2] = 144; /* of the 156 bytes, it says */
+    assert_int_equal(raw_query(g, OID_OFFLOAD_HW_CAPS, in, 156, info, &bytes), 0);
+    assert_int_equal(bytes, 144);
     raw_guest_destroy(g);
 }
 

@@ -2,6 +2,8 @@
 /* The host's end of the rings: wrap-around, who rings whom, running full, and corrupt guests. */
 #include <errno.h>
 
+#include "hex.h"
+#include "hvh_ring.h"
 #include "raw_guest.h"
 
 static uint32_t free_bytes(const struct raw_guest *g)
@@ -11,48 +13,87 @@ static uint32_t free_bytes(const struct raw_guest *g)
     return g->data_bytes - (g->tx_write + g->data_bytes - read) % g->data_bytes;
 }
 
-/* ---- wrap-around ------------------------------------------------------------------------ */
+/* ---- wrap-around ------------------------------------------------------------------------- */
 
-/* Packets of 64 and 32 bytes against data areas of 4096 and 8192: every 8-aligned position comes
- * up. */
+/* What the host sent for frame (i), whole and in order, wherever in the ring it lies. */
+static void check_and_answer(struct raw_guest *g, const struct raw_packet *pkt, unsigned i)
+{
+    struct vmbus_pkt_desc desc = {.type = VMBUS_PKT_COMPLETION, .xid = pkt->desc.xid};
+    const uint32_t done[10] = {NVS_MSG_RNDIS_COMPLETE, NVS_STATUS_SUCCESS};
+    const uint32_t data[10] = {NVS_MSG_RNDIS, NVS_RNDIS_DATA, NVS_SECTION_NONE};
+    const uint32_t header[4] = {NVS_RECV_BUF_ID, 1, 44 + 60, (uint32_t)pkt->desc.xid * 1806};
+
+    if (pkt->desc.type == VMBUS_PKT_COMPLETION) {
+        assert_int_equal(pkt->desc.xid + (pkt->payload_bytes ? 1 : 0), g->xid);
+        if (pkt->payload_bytes)
+            assert_memory_equal(pkt->payload, done, sizeof(done));
+        return;
+    }
+    assert_int_equal(pkt->desc.type, VMBUS_PKT_XFER_PAGES);
+    assert_memory_equal(pkt->header, header, sizeof(header));
+    assert_memory_equal(pkt->payload, data, sizeof(data));
+    raw_packet(g, desc, NULL, 0, done, 8 + i % 5 * 8);
+}
+
+/* Packets of 32 to 64 bytes to the host, of 24, 64 and 80 from it: every position comes up. */
 static void packets_wrap_at_every_position(void **state)
 {
     const struct hvhost_nic_config config = {.ring_bytes = 24576};
+    const uint32_t path[2] = {NVS_MSG_SWITCH_DATA_PATH, NVS_DATA_PATH_SYNTHETIC};
     struct raw_guest *g = raw_guest_create(&config);
-    bool seen[8192 / 8] = {false};
-    uint8_t msg[256];
+    bool out[8192 / 8] = {false}, in[8192 / 8] = {false};
     unsigned positions = 0;
+    uint8_t msg[256];
 
     (void)state;
     raw_bring_up(g);
     assert_int_equal(g->data_bytes, 8192);
-    for (unsigned i = 0; i < 20000 && positions < countof(seen); i++) {
-        uint32_t at = g->tx_write / 8;
+    for (unsigned i = 0; i < 20000 && positions < 2 * 8192 / 8; i++) {
         struct raw_packet pkt;
 
-        positions += !seen[at];
-        seen[at] = true;
+        positions += !out[g->tx_write / 8];
+        out[g->tx_write / 8] = true;
         raw_section_send(g, 0, msg, raw_frame_message(msg, 60 + i % 100, (uint8_t)i));
+        raw_nvs(g, path, sizeof(path), 1);
         raw_port_send(g, 60, NULL);
         raw_step(g);
         while (raw_take(g, &pkt)) {
-            if (pkt.desc.type == VMBUS_PKT_COMPLETION)
-                assert_int_equal(pkt.desc.xid, g->xid);
-            if (pkt.desc.type == VMBUS_PKT_XFER_PAGES && i % 3)
-                raw_complete(g, pkt.desc.xid); /* 32 bytes */
-            else if (pkt.desc.type == VMBUS_PKT_XFER_PAGES) {
-                struct vmbus_pkt_desc desc = {.type = VMBUS_PKT_COMPLETION, .xid = pkt.desc.xid};
-                const uint32_t done[10] = {NVS_MSG_RNDIS_COMPLETE, NVS_STATUS_SUCCESS};
-
-                raw_packet(g, desc, NULL, 0, done, i % 2 ? 40 : 32);
-            }
+            positions += !in[pkt.start / 8];
+            in[pkt.start / 8] = true;
+            check_and_answer(g, &pkt, i);
         }
         assert_int_equal(g->port_frames, i + 1);
         assert_int_equal(g->port_bytes[30], (uint8_t)i);
     }
-    assert_int_equal(positions, countof(seen));
+    assert_int_equal(positions, 2 * 8192 / 8);
     raw_check_strict(g, NULL);
     raw_guest_destroy(g);
+}
+
+/* V15 of the reference: data area of 8192 bytes, 32 bytes to be written at 8176. */
+static void golden_packet_wraps_and_an_exact_fit_is_refused(void **state)
+{
+    static _Alignas(4096) uint8_t memory[2 * (4096 + 8192)];
+    const struct vmbus_region rings = {memory, sizeof(memory)};
+    const uint32_t ack[2] = {NVS_MSG_RNDIS_COMPLETE, NVS_STATUS_SUCCESS};
+    struct hvh_ring_out out;
+    struct hvh_ring_in in;
+    struct hvh_send pkt;
+
+    (void)state;
+    assert_int_equal(hvh_ring_attach(&rings, &in, &out), 0);
+    hvh_send_init(&pkt, VMBUS_PKT_COMPLETION, 20, 0, sizeof(ack));
+    memcpy(pkt.body, ack, sizeof(ack));
+
+    out.write = 8176;
+    assert_int_equal(hvh_ring_put(&out, &pkt), -EAGAIN); /* 16 bytes free */
+    atomic_store(&out.ctl->read_index, 16);
+    assert_int_equal(hvh_ring_put(&out, &pkt), -EAGAIN); /* 32: full would look empty */
+    atomic_store(&out.ctl->read_index, 4096);
+    assert_int_equal(hvh_ring_put(&out, &pkt), 0);
+    assert_int_equal(out.write, 16);
+    check_hex(out.data + 8176, 16, "0b 00 02 00 03 00 00 00 14 00 00 00 00 00 00 00");
+    check_hex(out.data, 16, "6c 00 00 00 01 00 00 00 00 00 00 00 f0 1f 00 00");
 }
 
 /* ---- doorbells -------------------------------------------------------------------------- */
@@ -468,6 +509,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_wrap_at_every_position),
+        cmocka_unit_test(golden_packet_wraps_and_an_exact_fit_is_refused),
         cmocka_unit_test(sleeping_host_does_not_look_until_rung),
         cmocka_unit_test(polling_host_needs_no_doorbell),
         cmocka_unit_test(monitor_bit_is_seen_with_the_configured_latency),
