@@ -15,6 +15,17 @@ for round in 1 2; do
     done
     check "round $round leaves nothing behind" equal "$(things 2>/dev/null)" ""
 done
+# --stay puts the TAP where it is started: here, in a network of its own.
+start stay unshare --net bash "$root/apps/demo" --stay --bin "$bin"
+ready stay 'Ctrl-C stops'
+page() { nsenter --net="/proc/${pids[stay]}/ns/net" curl -sS --max-time 5 "http://$addr/"; }
+check "--stay: the page is there" eval 'page | grep -q "Hello from lwIP"'
+stop stay TERM
+check "--stay ends with status 0 when told to" equal "$status" 0
+check "--stay: with its books" grep -q "books: balance" "$work/stay.log"
+start refused bash "$root/apps/demo" --stay --bin "$bin"
+stop refused 0
+check "--stay keeps off a network in use" grep -q "10.78.0.0/24 is in use" "$work/refused.log"
 check "it explains itself" "$root/apps/demo" --help
 check "it refuses what it does not know" eval '! "$root"/apps/demo --nonsense'
 echo "passed: $topic"

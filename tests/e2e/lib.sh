@@ -54,8 +54,9 @@ kernel_side_up() {
 e2e_cleanup() {
     local status=$? name
     trap - EXIT
+    kill -TERM "${pids[@]}" 2>/dev/null # scripts among them have something to take away, too
     for name in "${!pids[@]}"; do
-        kill -KILL "${pids[$name]}" 2>/dev/null
+        wait_for 3 gone "$name" || kill -KILL "${pids[$name]}" 2>/dev/null
         wait "${pids[$name]}" 2>/dev/null
     done
     ip netns delete "$ns" 2>/dev/null
