@@ -136,8 +136,8 @@ static enum http_step start_reply(struct http_conn *c)
 static enum http_step read_head(struct http_conn *c)
 {
     while (c->in && c->parser.status == 0) {
-        if (c->parser.len_bytes == 0 &&
-            c->had_first) /* the first one's time runs since the start */
+        /* A request's time begins with its first byte, but the first one's with the connection. */
+        if (c->parser.len_bytes == 0 && c->had_first)
             c->since_ms = sys_now();
         consume(c, http_parser_feed(&c->parser, (const char *)c->in->payload + c->in_off,
                                     (size_t)(c->in->len - c->in_off)));
@@ -184,7 +184,7 @@ static enum http_step linger(struct http_conn *c)
     return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
 }
 
-/* ---- steps -------------------------------------------------------------------------------- */
+/* ---- output -------------------------------------------------------------------------------- */
 
 static enum http_step end_reply(struct http_conn *c)
 {
