@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What lwIP gets: frames as chains, link, MAC and MTU; and a NIC that goes and comes back. */
 #include "lwip_bench.h"
+#include "netif_wire.h"
 
 #include <errno.h>
 #include <string.h>
@@ -120,6 +121,43 @@ static void link_mac_and_mtu_follow_the_nic(void **state)
     stack_teardown();
 }
 
+static unsigned link_changes;
+
+static void count_link(struct netif *netif)
+{
+    (void)netif;
+    link_changes++;
+}
+
+/* Down and up again, so that lwIP's DHCP asks whether its address is still good. */
+static void another_network_looks_like_a_cable_pulled_and_plugged(void **state)
+{
+    const struct rndis_indicate moved = {RNDIS_MSG_INDICATE_STATUS, sizeof(moved),
+                                         RNDIS_IND_NETWORK_CHANGE, 0, 0};
+    struct netvsc_netif nif;
+    struct wire_packet pkt;
+    struct wire w;
+
+    (void)state;
+    wire_open(&w, NULL);
+    netvsc_destroy(w.nic);
+    assert_int_equal(netvsc_netif_add(&nif, &w.config), 0);
+    w.nic = nif.nic;
+    wire_attach(&w);
+    while (netvsc_state(w.nic) != NETVSC_UP) {
+        wire_poll(&w);
+        while (wire_get(&w, &pkt))
+            wire_answer(&w, &pkt);
+    }
+    netif_set_link_callback(&nif.netif, count_link);
+    wire_control(&w, 1, &moved, sizeof(moved));
+    wire_poll(&w);
+    assert_int_equal(link_changes, 2);
+    assert_true(netif_is_link_up(&nif.netif));
+    netif_remove(&nif.netif);
+    wire_close(&w); /* destroys the NIC */
+}
+
 static void a_card_without_a_cable_comes_up_with_its_link_down(void **state)
 {
     (void)state;
@@ -193,6 +231,7 @@ int main(void)
         cmocka_unit_test(without_pbufs_frames_are_dropped_and_counted),
         cmocka_unit_test(what_lwip_refuses_is_counted_and_freed),
         cmocka_unit_test(link_mac_and_mtu_follow_the_nic),
+        cmocka_unit_test(another_network_looks_like_a_cable_pulled_and_plugged),
         cmocka_unit_test(a_card_without_a_cable_comes_up_with_its_link_down),
         cmocka_unit_test(a_nic_that_goes_takes_its_backlog_along),
         cmocka_unit_test(removing_it_frees_what_waits),

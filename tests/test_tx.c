@@ -218,6 +218,29 @@ static void begun_frames_have_their_ring_room(void **state)
     wire_close(&w);
 }
 
+static void a_control_request_waits_for_begun_frames(void **state)
+{
+    const struct wire_options options = {.ring_pages = 3, .send_sections = 400};
+    struct netvsc_slot slots[400];
+    unsigned count = 0;
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, &options);
+    while (netvsc_tx_begin(w.nic, 60, &slots[count]) == 0)
+        count++;
+    w.begins += count + 1;
+    netvsc_detach(w.nic, w.now_ns);
+    wire_poll(&w);
+    wire_expect_nothing(&w); /* "filter 0" would have taken the room of one */
+    for (unsigned i = 0; i < count; i++)
+        netvsc_tx_commit(w.nic, &slots[i], 60);
+    wire_poll(&w);
+    assert_int_equal(wire_stats(&w).tx_lost, 0);
+    assert_int_equal(netvsc_tx_outstanding(w.nic), count);
+    wire_close(&w);
+}
+
 static void more_sections_than_the_driver_keeps_books_of_are_left_alone(void **state)
 {
     const struct wire_options options = {
@@ -327,6 +350,7 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_before_up),
         cmocka_unit_test(when_sections_run_out_begin_says_so_and_recovers),
         cmocka_unit_test(begun_frames_have_their_ring_room),
+        cmocka_unit_test(a_control_request_waits_for_begun_frames),
         cmocka_unit_test(more_sections_than_the_driver_keeps_books_of_are_left_alone),
         cmocka_unit_test(acks_take_back_the_room_that_was_seen),
         cmocka_unit_test(a_full_ring_is_busy_and_recovers_without_loss),
