@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * A turn is: the emulated host, if it lives in this thread; each NIC (received frames run through
- * lwIP and the program's callbacks, what they send is queued); lwIP's timers, at most once a
- * millisecond because they cannot be finer; flush; the host again, so that an answer leaves in the
- * turn in which its question came. A turn is bounded by the NIC's budget, so one busy card starves
- * neither timers nor the other card.
+ * A turn is: each NIC (received frames run through lwIP and the program's callbacks, what they send
+ * is queued); lwIP's timers, at most once a millisecond because they cannot be finer; flush; and
+ * last the emulated host, if it lives in this thread, so that an answer leaves in the turn in which
+ * its question was seen, for one look at the uplink per turn. A turn is bounded by the NIC's
+ * budget, so one busy card starves neither timers nor the other card.
  *
  * After config.spin_us without work the loop sleeps. The order is what makes it safe: arm the
  * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt
@@ -88,7 +88,7 @@ static void run_timers(struct port_loop *loop, uint64_t now_ns)
 bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
 {
     const struct port_loop_config *config = &loop->config;
-    unsigned done = step_peer(loop, now_ns);
+    unsigned done = 0;
 
     for (unsigned i = 0; i < config->nics; i++)
         done += netvsc_netif_poll(config->nif[i], now_ns, PORT_LOOP_BUDGET);
