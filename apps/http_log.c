@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Common log format: host - - [date] "request line" status bytes. The bytes are those of a file; the
- * sentence that explains an error counts as part of its head.
+ * Common log format: host - - [date] "request line" status bytes. The bytes are those of a file;
+ * the sentence that explains an error counts as part of its head.
  */
 #include <inttypes.h>
 
