@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port_net.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,10 @@
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"
 #include "lwip/nd6.h"
+#include "lwip/timeouts.h"
 #include "port_log.h"
+
+#define DHCP_PATIENCE_MS 10000u
 
 /* A decimal number 0..(max) that is all of (text); -1 otherwise. */
 static int parse_small(const char *text, long max)
@@ -95,6 +99,9 @@ const char *port_net_text(const struct netif *netif, char *out, size_t out_bytes
     }
     if (out[0] == '\0')
         append(out, out_bytes, "none");
+    /* RFC 5952 wants IPv6 in lower case, lwIP writes capitals. */
+    for (char *at = out; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
     return out;
 }
 
@@ -186,6 +193,24 @@ static void give_up_claim(struct netif *netif)
 
 /* ---- up and down ----------------------------------------------------------------------------- */
 
+/* A missing DHCP server is otherwise silence. */
+static void say_no_lease(void *arg)
+{
+    const struct netif *netif = arg;
+
+    if (ip4_addr_isany(netif_ip4_addr(netif)))
+        port_log(PORT_LOG_WARN, "no DHCP server has answered in %u s; still asking",
+                 DHCP_PATIENCE_MS / 1000);
+}
+
+static int up_dhcp(struct netif *netif)
+{
+    if (dhcp_start(netif) != ERR_OK)
+        return -ENOMEM;
+    sys_timeout(DHCP_PATIENCE_MS, say_no_lease, netif);
+    return 0;
+}
+
 static void up_ip6(struct netif *netif, const struct port_net_config *config)
 {
     s8_t index;
@@ -213,9 +238,7 @@ int port_net_up(struct netif *netif, const struct port_net_config *config)
     netif_set_up(netif);
     if (!ip4_addr_isany(&config->address))
         claim_address(netif, config);
-    if (config->dhcp && dhcp_start(netif) != ERR_OK)
-        return -ENOMEM;
-    return 0;
+    return config->dhcp ? up_dhcp(netif) : 0;
 }
 
 void port_net_down(struct netif *netif)
@@ -224,6 +247,7 @@ void port_net_down(struct netif *netif)
     netif_set_link_callback(netif, NULL);
     give_up_claim(netif);
     if (netif_dhcp_data(netif)) {
+        sys_untimeout(say_no_lease, netif);
         dhcp_release_and_stop(netif);
         dhcp_cleanup(netif);
     }

@@ -91,7 +91,7 @@ static void valid_addresses_are_listed_and_tentative_ones_not(void **state)
     netif.ip6_addr_state[0] = IP6_ADDR_TENTATIVE;
     assert_string_equal(port_net_text(&netif, text, sizeof(text)), "10.0.0.2");
     netif.ip6_addr_state[0] = IP6_ADDR_PREFERRED;
-    assert_string_equal(port_net_text(&netif, text, sizeof(text)), "10.0.0.2 FE80::1");
+    assert_string_equal(port_net_text(&netif, text, sizeof(text)), "10.0.0.2 fe80::1");
 }
 
 static void a_short_buffer_cuts_the_list(void **state)
