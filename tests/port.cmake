@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+netvsc_test(test_port_claim LIBS port SOURCES stderr_catcher.c)
 netvsc_test(test_port_clock LIBS port_base)
 netvsc_test(test_port_fragments LIBS lwip port_base)
 netvsc_test(test_port_idle LIBS port_base)
