@@ -14,9 +14,9 @@ allowed() {
     *:tests) return 1 ;;
     *:var:*) [ "$from" = "$of" ] ;;
     "$from":*:"$from") return 0 ;;
-    # lwIP: its port, the programs, and the one file of netif/ that is its face.
+    # lwIP: its port, the programs, and the files of netif/ that are its face.
     port:lwip:* | apps:lwip:*) return 0 ;;
-    netif:lwip:*) [[ $base = netvsc_netif.[ch] ]] ;;
+    netif:lwip:*) [[ $base = netvsc_netif*.[ch] ]] ;;
     vmbus:uuid:* | hvhost:uuid:*) return 0 ;;
     # The bus is what the driver stands on; the loop and the programs open it.
     netif:public:vmbus | port:public:vmbus | apps:public:vmbus) return 0 ;;

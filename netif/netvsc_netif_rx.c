@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames become pbufs.
+ *
+ * Theory of operation. Each frame is copied from the receive buffer into a pbuf chain, because its
+ * memory goes back to the host when config.rx returns.
+ *
+ * A VLAN tag travels beside the frame on this NIC and inside the frame in lwIP. It is put back
+ * here, or a tagged frame would reach a stack that did not ask for that VLAN.
+ *
+ * Checksums are lwIP's business for now; the host's verdicts are not used.
+ */
+#include "netvsc_netif_var.h"
+
+#define PBUF_BYTES_MAX 65535u
+#define MAC_PAIR_BYTES 12u /* where a VLAN tag goes */
+#define VLAN_TAG_BYTES 4u
+#define VLAN_ETHERTYPE 0x8100u
+#define VLAN_ID_MASK 0x0FFFu
+
+/* Copy of (frame) with its VLAN tag back between addresses and type. */
+static void copy_tagged(struct pbuf *p, const struct netvsc_frame *frame)
+{
+    const uint8_t tag[VLAN_TAG_BYTES] = {VLAN_ETHERTYPE >> 8, VLAN_ETHERTYPE & 0xFF,
+                                         (uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
+    u16_t rest = (u16_t)(frame->len_bytes - MAC_PAIR_BYTES);
+
+    pbuf_take(p, frame->data, MAC_PAIR_BYTES);
+    pbuf_take_at(p, tag, sizeof(tag), MAC_PAIR_BYTES);
+    pbuf_take_at(p, frame->data + MAC_PAIR_BYTES, rest, MAC_PAIR_BYTES + VLAN_TAG_BYTES);
+}
+
+static void input(struct netvsc_netif *nif, const struct netvsc_frame *frame)
+{
+    /* VLAN 0 is no VLAN, only a priority. */
+    bool tagged = frame->has_tci && (frame->tci & VLAN_ID_MASK) != 0;
+    uint32_t len_bytes = frame->len_bytes + (tagged ? VLAN_TAG_BYTES : 0);
+    struct pbuf *p;
+
+    if (len_bytes > PBUF_BYTES_MAX) {
+        nif->stats.rx_above_stack++;
+        return;
+    }
+    p = pbuf_alloc(PBUF_RAW, (u16_t)len_bytes, PBUF_POOL);
+    if (!p) {
+        nif->stats.rx_drop_pbuf++;
+        return;
+    }
+    if (tagged)
+        copy_tagged(p, frame);
+    else
+        pbuf_take(p, frame->data, (u16_t)len_bytes);
+    if (nif->netif.input(p, &nif->netif) != ERR_OK) {
+        nif->stats.rx_drop_input++;
+        pbuf_free(p);
+        return;
+    }
+    nif->stats.rx_input++;
+}
+
+void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
+{
+    struct netvsc_netif *nif = ctx;
+
+    for (unsigned i = 0; i < count; i++)
+        input(nif, &frames[i]);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pbufs become frames.
+ *
+ * Theory of operation. A chain is copied straight into a send section. When the NIC is busy the
+ * chain waits in the backlog with a reference of ours: lwIP's TCP sees by that reference (p->ref)
+ * that the segment is still with us and leaves it alone. Memory that its owner may change under a
+ * reference (PBUF_REF) is cloned instead. Once anything waits everything queues behind it, so that
+ * order is kept.
+ */
+#include "netvsc_netif_var.h"
+
+#include <errno.h>
+
+static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
+{
+    struct netvsc_slot slot;
+    int rc = netvsc_tx_begin(nif->nic, p->tot_len, &slot);
+
+    if (rc)
+        return rc;
+    pbuf_copy_partial(p, slot.data, p->tot_len, 0);
+    netvsc_tx_commit(nif->nic, &slot, p->tot_len);
+    return 0;
+}
+
+static bool backlog_empty(const struct netvsc_netif *nif)
+{
+    return nif->backlog_head == nif->backlog_tail;
+}
+
+static bool needs_copy(const struct pbuf *p)
+{
+    for (; p; p = p->next)
+        if (PBUF_NEEDS_COPY(p))
+            return true;
+    return false;
+}
+
+static err_t queue_chain(struct netvsc_netif *nif, struct pbuf *p)
+{
+    struct pbuf *keep = p;
+
+    if (nif->backlog_tail - nif->backlog_head == NETVSC_NETIF_BACKLOG) {
+        nif->stats.tx_drop_backlog++;
+        return ERR_MEM;
+    }
+    if (needs_copy(p))
+        keep = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+    else
+        pbuf_ref(p);
+    if (!keep) {
+        nif->stats.tx_drop_backlog++;
+        return ERR_MEM;
+    }
+    nif->backlog[nif->backlog_tail++ % NETVSC_NETIF_BACKLOG] = keep;
+    nif->stats.tx_queued++;
+    return ERR_OK;
+}
+
+static err_t count_refusal(struct netvsc_netif *nif, int rc)
+{
+    if (rc == -EMSGSIZE) {
+        nif->stats.tx_drop_size++;
+        return ERR_VAL;
+    }
+    nif->stats.tx_drop_down++;
+    return ERR_IF;
+}
+
+err_t netvsc_netif_output(struct netif *netif, struct pbuf *p)
+{
+    struct netvsc_netif *nif = (struct netvsc_netif *)(void *)netif;
+    int rc = -EAGAIN;
+
+    if (backlog_empty(nif))
+        rc = send_chain(nif, p);
+    if (!rc)
+        return ERR_OK;
+    return rc == -EAGAIN ? queue_chain(nif, p) : count_refusal(nif, rc);
+}
+
+unsigned netvsc_netif_drain(struct netvsc_netif *nif)
+{
+    unsigned done = 0;
+
+    while (!backlog_empty(nif)) {
+        struct pbuf *p = nif->backlog[nif->backlog_head % NETVSC_NETIF_BACKLOG];
+        int rc = send_chain(nif, p);
+
+        if (rc == -EAGAIN)
+            break;
+        if (rc)
+            count_refusal(nif, rc);
+        nif->backlog_head++;
+        pbuf_free(p);
+        done++;
+    }
+    return done;
+}
+
+void netvsc_netif_drop_backlog(struct netvsc_netif *nif)
+{
+    while (!backlog_empty(nif)) {
+        pbuf_free(nif->backlog[nif->backlog_head++ % NETVSC_NETIF_BACKLOG]);
+        nif->stats.tx_drop_down++;
+    }
+}
