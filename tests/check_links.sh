@@ -25,6 +25,7 @@ done
 while read -r where; do
     finding "${where%%:*}" "a hard dependency beside libuuid and lwIP: ${where#*:}"
 done < <(all_files | grep -E '(CMakeLists\.txt|\.cmake)$' |
-    xargs grep -HE 'find_(package|path|library)\(.*REQUIRED|pkg_check_modules\(' | grep -vE "UUID_|Threads")
+    xargs grep -HE 'find_(package|path|library)\(.*REQUIRED|pkg_check_modules\(' |
+    grep -vE "UUID_|Threads")
 
 conclude check_links "$programs programs"

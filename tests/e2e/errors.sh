@@ -31,7 +31,7 @@ late_row() {
     inside timeout 20 "$@" >"$work/out" 2>"$work/err" </dev/null
     got=$?
     [ "$got" -eq "$want" ] || fail "status $got instead of $want: $* ($(tail -n 3 "$work/err"))"
-    grep -vE ' card .*NVSP' "$work/err" | grep -qE -- "$regex" || fail "does not say \"$regex\": $*"
+    [ "$(grep -cE -- "$regex" "$work/err")" -eq 1 ] || fail "does not say \"$regex\" once: $*"
     echo "ok: $(grep -E -- "$regex" "$work/err" | head -n 1)"
 }
 
@@ -95,6 +95,8 @@ row 1 'pcap' "$echo" --bus "$one" "${ip[@]}" --pcap "$work/nowhere/file"
 late_row 1 'root' "$http" --bus "$one" "${ip[@]}" --root "$work/nowhere"
 late_row 1 'root' "$http" --bus "$one" "${ip[@]}" --root /etc/hostname
 late_row 1 'access-log' "$http" --bus "$one" "${ip[@]}" --access-log="$work/nowhere/log"
+first=$(cd "$bus/devices" && ls | head -n 1)
+late_row 1 'address already in use' "$echo" --bus "$bus" --nic "$first" --ip "$peer/24"
 
 row 2 'no folder given' "$bin/hvhost"
 row 1 'another hvhost serves it' "$bin/hvhost" --dir "$one"
