@@ -15,6 +15,8 @@
 #define MTU_GRANTED_DEFAULT 9202u
 #define SECTION_BYTES_MIN 128u
 #define BUF_BYTES_MAX (1024u * MIB)
+#define LSO_MAX_DEFAULT 0xF53Cu /* as OpenVMM */
+#define LSO_MAX_LIMIT 65535u
 #define RELID_FIRST 16u
 #define RELIDS_PER_CARD 64u
 
@@ -35,6 +37,8 @@ static void defaults(struct hvhost_nic_config *c)
     or_default(&c->dma_bytes, MIB);
     or_default(&c->batch_frames, 8);
     or_default(&c->link_speed_100bps, 100000000);
+    or_default(&c->offload, HVHOST_OFFLOAD_ALL);
+    or_default(&c->lso_max_bytes, LSO_MAX_DEFAULT);
 }
 
 static bool pages(uint32_t bytes)
@@ -55,6 +59,8 @@ static bool sane(const struct hvhost_nic_config *c)
         c->send_section_bytes > c->send_buf_bytes || c->send_section_bytes % 4)
         return false;
     if (c->recv_section_bytes != 0 && c->recv_section_bytes < SECTION_BYTES_MIN)
+        return false;
+    if (c->lso_max_bytes > LSO_MAX_LIMIT)
         return false;
     return c->batch_frames <= HVH_BATCH_MAX && (c->mac[0] & 1) == 0;
 }

@@ -23,6 +23,13 @@ struct hvhost_port;
 struct vmbus_transport;
 struct pollfd;
 
+#define HVHOST_OFFLOAD_TX_CSUM 0x1u /* IP, TCP and UDP sums of frames the guest sends */
+#define HVHOST_OFFLOAD_LSO 0x2u     /* cuts the guest's large TCP packets into segments */
+#define HVHOST_OFFLOAD_RX_CSUM 0x4u /* verdicts about frames the guest receives */
+#define HVHOST_OFFLOAD_RSC 0x8u     /* receives TCP segments put together */
+#define HVHOST_OFFLOAD_ALL 0xFu
+#define HVHOST_OFFLOAD_NONE 0x80000000u
+
 /* What one emulated card offers. Zero means the default in brackets. */
 struct hvhost_nic_config {
     const char *instance; /* instance GUID [derived from the index] */
@@ -38,6 +45,8 @@ struct hvhost_nic_config {
     uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
     uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = by signal */
     uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
+    uint32_t offload;          /* HVHOST_OFFLOAD_* the guest may use [ALL] */
+    uint32_t lso_max_bytes;    /* longest IP packet it may hand over to be cut [62780] */
     bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
     bool punish;               /* close the channel on a strict_* finding */
     bool poll;                 /* host keeps its interrupt mask set and looks at every step */
@@ -71,12 +80,19 @@ void hvhost_nic_link(struct hvhost_nic *nic, bool up);
 
 /* ---- the switch ------------------------------------------------------------------------------ */
 
-/* A frame on the switch: Ethernet header first, without FCS; a VLAN tag beside it, not inside. */
+/*
+ * A frame on the switch: Ethernet header first, without FCS; a VLAN tag beside it, not inside. Work
+ * left over (csum_partial, mss) the switch does for ports that do not, as all of yours.
+ */
 struct hvhost_frame {
     const uint8_t *data;
     uint32_t len_bytes;
     uint16_t tci;
     bool has_tci;
+    bool csum_ok;      /* its TCP or UDP sum is known to be right */
+    bool csum_partial; /* the sum from csum_start on, its pseudo-header's stands at csum_off there */
+    uint16_t csum_start, csum_off;
+    uint16_t mss; /* not 0: TCP, to be cut into segments of so many bytes; csum_partial is set */
 };
 
 /* A far end of your own (tests: generator, sink, scripted peer). deliver may be NULL. */

@@ -32,6 +32,10 @@
     X(tx_drop_link, "sent while the cable was out")                                                \
     X(tx_section_packets, "packets out of the send buffer")                                        \
     X(tx_gpa_packets, "packets by guest-physical page")                                            \
+    X(tx_csum, "frames whose sums the guest left to the host")                                     \
+    X(tx_lso, "TCP packets the guest left to the host to cut")                                     \
+    X(tx_lso_segments, "segments they make")                                                       \
+    X(tx_vlan, "frames with a VLAN tag beside them")                                               \
     X(doorbells, "signals from the guest")                                                         \
     X(interrupts, "signals to the guest")                                                          \
     X(ctl_requests, "RNDIS control requests")                                                      \
@@ -45,6 +49,7 @@
     X(strict_xid, "completion for something the host never sent")                                  \
     X(strict_gpa, "page, section or handle outside the guest's memory")                            \
     X(strict_trailer, "packet trailer wrong or padding not zero")                                  \
+    X(strict_offload, "offload info breaking a rule, or never offered")                            \
     X(strict_flag, "data packet without completion flag, or unknown flag bits")                    \
     X(bad_ring, "corrupt ring: channel given up")                                                  \
     X(faults, "armed faults that struck")
@@ -63,10 +68,17 @@ struct hvhost_nic_stats {
     X(drop_hairpin, "for the port it came from")                                                   \
     X(drop_no_port, "no other port")                                                               \
     X(drop_loop, "sent from within deliver from within deliver, too deep")                         \
+    X(csum_filled, "sums computed for a port that wants whole frames")                             \
+    X(gso_frames, "large TCP frames cut for such a port")                                          \
+    X(gso_segments, "segments they were cut into")                                                 \
+    X(gso_bad, "large or unfinished frames that make no sense, delivered nowhere")                 \
     X(learned, "addresses learned")                                                                \
     X(moved, "addresses that moved to another port")                                               \
     X(tap_rx, "frames read from the TAP uplink")                                                   \
     X(tap_tx, "frames written to the TAP uplink")                                                  \
+    X(tap_gso_rx, "large TCP frames among those read")                                             \
+    X(tap_gso_tx, "large TCP frames among those written")                                          \
+    X(tap_csum_rx, "frames read whose sum was left to us")                                         \
     X(tap_drop, "frames the TAP uplink did not take")                                              \
     X(tap_paused, "turns in which the uplink was not read: no card had room")
 

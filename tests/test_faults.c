@@ -202,7 +202,8 @@ static void a_frame_with_a_tag_may_lie_about_its_element(void **state)
 {
     static const uint64_t sizes[] = {0, 4, 12, 14, 20, 0xFFFFFFFC};
     const uint8_t data[100] = {0x00, 0x15, 0x5d, 0xaa, 0xbb, 0xcc};
-    const struct hvhost_frame frame = {data, sizeof(data), 0x2064, true};
+    const struct hvhost_frame frame = {
+        .data = data, .len_bytes = sizeof(data), .tci = 0x2064, .has_tci = true};
 
     (void)state;
     for (size_t i = 0; i < countof(sizes); i++) {

@@ -340,7 +340,8 @@ static const struct {
 static void frames_are_spoilt_where_named(void **state)
 {
     static const uint8_t data[60] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2};
-    const struct hvhost_frame frame = {data, sizeof(data), 100, true};
+    const struct hvhost_frame frame = {
+        .data = data, .len_bytes = sizeof(data), .tci = 100, .has_tci = true};
 
     (void)state;
     for (unsigned i = 0; i < countof(data_rows); i++) {

@@ -185,7 +185,8 @@ static void vlan_frame_arrives_as_in_the_golden_section(void **state)
     const struct hvhost_nic_config config = {.whole_section = true};
     struct raw_guest *g = raw_guest_create(&config);
     const uint8_t data[60] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2};
-    const struct hvhost_frame frame = {data, sizeof(data), 5 << 13 | 100, true};
+    const struct hvhost_frame frame = {
+        .data = data, .len_bytes = sizeof(data), .tci = 5 << 13 | 100, .has_tci = true};
     struct raw_packet pkt;
 
     (void)state;

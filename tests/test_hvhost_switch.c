@@ -51,7 +51,7 @@ static void done(struct fixture *f)
 static void send(struct fixture *f, unsigned end, uint8_t from, uint8_t to)
 {
     uint8_t data[60] = {2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from};
-    const struct hvhost_frame frame = {data, sizeof(data), 0, false};
+    const struct hvhost_frame frame = {.data = data, .len_bytes = sizeof(data)};
 
     if (to == 0xFF)
         memset(data, 0xFF, 6);
@@ -92,7 +92,7 @@ static void group_addresses_are_never_learned(void **state)
 {
     struct fixture f;
     uint8_t data[60] = {2, 0, 0, 0, 0, 9, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-    const struct hvhost_frame frame = {data, sizeof(data), 0, false};
+    const struct hvhost_frame frame = {.data = data, .len_bytes = sizeof(data)};
 
     (void)state;
     make(&f, 2);
@@ -156,7 +156,7 @@ static void address_table_is_bounded(void **state)
     make(&f, 2);
     for (uint32_t i = 0; i < 100000; i++) {
         uint8_t data[60] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0};
-        const struct hvhost_frame frame = {data, sizeof(data), 0, false};
+        const struct hvhost_frame frame = {.data = data, .len_bytes = sizeof(data)};
 
         memcpy(data + 8, &i, sizeof(i));
         hvhost_port_send(f.end[0].port, &frame);
