@@ -163,7 +163,7 @@ static int open_card(struct vmbus_device *dev)
     if (rc == 0)
         return 0;
     netvsc_netif_remove(&app.nif);
-    return app_fail(1, "card", strerror(-rc), "Its buffers do not fit; see docs/real-vm.md");
+    return app_fail(1, "card", strerror(-rc), "Its buffers are too small; run netvscctl list");
 }
 
 static int open_loop(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * lwIP as a server's stack. Only deviations from lwIP's defaults (lwip/opt.h) stand here, each with
- * its reason; figures in brackets are the defaults. Measurements: docs/benchmarks.md.
+ * its reason; figures in brackets are the defaults.
  */
 /* clang-format off */
 #ifndef PORT_LWIPOPTS_H
