@@ -27,6 +27,7 @@ int netvsc_ctl_open(struct netvsc *nic)
     nic->info.gpa_direct = mem->dma_pfn && mem->dma.len_bytes >= VMBUS_PAGE_BYTES;
     if (nic->info.gpa_direct) {
         ctl->buffer = mem->dma.base;
+        ctl->buffer_bytes = VMBUS_PAGE_BYTES;
         ctl->pfn = mem->dma_pfn[0];
         ctl->section = NVS_SECTION_NONE;
         return 0;
@@ -35,6 +36,7 @@ int netvsc_ctl_open(struct netvsc *nic)
     if (ctl->section == NVS_SECTION_NONE)
         return -EPROTO;
     ctl->buffer = mem->send.base + (size_t)ctl->section * nic->info.send_section_bytes;
+    ctl->buffer_bytes = nic->info.send_section_bytes;
     return 0;
 }
 
@@ -118,6 +120,8 @@ static int send_rndis(struct netvsc *nic, const uint8_t *request, uint32_t bytes
 
     if (ctl->buffer_busy)
         return -EAGAIN;
+    if (bytes > ctl->buffer_bytes)
+        return -EMSGSIZE;
     memcpy(ctl->buffer, request, bytes);
     rc = send_request(nic, ctl->generation, bytes);
     if (rc)
@@ -149,6 +153,16 @@ int netvsc_ctl_set_u32(struct netvsc *nic, uint32_t oid, uint32_t value)
 {
     uint8_t request[NETVSC_REQUEST_BYTES_MAX];
     uint32_t bytes = rndis_build_set_u32(request, next_generation(&nic->ctl), oid, value);
+
+    return send_rndis(nic, request, bytes, NETVSC_AWAIT_RNDIS);
+}
+
+int netvsc_ctl_ask(struct netvsc *nic, uint32_t type, uint32_t oid, const void *info,
+                   uint32_t info_bytes)
+{
+    uint8_t request[NETVSC_REQUEST_BYTES_MAX];
+    uint32_t bytes =
+        rndis_build_request(request, type, next_generation(&nic->ctl), oid, info, info_bytes);
 
     return send_rndis(nic, request, bytes, NETVSC_AWAIT_RNDIS);
 }

@@ -81,6 +81,7 @@ struct netvsc_ctl {
     uint32_t generation;
     uint32_t buffer_generation; /* of the request in (buffer) */
     uint8_t *buffer;            /* a page of dma memory or a send section */
+    uint32_t buffer_bytes;      /* a longer request fails with -EMSGSIZE */
     uint64_t pfn;               /* of the page */
     uint32_t section;           /* or NVS_SECTION_NONE */
     uint32_t reply_bytes;
@@ -151,6 +152,9 @@ int netvsc_ctl_send_nvs(struct netvsc *nic, const struct nvs_msg *msg, bool want
 int netvsc_ctl_initialize(struct netvsc *nic);
 int netvsc_ctl_query(struct netvsc *nic, uint32_t oid);
 int netvsc_ctl_set_u32(struct netvsc *nic, uint32_t oid, uint32_t value);
+/* A query or set (RNDIS_MSG_*) with (info_bytes) <= RNDIS_INFO_BYTES_MAX of information. */
+int netvsc_ctl_ask(struct netvsc *nic, uint32_t type, uint32_t oid, const void *info,
+                   uint32_t info_bytes);
 int netvsc_ctl_halt(struct netvsc *nic);
 /* A completion with a control xid, an in-band packet, an RNDIS message that is no data. */
 void netvsc_ctl_completion(struct netvsc *nic, uint64_t xid, const uint8_t *host,

@@ -28,31 +28,31 @@ uint32_t rndis_build_halt(void *buf, uint32_t request_id)
     return sizeof(m);
 }
 
-uint32_t rndis_build_query(void *buf, uint32_t request_id, uint32_t oid)
+uint32_t rndis_build_request(void *buf, uint32_t type, uint32_t request_id, uint32_t oid,
+                             const void *info, uint32_t info_bytes)
 {
-    /* Hyper-V fails a query whose offset is 0, even though there is no information. */
-    const struct rndis_request m = {.type = RNDIS_MSG_QUERY,
-                                    .len_bytes = sizeof(m),
+    /* Hyper-V fails a query whose offset is 0, even when there is no information. */
+    const struct rndis_request m = {.type = type,
+                                    .len_bytes = (uint32_t)sizeof(m) + info_bytes,
                                     .request_id = request_id,
                                     .oid = oid,
+                                    .info_bytes = info_bytes,
                                     .info_off = RNDIS_REQUEST_INFO_OFF};
 
     memcpy(buf, &m, sizeof(m));
-    return sizeof(m);
+    if (info_bytes)
+        memcpy((uint8_t *)buf + sizeof(m), info, info_bytes);
+    return m.len_bytes;
+}
+
+uint32_t rndis_build_query(void *buf, uint32_t request_id, uint32_t oid)
+{
+    return rndis_build_request(buf, RNDIS_MSG_QUERY, request_id, oid, NULL, 0);
 }
 
 uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint32_t value)
 {
-    const struct rndis_request m = {.type = RNDIS_MSG_SET,
-                                    .len_bytes = sizeof(m) + sizeof(value),
-                                    .request_id = request_id,
-                                    .oid = oid,
-                                    .info_bytes = sizeof(value),
-                                    .info_off = RNDIS_REQUEST_INFO_OFF};
-
-    memcpy(buf, &m, sizeof(m));
-    memcpy((uint8_t *)buf + sizeof(m), &value, sizeof(value));
-    return m.len_bytes;
+    return rndis_build_request(buf, RNDIS_MSG_SET, request_id, oid, &value, sizeof(value));
 }
 
 void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes)

@@ -15,8 +15,8 @@
 
 #include "rndis_reg.h"
 
-#define RNDIS_REQUEST_BYTES_MAX 64u /* longest message the functions below build */
-#define RNDIS_SET_INFO_BYTES_MAX (RNDIS_REQUEST_BYTES_MAX - 28u)
+#define RNDIS_REQUEST_BYTES_MAX 704u /* longest message the functions below build: RSS's */
+#define RNDIS_INFO_BYTES_MAX (RNDIS_REQUEST_BYTES_MAX - (uint32_t)sizeof(struct rndis_request))
 #define RNDIS_PPI_AREA_BYTES_MAX 512u /* longest per-packet info we look at */
 
 /* Build into (buf), RNDIS_REQUEST_BYTES_MAX long; the result is the length of the message. */
@@ -24,6 +24,9 @@ uint32_t rndis_build_initialize(void *buf, uint32_t request_id);
 uint32_t rndis_build_halt(void *buf, uint32_t request_id);
 uint32_t rndis_build_query(void *buf, uint32_t request_id, uint32_t oid);
 uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint32_t value);
+/* With (info_bytes) <= RNDIS_INFO_BYTES_MAX of information. (type) = RNDIS_MSG_QUERY, _SET. */
+uint32_t rndis_build_request(void *buf, uint32_t type, uint32_t request_id, uint32_t oid,
+                             const void *info, uint32_t info_bytes);
 
 /* The header of a PACKET without per-packet info whose (data_bytes) follow it directly. */
 void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes);

@@ -41,6 +41,18 @@ static void set_carries_its_value_behind_the_header(void **state)
               "04 00 00 00 14 00 00 00  00 00 00 00 0d 00 00 00");
 }
 
+static void query_with_information_carries_it_behind_the_header(void **state)
+{
+    uint8_t buf[RNDIS_REQUEST_BYTES_MAX];
+    const uint8_t info[4] = {0xA7, 3, 0x9C, 0};
+
+    (void)state;
+    check_hex(buf,
+              rndis_build_request(buf, RNDIS_MSG_QUERY, 7, OID_OFFLOAD_HW_CAPS, info, sizeof(info)),
+              "04 00 00 00 20 00 00 00  07 00 00 00 0d 02 01 fc"
+              "04 00 00 00 14 00 00 00  00 00 00 00 a7 03 9c 00");
+}
+
 static void halt_is_three_words(void **state)
 {
     uint8_t buf[RNDIS_REQUEST_BYTES_MAX];
@@ -223,6 +235,7 @@ int main(void)
         cmocka_unit_test(initialize_is_vector_5),
         cmocka_unit_test(query_without_information_still_has_an_offset),
         cmocka_unit_test(set_carries_its_value_behind_the_header),
+        cmocka_unit_test(query_with_information_carries_it_behind_the_header),
         cmocka_unit_test(halt_is_three_words),
         cmocka_unit_test(packet_header_without_ppi_names_what_follows),
         cmocka_unit_test(initialize_complete_of_vector_5_is_accepted),
