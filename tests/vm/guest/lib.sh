@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# For guest scripts: what they run in L1, how they say what passed, modules, waiting.
+for word in $(cat /proc/cmdline); do
+    case $word in
+    guest=*) guest=${word#guest=} ;;
+    scripts=*) scripts=${word#scripts=} ;;
+    shell=*) shell=${word#shell=} ;;
+    esac
+done
+kernel=$(uname -r | cut -d . -f 1,2)
+client="hv_netvsc $kernel" # of the table; our driver's scripts say otherwise
+exec 3<>/dev/ttyS1
+script_failed=0
+
+# l1 COMMAND: run it one level up; its output here, its status ours.
+l1() {
+    echo "$*" >&3
+    while IFS= read -r answer <&3; do
+        case $answer in
+        "|"*) echo "${answer#|}" ;;
+        =*) return "${answer#=}" ;;
+        esac
+    done
+    return 1
+}
+
+# feature NAME COMMAND...: a row of the table.
+feature() {
+    local name=$1 verdict=pass
+    shift
+    if ! "$@" >/tmp/feature.out 2>&1; then
+        verdict=FAIL
+        script_failed=1
+        echo "---- $client: $name failed: $*"
+        tail -n 20 /tmp/feature.out
+    fi
+    echo "  $verdict $client: $name"
+    echo "result $client|$name|$verdict" >&3
+}
+
+# until_true SECONDS COMMAND...
+until_true() {
+    local left=$(($1 * 10))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        left=$((left - 1))
+        [ $left -gt 0 ] || return 1
+        usleep 100000
+    done
+}
+
+load() {
+    for module in "$@"; do
+        grep -q "^$(echo "$module" | tr - _) " /proc/modules || insmod "/lib/modules/$module.ko" || return 1
+    done
+}
+
+# bad_dmesg: what a kernel says when something is wrong. Succeeds when it said so.
+bad_dmesg() {
+    dmesg | grep -E 'WARNING|BUG|Oops|Call Trace|hv_netvsc.*(fail|error|timeout|invalid)|hv_vmbus.*(fail|timeout|[Uu]nknown)'
+}
+quiet_dmesg() { ! bad_dmesg; }
+
+done_with() { exit "$script_failed"; }
