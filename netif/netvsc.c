@@ -23,10 +23,19 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
         return -EINVAL;
     if (config->nvs_version_max && config->nvs_version_max < NVS_VERSION_1)
         return -EINVAL;
+    if (config->queues > NETVSC_QUEUES_MAX)
+        return -EINVAL;
     nic = calloc(1, sizeof(*nic));
     if (!nic)
         return -ENOMEM;
     nic->config = *config;
+    if (!nic->config.queues)
+        nic->config.queues = 1;
+    if (netvsc_queues_create(nic)) {
+        netvsc_queues_destroy(nic);
+        free(nic);
+        return -ENOMEM;
+    }
     if (!nic->config.step_timeout_ms)
         nic->config.step_timeout_ms = STEP_TIMEOUT_MS_DEFAULT;
     if (!nic->config.nvs_version_max)
@@ -41,6 +50,7 @@ void netvsc_destroy(struct netvsc *nic)
     if (!nic)
         return;
     netvsc_close_device(nic);
+    netvsc_queues_destroy(nic);
     free(nic);
 }
 
@@ -94,25 +104,4 @@ const struct netvsc_info *netvsc_info(const struct netvsc *nic)
 const char *netvsc_failure(const struct netvsc *nic)
 {
     return nic->failure;
-}
-
-void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan)
-{
-    const struct vmbus_chan_stats *s = vmbus_chan_stats(chan);
-
-    sum->tx_doorbells += s->tx_doorbells;
-    sum->tx_no_doorbell += s->tx_no_doorbell;
-    sum->room_doorbells += s->tx_room_doorbells;
-    sum->tx_ring_full += s->tx_ring_full;
-    sum->irqs += s->rx_interrupts;
-    sum->host_bad_ring += s->bad_ring;
-}
-
-void netvsc_stats(const struct netvsc *nic, struct netvsc_stats *out)
-{
-    *out = nic->stats;
-    if (!nic->dev)
-        return;
-    for (unsigned i = 0; i < nic->info.queues; i++)
-        netvsc_add_chan_stats(out, nic->queue[i].chan);
 }

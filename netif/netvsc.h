@@ -6,7 +6,8 @@
  * Life: create → attach(device) → poll until NETVSC_UP → traffic → detach → poll until
  * NETVSC_DOWN → destroy. When the host goes away: NETVSC_GONE; attach again with a new device.
  * Results are 0 or -errno. Nothing blocks, sleeps or allocates after attach; time comes from the
- * caller in nanoseconds of any monotonic clock. One thread per struct netvsc.
+ * caller in nanoseconds of any monotonic clock. One thread per struct netvsc; for one per queue,
+ * see netvsc_queue.h.
  */
 #ifndef NETVSC_H
 #define NETVSC_H
@@ -15,52 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "netvsc_config.h"
 #include "netvsc_stats.h"
 
 struct netvsc;
 struct vmbus_device;
-
-#define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are zero padded */
-#define NETVSC_ETH_BYTES 14u
-#define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
-
-/* One received frame. */
-struct netvsc_frame {
-    const uint8_t *data; /* Ethernet header first. The host can still write it: copy, then use */
-    uint32_t len_bytes;  /* without FCS and without VLAN tag */
-    uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
-    bool has_tci;
-    uint8_t csum;  /* NETVSC_CSUM_* verdicts of the host */
-    uint32_t hash; /* RSS hash, 0 if the host gave none */
-};
-#define NETVSC_CSUM_IP_OK 0x1u
-#define NETVSC_CSUM_L4_OK 0x2u
-#define NETVSC_CSUM_IP_BAD 0x4u
-#define NETVSC_CSUM_L4_BAD 0x8u
-
-enum netvsc_event {
-    NETVSC_EVENT_LINK,           /* link_up changed */
-    NETVSC_EVENT_SPEED,          /* link_speed_bps changed */
-    NETVSC_EVENT_NETWORK_CHANGE, /* the host moved us to another network: DHCP again */
-    NETVSC_EVENT_STATE,          /* netvsc_state() changed */
-};
-
-struct netvsc_config {
-    uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65521. 0 = 1500 */
-    bool promiscuous;
-    uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
-    uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
-    /*
-     * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames, whose
-     * memory goes back to the host on return. May transmit and detach; must not poll or destroy.
-     */
-    void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
-    /* Last thing in poll, attach, detach. May attach and detach, not poll or destroy. Or NULL. */
-    void (*event)(void *ctx, enum netvsc_event event);
-    /* Every frame sent or received, for captures; NULL on the fast path. */
-    void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
-    void *ctx;
-};
 
 enum netvsc_state {
     NETVSC_DOWN,      /* no device: before attach, after detach */
@@ -100,8 +60,9 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
 void netvsc_detach(struct netvsc *nic, uint64_t now_ns);
 
 /*
- * One turn: receive up to (budget) frames (more if the last packet has more), take completions,
- * advance attach or detach, flush. Returns how much was done; 0 = idle. Cheap when idle.
+ * One turn: receive up to (budget) frames per queue (more if the last packet has more), take
+ * completions, advance attach or detach, flush. Returns how much was done; 0 = idle. Cheap when
+ * idle.
  */
 unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget);
 
@@ -136,7 +97,7 @@ int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *sl
 /* Send it, padded to 60 bytes. The host sees it after flush or the next poll. Cannot fail. */
 void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes);
 void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot);
-/* Frames committed and not yet completed by the host. */
+/* Frames committed and not yet completed by the host, on all queues. */
 uint32_t netvsc_tx_outstanding(const struct netvsc *nic);
 
 enum netvsc_state netvsc_state(const struct netvsc *nic);

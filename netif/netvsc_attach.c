@@ -121,7 +121,7 @@ static int accept_send_buf(struct netvsc *nic)
         sections = NETVSC_TX_SLOTS_MAX;
     nic->info.send_section_bytes = reply.section_bytes;
     nic->info.send_sections = (uint32_t)sections;
-    netvsc_tx_open(&nic->queue[0], nic->info.send_sections);
+    netvsc_tx_open(nic->queue[0], 0, nic->info.send_sections);
     return netvsc_ctl_open(nic);
 }
 
@@ -273,6 +273,7 @@ const struct netvsc_step netvsc_attach_steps[] = {
     {"MAC address", query_mac, accept_mac, 0, false},
     {"link state", query_link, accept_link, 0, true},
     {"link speed", query_speed, accept_speed, 0, true},
+    {"shares of the send buffer", netvsc_queues_share, NULL, 0, false},
     {"packet filter on", send_filter_on, accept_set, 0, false},
     {NULL, NULL, NULL, 0, false},
 };

@@ -32,7 +32,7 @@ int netvsc_ctl_open(struct netvsc *nic)
         ctl->section = NVS_SECTION_NONE;
         return 0;
     }
-    ctl->section = netvsc_tx_take_section(&nic->queue[0]);
+    ctl->section = netvsc_tx_take_section(nic->queue[0]);
     if (ctl->section == NVS_SECTION_NONE)
         return -EPROTO;
     ctl->buffer = mem->send.base + (size_t)ctl->section * nic->info.send_section_bytes;
@@ -56,7 +56,7 @@ static uint64_t control_xid(uint32_t generation)
 
 static int send_packet(struct netvsc *nic, const struct vmbus_send *pkt)
 {
-    struct netvsc_queue *q = &nic->queue[0];
+    struct netvsc_queue *q = nic->queue[0];
     uint32_t ring_bytes = (uint32_t)sizeof(struct vmbus_pkt_desc) + pkt->header_bytes +
                           pkt->payload_bytes + VMBUS_PKT_TRAILER_BYTES;
 

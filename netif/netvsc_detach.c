@@ -4,9 +4,10 @@
  * costs the step's deadline.
  *
  * Theory of operation. Filter 0 stops the host's side, the drain returns every receive section and
- * waits for every frame sent, HALT ends RNDIS (no RNDIS reply: its VMBus completion is the answer),
- * the two revokes take the buffers back. Hosts stop reading at the first revoke, so HALT comes
- * before. Nothing acknowledges a revoke; that the host has taken both off the ring must do.
+ * waits for every frame sent, the threads of other queues leave them, HALT ends RNDIS (no RNDIS
+ * reply: its VMBus completion is the answer), the two revokes take the buffers back. Hosts stop
+ * reading at the first revoke, so HALT comes before. Nothing acknowledges a revoke; that the host
+ * has taken both off the ring must do.
  */
 #include "netvsc_var.h"
 
@@ -22,9 +23,12 @@ static int send_filter_off(struct netvsc *nic)
 
 static int drained(struct netvsc *nic)
 {
-    const struct netvsc_queue *q = &nic->queue[0];
+    return netvsc_queues_idle(nic) ? 0 : -EAGAIN;
+}
 
-    return q->ack_count || q->tx.outstanding || q->tx.begun ? -EAGAIN : 0;
+static int left(struct netvsc *nic)
+{
+    return netvsc_queues_left(nic) ? 0 : -EAGAIN;
 }
 
 static int send_revoke_recv(struct netvsc *nic)
@@ -51,12 +55,13 @@ static int publish(struct netvsc *nic)
 
 static int consumed(struct netvsc *nic)
 {
-    return vmbus_chan_tx_drained(nic->queue[0].chan) ? 0 : -EAGAIN;
+    return vmbus_chan_tx_drained(nic->queue[0]->chan) ? 0 : -EAGAIN;
 }
 
 const struct netvsc_step netvsc_detach_steps[] = {
     {"packet filter off", send_filter_off, NULL, 0, true},
     {"drain", NULL, drained, DRAIN_MS, true},
+    {"queues left by their threads", NULL, left, DRAIN_MS, true},
     {"RNDIS halt", netvsc_ctl_halt, NULL, 0, true},
     {"revoke receive buffer", send_revoke_recv, NULL, 0, true},
     {"revoke send buffer", send_revoke_send, NULL, 0, true},

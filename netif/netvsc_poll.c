@@ -2,12 +2,12 @@
 /*
  * The NIC's life and its poll.
  *
- * Theory of operation. Everything happens inside netvsc_poll(): receive (netvsc_rx.c), completions
- * (netvsc_tx.c), one look at the interrupt every 10 ms to learn whether the device still exists,
- * the next step of attach or detach (netvsc_steps.c), then one flush. What a callback or a packet
- * asks for that would take the device away under the poll's feet is only noted (trouble,
- * detach_pending) and done at the end; events are told last of all, when the NIC is in its new
- * state, so that an event function may attach again.
+ * Theory of operation. Everything happens inside netvsc_poll(): per queue receive (netvsc_rx.c) and
+ * completions (netvsc_tx.c), then for the NIC, with queue 0, one look at the interrupt every 10 ms
+ * to learn whether the device still exists, the next step of attach or detach (netvsc_steps.c),
+ * then one flush. What a callback or a packet asks for that would take the device away under the
+ * poll's feet is only noted (trouble, detach_pending) and done at the end; events are told last of
+ * all, when the NIC is in its new state, so that an event function may attach again.
  *
  * States: DOWN --attach--> ATTACHING --last step--> UP --detach--> DETACHING --last step--> DOWN.
  * ATTACHING --a step fails--> FAILED. Any --ring corrupt--> FAILED. Any --interrupt says EIO-->
@@ -55,15 +55,7 @@ void netvsc_close_device(struct netvsc *nic)
 {
     if (!nic->dev)
         return;
-    for (unsigned i = 0; i < NETVSC_QUEUES_MAX; i++) {
-        struct netvsc_queue *q = &nic->queue[i];
-
-        netvsc_tx_close(q);
-        netvsc_add_chan_stats(&nic->stats, q->chan);
-        q->chan = NULL;
-        q->ack_count = 0;
-        q->batch_count = 0;
-    }
+    netvsc_queues_unbind(nic);
     vmbus_close(nic->dev);
     nic->dev = NULL;
     nic->mem = NULL;
@@ -76,6 +68,8 @@ static void lose_device(struct netvsc *nic)
 {
     bool gone = nic->trouble == -ENODEV;
 
+    if (!netvsc_queues_left(nic))
+        return; /* at the next poll */
     if (nic->state == NETVSC_ATTACHING)
         nic->stats.attach_failures++;
     if (gone)
@@ -106,8 +100,7 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
     memset(&nic->info, 0, sizeof(nic->info));
     nic->info.queues = 1;
     nic->info.link_up = true; /* unless the host says otherwise */
-    nic->queue[0].nic = nic;
-    nic->queue[0].chan = vmbus_chan(dev, 0);
+    netvsc_queues_bind(nic);
     netvsc_steps_begin(nic, netvsc_attach_steps);
     netvsc_set_state(nic, NETVSC_ATTACHING);
     if (!nic->polling)
@@ -115,8 +108,13 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
     return 0;
 }
 
+/* Now, or at the end of the first poll that finds the other queues left by their threads. */
 static void detach_now(struct netvsc *nic)
 {
+    if (!netvsc_queues_left(nic)) {
+        nic->detach_pending = true;
+        return;
+    }
     netvsc_close_device(nic);
     netvsc_set_state(nic, NETVSC_DOWN);
 }
@@ -141,6 +139,7 @@ void netvsc_detach(struct netvsc *nic, uint64_t now_ns)
 static void attached(struct netvsc *nic)
 {
     nic->stats.attaches++;
+    netvsc_queues_admit(nic);
     netvsc_set_state(nic, NETVSC_UP);
 }
 
@@ -187,30 +186,6 @@ static void look_whether_gone(struct netvsc *nic)
         nic->trouble = -ENODEV;
 }
 
-unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget)
-{
-    unsigned done = 0;
-
-    if (!nic->dev)
-        return 0;
-    nic->polling = true;
-    nic->now_ns = now_ns;
-    for (unsigned i = 0; i < nic->info.queues; i++)
-        done += netvsc_rx_poll(&nic->queue[i], budget);
-    look_whether_gone(nic);
-    if (!nic->trouble && (nic->state == NETVSC_ATTACHING || nic->state == NETVSC_DETACHING))
-        run_steps(nic);
-    netvsc_flush(nic);
-    if (nic->dev && nic->trouble)
-        lose_device(nic);
-    else if (nic->dev && nic->detach_pending)
-        detach_now(nic);
-    nic->polling = false;
-    if (nic->events)
-        tell_events(nic);
-    return done;
-}
-
 /* A channel that cannot signal is dead for one of two reasons. */
 static void flush_queue(struct netvsc_queue *q)
 {
@@ -218,12 +193,69 @@ static void flush_queue(struct netvsc_queue *q)
         q->nic->trouble = vmbus_chan_stats(q->chan)->bad_ring ? -EPROTO : -ENODEV;
 }
 
+unsigned netvsc_queue_turn(struct netvsc_queue *q, unsigned budget)
+{
+    unsigned done = netvsc_rx_poll(q, budget);
+
+    flush_queue(q);
+    return done;
+}
+
+/* What a poll does besides the queues. May close the device. */
+static void control(struct netvsc *nic)
+{
+    look_whether_gone(nic);
+    if (!nic->trouble && (nic->state == NETVSC_ATTACHING || nic->state == NETVSC_DETACHING))
+        run_steps(nic);
+    if (nic->dev)
+        flush_queue(nic->queue[0]);
+    if (nic->dev && nic->trouble)
+        lose_device(nic);
+    else if (nic->dev && nic->detach_pending)
+        detach_now(nic);
+}
+
+/* Queues (last) to 0 in this thread; those above it have threads of their own, or none. */
+static unsigned poll_down_from(struct netvsc *nic, unsigned last, uint64_t now_ns, unsigned budget)
+{
+    unsigned done = 0;
+
+    if (!nic->dev)
+        return 0;
+    nic->polling = true;
+    nic->now_ns = now_ns;
+    for (unsigned i = last; i > 0; i--)
+        done += netvsc_queue_poll(nic, i, now_ns, budget);
+    done += netvsc_rx_poll(nic->queue[0], budget);
+    control(nic);
+    nic->polling = false;
+    if (nic->events)
+        tell_events(nic);
+    return done;
+}
+
+unsigned netvsc_poll(struct netvsc *nic, uint64_t now_ns, unsigned budget)
+{
+    return poll_down_from(nic, nic->info.queues - 1, now_ns, budget);
+}
+
+unsigned netvsc_queue_poll(struct netvsc *nic, unsigned q, uint64_t now_ns, unsigned budget)
+{
+    if (q == 0)
+        return poll_down_from(nic, 0, now_ns, budget);
+    return q < nic->config.queues ? netvsc_queue_visit(nic->queue[q], budget) : 0;
+}
+
+void netvsc_queue_flush(struct netvsc *nic, unsigned q)
+{
+    if (q == 0 ? nic->dev != NULL : nic->queue[q]->joined)
+        flush_queue(nic->queue[q]);
+}
+
 void netvsc_flush(struct netvsc *nic)
 {
-    if (!nic->dev)
-        return;
-    for (unsigned i = 0; i < nic->info.queues; i++)
-        flush_queue(&nic->queue[i]);
+    for (unsigned i = 0; i < nic->config.queues; i++)
+        netvsc_queue_flush(nic, i);
 }
 
 uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns)
@@ -233,7 +265,7 @@ uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns)
     if (nic->trouble || nic->detach_pending)
         return 0;
     for (unsigned i = 0; i < nic->info.queues; i++)
-        if (nic->queue[i].ack_count)
+        if (nic->queue[i]->ack_count)
             return RETRY_NS;
     if (nic->state == NETVSC_UP)
         return UINT64_MAX;

@@ -8,6 +8,8 @@
  * are collected and handed up in one call per batch; a packet with more frames than a batch takes
  * several calls.
  *
+ * Control travels on the primary channel only, so that queue 0's thread alone deals with it.
+ *
  * Every packet is owed exactly one completion, malformed ones too (status 2), or its sections are
  * lost. Completions are written after the frames were handed up. When the ring to the host has no
  * room for them they stay here, in order, and receiving goes on: a host that waits for us to read
@@ -52,12 +54,12 @@ static void send_acks(struct netvsc_queue *q)
             break;
         done++;
     }
-    q->nic->stats.rx_acks += done;
+    q->stats.rx_acks += done;
     q->ack_count -= done;
     q->tx.credit = 0; /* the ring has less room than when it was last looked at */
     if (q->ack_count) {
         memmove(q->ack, q->ack + done, q->ack_count * sizeof(q->ack[0]));
-        q->nic->stats.rx_ack_wait++;
+        q->stats.rx_ack_wait++;
     }
 }
 
@@ -77,8 +79,8 @@ static void hand_up(struct netvsc_queue *q)
         if (nic->config.capture)
             nic->config.capture(nic->config.ctx, false, &q->batch[i]);
     }
-    nic->stats.rx_frames += count;
-    nic->stats.rx_bytes += bytes;
+    q->stats.rx_frames += count;
+    q->stats.rx_bytes += bytes;
     nic->config.rx(nic->config.ctx, q->batch, count);
 }
 
@@ -120,22 +122,23 @@ static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct r
     struct netvsc_frame *frame = &q->batch[q->batch_count];
     struct rndis_layout at;
 
-    nic->stats.rx_messages++;
+    q->stats.rx_messages++;
     if (nic->state != NETVSC_UP) {
-        nic->stats.rx_drop_down++;
+        q->stats.rx_drop_down++;
         return true; /* nothing wrong with it */
     }
     if (rndis_parse_packet(copy, sizeof(*copy), range_bytes, &at)) {
-        nic->stats.rx_drop_rndis++;
+        q->stats.rx_drop_rndis++;
         return false;
     }
     if (at.data_bytes < NETVSC_ETH_BYTES || at.data_bytes > nic->rx_frame_bytes_max) {
-        nic->stats.rx_drop_size++;
+        q->stats.rx_drop_size++;
         return false;
     }
-    *frame = (struct netvsc_frame){.data = msg + at.data_off, .len_bytes = at.data_bytes};
+    *frame = (struct netvsc_frame){
+        .data = msg + at.data_off, .len_bytes = at.data_bytes, .queue = (uint8_t)q->index};
     if (at.ppi_bytes && parse_meta(msg, &at, frame)) {
-        nic->stats.rx_drop_rndis++;
+        q->stats.rx_drop_rndis++;
         return false;
     }
     if (++q->batch_count == NETVSC_BATCH_MAX)
@@ -157,13 +160,13 @@ static const uint8_t *range_at(const struct netvsc *nic, const struct vmbus_xfer
 }
 
 /* A message that cannot be read: in the books if it was announced as data. */
-static bool drop_message(struct netvsc *nic, bool is_data, uint64_t *reason)
+static bool drop_message(struct netvsc_queue *q, bool is_data, uint64_t *reason)
 {
     if (is_data) {
-        nic->stats.rx_messages++;
+        q->stats.rx_messages++;
         (*reason)++;
     } else {
-        nic->stats.host_bad_packet++;
+        q->stats.host_bad_packet++;
     }
     return false;
 }
@@ -171,19 +174,18 @@ static bool drop_message(struct netvsc *nic, bool is_data, uint64_t *reason)
 /* One range. False: malformed. */
 static bool take_range(struct netvsc_queue *q, const struct vmbus_xfer_range *range, bool is_data)
 {
-    struct netvsc *nic = q->nic;
-    const uint8_t *msg = range_at(nic, range);
+    const uint8_t *msg = range_at(q->nic, range);
     struct rndis_packet copy;
 
     if (!msg)
-        return drop_message(nic, is_data, &nic->stats.rx_drop_range);
+        return drop_message(q, is_data, &q->stats.rx_drop_range);
     memset(&copy, 0, sizeof(copy));
     memcpy(&copy, msg, range->len_bytes < sizeof(copy) ? range->len_bytes : sizeof(copy));
     if (copy.type == RNDIS_MSG_PACKET)
         return take_data(q, msg, &copy, range->len_bytes);
-    if (netvsc_ctl_message(nic, msg, range->len_bytes))
+    if (q->index == 0 && netvsc_ctl_message(q->nic, msg, range->len_bytes))
         return true;
-    return drop_message(nic, is_data, &nic->stats.rx_drop_rndis);
+    return drop_message(q, is_data, &q->stats.rx_drop_rndis);
 }
 
 /* The range list's header and the NVSP message agree with what a receive packet must be. */
@@ -205,18 +207,17 @@ static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *
 
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
-    struct netvsc *nic = q->nic;
     struct vmbus_xfer_header set;
     struct nvs_rndis nvs;
     bool ok = true;
 
     if (!packet_ok(pkt, &set, &nvs)) {
-        nic->stats.host_bad_set++;
+        q->stats.host_bad_set++;
         owe_ack(q, pkt->xid, NVS_STATUS_FAILURE);
         return 1;
     }
     if (nvs.channel_type == NVS_RNDIS_DATA)
-        nic->stats.rx_packets++;
+        q->stats.rx_packets++;
     for (uint32_t i = 0; i < set.range_count; i++) {
         struct vmbus_xfer_range range;
 
@@ -239,10 +240,13 @@ static unsigned dispatch(struct netvsc_queue *q, const struct vmbus_packet *pkt)
         netvsc_tx_completion(q, pkt);
         return 1;
     case VMBUS_PKT_INBAND:
-        netvsc_ctl_inband(q->nic, pkt->payload, pkt->payload_bytes);
-        return 1;
+        if (q->index == 0) {
+            netvsc_ctl_inband(q->nic, pkt->payload, pkt->payload_bytes);
+            return 1;
+        }
+        /* fallthrough */
     default:
-        q->nic->stats.host_bad_packet++;
+        q->stats.host_bad_packet++;
         return 1;
     }
 }

@@ -7,6 +7,8 @@
  * 40-byte NVSP message naming the section on the ring. The host completes each packet once, in any
  * order, with the transaction id we gave; the section is free again then.
  *
+ * Each queue has a share of the sections of its own, so queues have nothing in common to lock.
+ *
  * Commit cannot fail because begin has made sure of ring room. Looking at the ring costs a cache
  * line the host writes to, so begin looks rarely: one look earns credit for many packets.
  * Everything else that uses ring room takes the credit back or asks netvsc_tx_spare() first.
@@ -26,10 +28,11 @@ static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is
 
 /* ---- sections -------------------------------------------------------------------------------- */
 
-void netvsc_tx_open(struct netvsc_queue *q, uint32_t sections)
+void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
 {
     struct netvsc_tx *tx = &q->tx;
 
+    tx->first_section = first_section;
     tx->slot_count = sections;
     tx->free_count = 0;
     tx->credit = 0;
@@ -46,8 +49,8 @@ void netvsc_tx_close(struct netvsc_queue *q)
 {
     struct netvsc_tx *tx = &q->tx;
 
-    q->nic->stats.tx_lost += tx->outstanding;
-    q->nic->stats.tx_cancelled += tx->begun;
+    q->stats.tx_lost += tx->outstanding;
+    q->stats.tx_cancelled += tx->begun;
     for (uint32_t i = 0; i < tx->slot_count; i++) {
         tx->slot[i].state = NETVSC_SLOT_FREE;
         tx->slot[i].generation++;
@@ -62,7 +65,9 @@ uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
 {
     struct netvsc_tx *tx = &q->tx;
 
-    return tx->free_count ? tx->free[--tx->free_count] : NVS_SECTION_NONE;
+    if (!tx->free_count)
+        return NVS_SECTION_NONE;
+    return tx->first_section + tx->free[--tx->free_count];
 }
 
 static void free_slot(struct netvsc_tx *tx, uint32_t index)
@@ -118,29 +123,37 @@ static struct netvsc_tx_slot *slot_of(struct netvsc_tx *tx, uint32_t token)
     return &tx->slot[index];
 }
 
-int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *slot)
+/* Another thread's queue may be used between its first poll and its leaving only. */
+static bool may_send(const struct netvsc_queue *q)
 {
-    struct netvsc_queue *q = &nic->queue[0];
+    return q->nic->state == NETVSC_UP && (q->index == 0 || q->joined);
+}
+
+int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
+                          struct netvsc_slot *slot)
+{
+    struct netvsc_queue *q = nic->queue[queue];
     struct netvsc_tx *tx = &q->tx;
     uint32_t index;
 
-    if (nic->state != NETVSC_UP) {
-        nic->stats.tx_drop_down++;
+    if (!may_send(q)) {
+        q->stats.tx_drop_down++;
         return -ENETDOWN;
     }
     if (len_bytes < NETVSC_ETH_BYTES || len_bytes > nic->tx_frame_bytes_max) {
-        nic->stats.tx_drop_size++;
+        q->stats.tx_drop_size++;
         return -EMSGSIZE;
     }
     if (!tx->free_count || (!tx->credit && !earn_credit(q))) {
-        nic->stats.tx_busy++;
+        q->stats.tx_busy++;
         return -EAGAIN;
     }
     index = tx->free[--tx->free_count];
     tx->slot[index].state = NETVSC_SLOT_BEGUN;
     tx->begun++;
     tx->credit--;
-    slot->data = nic->mem->send.base + (size_t)index * nic->info.send_section_bytes +
+    slot->data = nic->mem->send.base +
+                 (size_t)(tx->first_section + index) * nic->info.send_section_bytes +
                  sizeof(struct rndis_packet);
     slot->room_bytes = nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet);
     slot->token = token_of(tx, index);
@@ -165,21 +178,23 @@ static uint32_t finish_section(struct netvsc_tx *tx, uint8_t *data, uint32_t len
 static int send_section(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes)
 {
     struct netvsc_tx *tx = &q->tx;
+    uint32_t section = tx->first_section + index;
     const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND,
                                    .wants_completion = true,
                                    .xid = (uint64_t)tx->slot[index].generation << 32 | (index + 1),
                                    .payload = tx->msg.bytes,
                                    .payload_bytes = sizeof(tx->msg.bytes)};
 
-    memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section), &index, sizeof(index));
+    memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section), &section, sizeof(section));
     memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section_bytes), &section_bytes,
            sizeof(section_bytes));
     return vmbus_chan_send(q->chan, &pkt);
 }
 
-void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes)
+void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
+                            size_t len_bytes)
 {
-    struct netvsc_queue *q = &nic->queue[0];
+    struct netvsc_queue *q = nic->queue[queue];
     struct netvsc_tx_slot *entry = slot_of(&q->tx, slot->token);
     uint32_t index = slot->token & 0xFFFF;
     uint32_t bytes = (uint32_t)len_bytes;
@@ -187,16 +202,17 @@ void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t
     if (!entry)
         return;
     if (nic->config.capture) {
-        const struct netvsc_frame frame = {.data = slot->data, .len_bytes = bytes};
+        const struct netvsc_frame frame = {
+            .data = slot->data, .len_bytes = bytes, .queue = (uint8_t)q->index};
 
         nic->config.capture(nic->config.ctx, true, &frame);
     }
-    nic->stats.tx_frames++;
-    nic->stats.tx_bytes += bytes;
-    nic->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
+    q->stats.tx_frames++;
+    q->stats.tx_bytes += bytes;
+    q->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
     q->tx.begun--;
     if (send_section(q, index, finish_section(&q->tx, slot->data, bytes))) {
-        nic->stats.tx_lost++; /* only a ring found corrupt since begin; poll will see it too */
+        q->stats.tx_lost++; /* only a ring found corrupt since begin; poll will see it too */
         free_slot(&q->tx, index);
         return;
     }
@@ -204,21 +220,22 @@ void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t
     q->tx.outstanding++;
 }
 
-void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot)
+void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot)
 {
-    struct netvsc_tx *tx = &nic->queue[0].tx;
+    struct netvsc_queue *q = nic->queue[queue];
+    struct netvsc_tx *tx = &q->tx;
 
     if (!slot_of(tx, slot->token))
         return;
     tx->begun--;
     tx->credit++;
-    nic->stats.tx_cancelled++;
+    q->stats.tx_cancelled++;
     free_slot(tx, slot->token & 0xFFFF);
 }
 
-uint32_t netvsc_tx_outstanding(const struct netvsc *nic)
+uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned queue)
 {
-    return nic->queue[0].tx.outstanding;
+    return nic->queue[queue]->tx.outstanding;
 }
 
 /* ---- completions ----------------------------------------------------------------------------- */
@@ -234,23 +251,25 @@ static struct netvsc_tx_slot *sent_slot(struct netvsc_tx *tx, uint64_t xid)
 }
 
 /* Is this the completion of a control request that was made? The generation says how long ago. */
-static bool is_control(const struct netvsc *nic, uint64_t xid)
+static bool is_control(const struct netvsc_queue *q, uint64_t xid)
 {
-    return (uint32_t)xid == NETVSC_XID_CONTROL && xid >> 32 != 0 &&
+    const struct netvsc *nic = q->nic;
+
+    return q->index == 0 && (uint32_t)xid == NETVSC_XID_CONTROL && xid >> 32 != 0 &&
            (uint32_t)(xid >> 32) <= nic->ctl.generation;
 }
 
 /* A completion for nothing we know. Answers to NVSP requests are told apart by their type. */
-static void count_stray(struct netvsc *nic, const uint8_t *copy, uint32_t bytes)
+static void count_stray(struct netvsc_queue *q, const uint8_t *copy, uint32_t bytes)
 {
     uint32_t type;
 
     if (!nvs_parse_type(copy, bytes, &type) &&
         (type == NVS_MSG_INIT_COMPLETE || type == NVS_MSG_RECV_BUF_COMPLETE ||
          type == NVS_MSG_SEND_BUF_COMPLETE))
-        nic->stats.ctl_late++;
+        q->stats.ctl_late++;
     else
-        nic->stats.host_bad_xid++;
+        q->stats.host_bad_xid++;
 }
 
 void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt)
@@ -262,25 +281,25 @@ void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt
     uint8_t copy[sizeof(msg)];
     uint32_t bytes = pkt->payload_bytes < sizeof(copy) ? pkt->payload_bytes : sizeof(copy);
 
-    if (is_control(nic, pkt->xid)) {
+    if (is_control(q, pkt->xid)) {
         netvsc_ctl_completion(nic, pkt->xid, pkt->payload, pkt->payload_bytes);
         return;
     }
     memcpy(copy, pkt->payload, bytes);
     slot = sent_slot(tx, pkt->xid);
     if (!slot) {
-        count_stray(nic, copy, bytes);
+        count_stray(q, copy, bytes);
         return;
     }
     /* Whatever it says, the host has named a packet it will not touch again. */
     if (nvs_parse_rndis_complete(copy, bytes, &msg)) {
-        nic->stats.host_bad_packet++;
+        q->stats.host_bad_packet++;
         msg.status = NVS_STATUS_FAILURE;
     }
     if (msg.status == NVS_STATUS_SUCCESS)
-        nic->stats.tx_completed++;
+        q->stats.tx_completed++;
     else
-        nic->stats.tx_failed++;
+        q->stats.tx_failed++;
     tx->outstanding--;
     free_slot(tx, (uint32_t)(slot - tx->slot));
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside of the NIC: what netvsc*.c share. */
+/*
+ * Inside of the NIC: what netvsc*.c share. What another thread than queue 0's may read while it is
+ * written is atomic; everything else in struct netvsc is written while no other queue is joined.
+ */
 #ifndef NETVSC_VAR_H
 #define NETVSC_VAR_H
 
-#include "netvsc.h"
+#include <stdatomic.h>
+
+#include "netvsc_queue.h"
 #include "nvs.h"
 #include "rndis.h"
 #include "vmbus.h"
 #include "vmbus_chan.h"
 
-#define NETVSC_QUEUES_MAX 1u
 #define NETVSC_TX_SLOTS_MAX 4096u /* send sections used; hosts offer 170..2730 */
 #define NETVSC_ACKS_MAX 32768u    /* more than a receive buffer has sections */
 #define NETVSC_REPLY_BYTES_MAX 512u
@@ -30,7 +34,7 @@ enum netvsc_slot_state {
     NETVSC_SLOT_SENT,  /* the host may read it */
 };
 
-/* One send section. Its index is the section's; xid = generation << 32 | index + 1. */
+/* One send section: tx.first_section + its index. xid = generation << 32 | index + 1. */
 struct netvsc_tx_slot {
     uint32_t generation;
     enum netvsc_slot_state state;
@@ -42,6 +46,7 @@ struct netvsc_tx {
     uint32_t begun;       /* not yet committed or cancelled: ring room is kept for them */
     uint32_t outstanding; /* sent, not completed */
     uint32_t slot_count;
+    uint32_t first_section;             /* the queue's share of the send buffer starts here */
     struct nvs_msg msg;                 /* template: only the section changes */
     struct rndis_packet header;         /* template: only the lengths change */
     uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
@@ -56,7 +61,11 @@ struct netvsc_ack {
 
 struct netvsc_queue {
     struct netvsc *nic;
+    unsigned index;
     struct vmbus_chan *chan;
+    _Atomic bool joined; /* its thread may be in it: the device must stay. Never set for queue 0 */
+    _Atomic bool idle; /* as its thread last saw it while detaching: nothing owed or outstanding */
+    struct netvsc_stats stats;
     unsigned batch_count;
     uint32_t ack_count;
     struct netvsc_tx tx;
@@ -100,19 +109,20 @@ struct netvsc_step {
 #define NETVSC_STEP_RESEND 1
 
 struct netvsc {
-    enum netvsc_state state;
+    _Atomic enum netvsc_state state;
     struct vmbus_device *dev;
     const struct vmbus_transport *mem;
     uint64_t now_ns;
     bool polling;        /* inside netvsc_poll(): closing the device must wait */
     bool detach_pending; /* asked for while polling */
-    int trouble;         /* -errno found while polling: the device is closed at the end */
+    _Atomic int trouble; /* -errno found while polling: the device is closed at the end */
+    _Atomic bool gate;   /* open: other queues may be joined */
     uint32_t events;     /* bit per enum netvsc_event, to be told at the end of poll */
     uint32_t mtu_wanted;
-    uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
+    _Atomic uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
-    struct netvsc_stats stats;
+    struct netvsc_stats stats; /* of the NIC as a whole; queues have their own */
     struct netvsc_info info;
 
     struct netvsc_ctl ctl;
@@ -123,13 +133,31 @@ struct netvsc {
     unsigned version_try; /* index of the NVSP version being offered */
     char failure[192];
 
-    struct netvsc_queue queue[NETVSC_QUEUES_MAX];
+    struct netvsc_queue *queue[NETVSC_QUEUES_MAX]; /* config.queues of them */
 };
 
-/* netvsc.c */
+/* netvsc_count.c */
 void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan);
 
+/* netvsc_queue.c */
+/* Poll a queue other than 0: join it, take a turn, leave it if asked to. */
+unsigned netvsc_queue_visit(struct netvsc_queue *q, unsigned budget);
+int netvsc_queues_create(struct netvsc *nic);
+void netvsc_queues_destroy(struct netvsc *nic);
+void netvsc_queues_bind(struct netvsc *nic);
+/* Forget what belonged to the device, counting it. No queue may be joined. */
+void netvsc_queues_unbind(struct netvsc *nic);
+/* Let other threads in; ask them out and say whether all have left. */
+void netvsc_queues_admit(struct netvsc *nic);
+bool netvsc_queues_left(struct netvsc *nic);
+/* Share the send sections between the queues in use. */
+int netvsc_queues_share(struct netvsc *nic);
+/* Nothing is owed to the host or outstanding on any queue. */
+bool netvsc_queues_idle(struct netvsc *nic);
+
 /* netvsc_poll.c */
+/* Receive, completions, doorbell: what a poll of a queue is besides control. */
+unsigned netvsc_queue_turn(struct netvsc_queue *q, unsigned budget);
 void netvsc_set_state(struct netvsc *nic, enum netvsc_state state);
 void netvsc_raise(struct netvsc *nic, enum netvsc_event event);
 /* Close the device and forget all that belonged to it; what was outstanding is counted. */
@@ -169,7 +197,7 @@ unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt);
 
 /* netvsc_tx.c */
-void netvsc_tx_open(struct netvsc_queue *q, uint32_t sections);
+void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections);
 void netvsc_tx_close(struct netvsc_queue *q);
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
 /* May a packet of (ring_bytes) be sent without taking the room of frames already begun? */

@@ -33,8 +33,8 @@ struct vmbus_device {
     struct vmbus_transport t;
     struct vmbus_chan *chan[VMBUS_CHANNELS_MAX]; /* by index; 0 always there, others may be NULL */
     unsigned channels;                           /* all indices in use are below this */
-    bool armed;                                  /* between vmbus_irq_arm() and disarm */
-    bool gone;                                   /* an operation said -EIO */
+    _Atomic bool armed;                           /* between vmbus_irq_arm() and disarm */
+    _Atomic bool gone;                            /* an operation said -EIO */
 };
 
 /* A channel of (dev) over (region), masked. -EINVAL, -EPROTO nonsense, -ENOMEM. */

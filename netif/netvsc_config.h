@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a NIC is asked for, and the frames and events it tells its user. Part of netvsc.h. */
+#ifndef NETVSC_CONFIG_H
+#define NETVSC_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are zero padded */
+#define NETVSC_ETH_BYTES 14u
+#define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
+
+/* One received frame. */
+struct netvsc_frame {
+    const uint8_t *data; /* Ethernet header first. The host can still write it: copy, then use */
+    uint32_t len_bytes;  /* without FCS and without VLAN tag */
+    uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
+    bool has_tci;
+    uint8_t csum;  /* NETVSC_CSUM_* verdicts of the host */
+    uint8_t queue; /* it came on, or leaves by */
+    uint32_t hash; /* RSS hash, 0 if the host gave none */
+};
+#define NETVSC_CSUM_IP_OK 0x1u
+#define NETVSC_CSUM_L4_OK 0x2u
+#define NETVSC_CSUM_IP_BAD 0x4u
+#define NETVSC_CSUM_L4_BAD 0x8u
+
+enum netvsc_event {
+    NETVSC_EVENT_LINK,           /* link_up changed */
+    NETVSC_EVENT_SPEED,          /* link_speed_bps changed */
+    NETVSC_EVENT_NETWORK_CHANGE, /* the host moved us to another network: DHCP again */
+    NETVSC_EVENT_STATE,          /* netvsc_state() changed */
+};
+
+struct netvsc_config {
+    uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65521. 0 = 1500 */
+    uint32_t queues;    /* wanted, 1..64; info.queues says how many there are. 0 = 1 */
+    bool promiscuous;
+    uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
+    uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
+    /*
+     * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames, whose
+     * memory goes back to the host on return. May transmit and detach; must not poll or destroy.
+     */
+    void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
+    /* Last thing in poll, attach, detach. May attach and detach, not poll or destroy. Or NULL. */
+    void (*event)(void *ctx, enum netvsc_event event);
+    /* Every frame sent or received, for captures; NULL on the fast path. */
+    void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
+    void *ctx;
+};
+
+#endif
