@@ -129,8 +129,7 @@ static int fail_unbound(const struct vmbus_info *info)
                  info->ifname[0] ? " as " : "", info->ifname);
     else
         snprintf(why, sizeof(why), "it is bound to no driver");
-    snprintf(remedy, sizeof(remedy), "Bind it: driverctl -b vmbus set-override %s uio_hv_generic",
-             info->instance);
+    snprintf(remedy, sizeof(remedy), "Bind it: netvscctl bind %s", info->instance);
     return app_fail(1, what, why, remedy);
 }
 

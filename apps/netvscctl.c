@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* netvscctl: look at a bus from outside. Changes nothing. */
+/* netvscctl: the cards of a bus; give them to user space, and back. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "app_var.h"
+#include "ctl_var.h"
 
 struct options {
-    const char *command, *bus;
+    const char *command, *nic;
+    const char *bus, *state, *root;
+    struct ctl_bind_options bind;
     bool json, answered, said;
 };
 
+enum { KEY_ONCE = 0x100, KEY_FORCE, KEY_ROLLBACK, KEY_DRY_RUN, KEY_STATE, KEY_ROOT };
+
 static const struct argp_option option_list[] = {
     {"bus", 'b', "DIR", 0, "VMBus tree [$NETVSC_BUS or " VMBUS_ROOT_DEFAULT "]", 0},
-    {"json", 'j', NULL, 0, "for programs", 0},
+    {"json", 'j', NULL, 0, "list, doctor: for programs", 0},
+    {"once", KEY_ONCE, NULL, 0, "bind, unbind: until the next boot only", 0},
+    {"rollback", KEY_ROLLBACK, "SECONDS", 0, "bind: undo it then, unless confirmed", 0},
+    {"force", KEY_FORCE, NULL, 0, "bind: even if it cuts off this machine", 0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "bind, unbind: only say what would be done", 0},
+    {"state", KEY_STATE, "DIR", 0, "what bind remembers [/run/netvsc]", 0},
+    /* For tests: a made-up machine. */
+    {"root", KEY_ROOT, "DIR", OPTION_HIDDEN, "before /sys, /proc, /etc and /run", 0},
     {"help", 'h', NULL, 0, "this text", -1},
     {"version", 'V', NULL, 0, "print the version", -1},
     {0},
@@ -21,14 +33,19 @@ static const struct argp_option option_list[] = {
 
 static void print_help(struct argp_state *state)
 {
-    printf("Usage: netvscctl COMMAND [OPTION...]\n"
-           "Look at Hyper-V's synthetic network cards.\n\n"
-           "  list    the cards of a bus: GUID, driver, interface, MAC, queues, state\n\n");
+    printf("Usage: netvscctl COMMAND [NIC] [OPTION...]\n"
+           "Hyper-V's synthetic network cards. NIC: GUID, interface name or MAC address.\n\n"
+           "  list          the cards of a bus: GUID, driver, interface, MAC, queues, state\n"
+           "  doctor [NIC]  is everything there that a program needs? One remedy per line\n"
+           "  bind NIC      take it from the kernel: addresses saved, uio_hv_generic bound\n"
+           "  confirm NIC   keep what bind --rollback has done\n"
+           "  options NIC   options with which a program takes over the saved addresses\n"
+           "  unbind NIC    give it back to the kernel: hv_netvsc bound, addresses restored\n\n");
     app_help(state);
     printf("\nState: ready = bound to uio_hv_generic, a program can take it; kernel = held by "
            "hv_netvsc;\n"
            "unbound = no driver; other = a driver that is neither.\n"
-           "\nExample: netvscctl list --bus /run/hvhost --json\n");
+           "\nExample: netvscctl bind eth1 --rollback 60\n");
 }
 
 static error_t say_argument(struct options *options, char *arg)
@@ -37,8 +54,48 @@ static error_t say_argument(struct options *options, char *arg)
         options->command = arg;
         return 0;
     }
-    app_fail(2, arg, "one command is enough", "See netvscctl --help");
+    if (!options->nic) {
+        options->nic = arg;
+        return 0;
+    }
+    app_fail(2, arg, "one command and one card are enough", "See netvscctl --help");
     return EINVAL;
+}
+
+static error_t parse_rollback(struct options *options, const char *arg)
+{
+    uint64_t seconds;
+    const error_t rc = app_number("rollback", arg, 1, 86400, &seconds);
+
+    if (rc == 0)
+        options->bind.rollback_s = (unsigned)seconds;
+    return rc;
+}
+
+/* The options of bind and unbind. */
+static error_t parse_bind(int key, char *arg, struct options *options)
+{
+    switch (key) {
+    case KEY_ONCE:
+        options->bind.once = true;
+        return 0;
+    case KEY_FORCE:
+        options->bind.force = true;
+        return 0;
+    case KEY_DRY_RUN:
+        options->bind.dry_run = true;
+        return 0;
+    case KEY_STATE:
+        options->state = arg;
+        return 0;
+    case KEY_ROOT:
+        options->root = arg;
+        return 0;
+    case KEY_ROLLBACK:
+        return parse_rollback(options, arg);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -70,7 +127,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                      "See netvscctl --help");
         break;
     default:
-        return ARGP_ERR_UNKNOWN;
+        rc = parse_bind(key, arg, options);
+        break;
     }
     options->said = options->said || rc == EINVAL;
     return rc;
@@ -90,27 +148,13 @@ static const char *or_dash(const char *text)
     return text[0] ? text : "-";
 }
 
-/* What sysfs says is text of the kernel's; a name with a quote in it must still not break the JSON.
- */
 static void print_json_text(const char *name, const char *text)
 {
     printf("\"%s\": ", name);
-    if (!text[0]) {
+    if (text[0])
+        ctl_json_text(stdout, text);
+    else
         printf("null");
-        return;
-    }
-    putchar('"');
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
 }
 
 static void print_json(const struct vmbus_info *info, const char *mac, bool last)
@@ -138,12 +182,12 @@ static void print_row(const struct vmbus_info *info, const char *mac)
            or_dash(info->ifname), or_dash(mac), info->channels, state_of(info));
 }
 
-static int list(const struct options *options)
+static int list(struct ctl *ctl, const struct options *options)
 {
     struct vmbus_info nics[APP_NICS_MAX];
     struct vmbus_bus bus;
     int count;
-    const int status = app_bus_scan(options->bus, &bus, nics, &count);
+    const int status = app_bus_scan(ctl->bus.root, &bus, nics, &count);
 
     if (status)
         return status;
@@ -166,6 +210,97 @@ static int list(const struct options *options)
     return 0;
 }
 
+/* ---- commands
+ * ------------------------------------------------------------------------------------ */
+
+static int doctor(struct ctl *ctl, const struct options *options)
+{
+    return ctl_doctor(ctl, options->nic, options->json);
+}
+
+static int bind_card(struct ctl *ctl, const struct options *options)
+{
+    return ctl_bind(ctl, &options->bind);
+}
+
+static int unbind_card(struct ctl *ctl, const struct options *options)
+{
+    return ctl_unbind(ctl, options->bind.once, options->bind.dry_run);
+}
+
+static int confirm(struct ctl *ctl, const struct options *options)
+{
+    (void)options;
+    return ctl_confirm(ctl);
+}
+
+static int say_options(struct ctl *ctl, const struct options *options)
+{
+    (void)options;
+    return ctl_options(ctl);
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(struct ctl *ctl, const struct options *options);
+    enum { NO_NIC, ANY_NIC, ONE_NIC } nic;
+    bool changes; /* one at a time */
+} commands[] = {
+    {"list", list, NO_NIC, false},
+    {"doctor", doctor, ANY_NIC, false},
+    {"bind", bind_card, ONE_NIC, true},
+    {"confirm", confirm, ONE_NIC, false},
+    {"options", say_options, ONE_NIC, false},
+    {"unbind", unbind_card, ONE_NIC, true},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int run_locked(const struct command *command, struct ctl *ctl, const struct options *options)
+{
+    const int lock = ctl_lock(ctl);
+    int status;
+
+    if (lock < 0)
+        return app_fail(1, ctl->state_dir, strerror(-lock),
+                        lock == -EBUSY ? "Wait for the other netvscctl"
+                                       : "Run as root, or give --state");
+    status = ctl_look(ctl) == 0
+                 ? command->run(ctl, options)
+                 : app_fail(1, ctl->nic.instance, "it has left the bus", "See netvscctl list");
+    close(lock);
+    return status;
+}
+
+static int run(const struct options *options)
+{
+    const struct command *command = find_command(options->command);
+    struct ctl ctl;
+    int status;
+
+    if (!command)
+        return app_fail(2, options->command, "unknown command", "See netvscctl --help");
+    if (command->nic == NO_NIC && options->nic)
+        return app_fail(2, options->nic, "one command is enough", "See netvscctl --help");
+    if (command->nic == ONE_NIC && !options->nic)
+        return app_fail(2, options->command, "of which card", "Give it, see netvscctl list");
+    status = ctl_open(&ctl, options->root, options->bus, options->state);
+    if (status == 0 && command->nic == ONE_NIC)
+        status = ctl_choose(&ctl, options->nic);
+    if (status)
+        return status;
+    if (command->changes && !options->bind.dry_run)
+        return run_locked(command, &ctl, options);
+    return command->run(&ctl, options);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.command = NULL};
@@ -183,7 +318,5 @@ int main(int argc, char **argv)
         options.bus = bus;
     if (!options.command)
         return app_fail(2, "netvscctl", "no command", "See netvscctl --help");
-    if (strcmp(options.command, "list") == 0)
-        return list(&options);
-    return app_fail(2, options.command, "unknown command", "See netvscctl --help");
+    return run(&options);
 }

@@ -212,8 +212,8 @@ static void a_card_the_kernel_holds_is_told_how_to_bind(void **state)
     status = app_bus_open_first(&bus, &dev);
     assert_string_equal(stderr_caught(&catcher),
                         "prog: card " GUID_A
-                        ": it is bound to hv_netvsc as eth0. Bind it: driverctl -b vmbus "
-                        "set-override " GUID_A " uio_hv_generic.\n");
+                        ": it is bound to hv_netvsc as eth0. Bind it: netvscctl bind " GUID_A
+                        ".\n");
     assert_int_equal(status, 1);
     assert_null(dev);
 }
@@ -231,7 +231,7 @@ static void a_card_without_driver_is_told_how_to_bind(void **state)
     stderr_catch(&catcher);
     assert_int_equal(app_bus_open_first(&bus, &dev), 1);
     assert_non_null(
-        strstr(stderr_caught(&catcher), "it is bound to no driver. Bind it: driverctl"));
+        strstr(stderr_caught(&catcher), "it is bound to no driver. Bind it: netvscctl bind"));
 }
 
 static void a_card_that_left_the_bus_is_not_opened_again(void **state)

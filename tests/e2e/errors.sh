@@ -56,7 +56,7 @@ for device in "$work"/kernel/devices/*; do
     ln -s ../../drivers/hv_netvsc "$device/driver"
     mkdir -p "$device/net/eth1"
 done
-row 1 'bound to hv_netvsc as eth1.*set-override' "$http" --bus "$work/kernel" "${ip[@]}"
+row 1 'bound to hv_netvsc as eth1.*netvscctl bind' "$http" --bus "$work/kernel" "${ip[@]}"
 copy_bus old
 rm -rf "$work"/old/devices/*/uio/uio*/maps/map[34]
 row 1 'recv|send|map' "$http" --bus "$work/old" "${ip[@]}"
