@@ -44,11 +44,11 @@ e2e_begin() {
 }
 
 kernel_side_up() {
-    ip -n "$ns" link set lo up
-    ip -n "$ns" tuntap add dev "$tap" mode tap || fail "cannot make a TAP device"
-    ip -n "$ns" addr add "$peer/24" dev "$tap"
-    ip -n "$ns" addr add "$peer6/64" dev "$tap" nodad
-    ip -n "$ns" link set "$tap" up
+    inside ip link set lo up
+    inside ip tuntap add dev "$tap" mode tap || fail "cannot make a TAP device"
+    inside ip addr add "$peer/24" dev "$tap"
+    inside ip addr add "$peer6/64" dev "$tap" nodad
+    inside ip link set "$tap" up
 }
 
 e2e_cleanup() {
