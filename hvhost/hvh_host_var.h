@@ -46,11 +46,12 @@ struct hvhost {
     struct hvh_fdb_entry fdb[HVH_FDB_BUCKETS][HVH_FDB_WAYS];
     unsigned depth; /* of nested sends */
     struct hvhost_switch_stats stats;
-    uint8_t *gather; /* one frame of a guest that came in pieces */
-    char *audit;     /* what hvhost_audit() has to say */
+    uint8_t *gather;  /* one frame of a guest that came in pieces */
+    uint8_t *scratch; /* HVH_SCRATCH_BYTES per level of nested sends: frames being finished */
+    char *audit;      /* what hvhost_audit() has to say */
 };
 
-#define HVH_GATHER_BYTES 65536u
+#define HVH_GATHER_BYTES (65536u + 128u)
 #define HVH_AUDIT_BYTES 256u
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef HVH_NIC_VAR_H
 #define HVH_NIC_VAR_H
 
+#include "hvh_offload.h"
 #include "hvh_ring.h"
 #include "hvh_sections.h"
 #include "hvh_var.h"
@@ -107,6 +108,7 @@ struct hvhost_nic {
     uint32_t filter; /* NDIS_FILTER_* */
     uint8_t multicast[HVH_MULTICAST_MAX][6];
     unsigned multicast_count;
+    struct hvh_offload_set offload; /* switched on */
 
     struct hvh_fault_slot fault[HVH_FAULTS_MAX];
     struct hvh_late *late; /* HVH_LATE_MAX */
@@ -189,8 +191,6 @@ void hvh_rndis_link(struct hvhost_nic *nic);
 uint32_t hvh_oid_query(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, uint32_t in_bytes,
                        uint8_t *info, uint32_t *info_bytes);
 uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, uint32_t in_bytes);
-/* The offload object of (bytes) at most, as queried and as indicated. Returns its length. */
-uint32_t hvh_oid_offload(uint8_t *out, uint32_t bytes);
 
 /* ---- hvh_tx.c, hvh_rx.c ----------------------------------------------------------------- */
 

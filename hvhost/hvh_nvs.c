@@ -109,6 +109,7 @@ void hvh_nvs_open(struct hvhost_nic *nic)
     nic->recv = nic->send = (struct vmbus_region){0};
     nic->filter = 0;
     nic->multicast_count = 0;
+    nic->offload = (struct hvh_offload_set){0};
     nic->link_told = true; /* a guest assumes a cable until told otherwise */
     memcpy(nic->mac, nic->permanent_mac, sizeof(nic->mac));
 }

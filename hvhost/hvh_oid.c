@@ -6,10 +6,6 @@
 
 #define UNITS_100BPS UINT64_C(100)
 #define MAC_OPTIONS 0xDu /* copies lookahead data, transfers not pending, no loopback */
-#define ENCAP_8023 2u
-
-/* Where the NDIS offload object has its encapsulation words. All flags stay 0: no offloads. */
-enum { OFFLOAD_V4_TX = 4, OFFLOAD_V4_RX = 12, OFFLOAD_V6_TX = 20, OFFLOAD_V6_RX = 28 };
 
 static const uint32_t supported[] = {
     OID_SUPPORTED_LIST, OID_MEDIA_SUPPORTED, OID_MEDIA_IN_USE,    OID_MAX_FRAME_SIZE,
@@ -71,52 +67,6 @@ static bool query_number(const struct hvhost_nic *nic, uint32_t oid, uint32_t *o
     default:
         return false;
     }
-}
-
-uint32_t hvh_oid_offload(uint8_t *out, uint32_t bytes)
-{
-    uint8_t revision = 3;
-
-    if (bytes >= NDIS_OFFLOAD_BYTES_REV3) {
-        bytes = NDIS_OFFLOAD_BYTES_REV3;
-    } else if (bytes >= NDIS_OFFLOAD_BYTES_REV2) {
-        bytes = NDIS_OFFLOAD_BYTES_REV2;
-        revision = 2;
-    } else {
-        bytes = NDIS_OFFLOAD_BYTES_REV1;
-        revision = 1;
-    }
-    memset(out, 0, bytes);
-    put_object(out, NDIS_OBJECT_OFFLOAD, revision, bytes);
-    put32(out + OFFLOAD_V4_TX, ENCAP_8023);
-    put32(out + OFFLOAD_V4_RX, ENCAP_8023);
-    put32(out + OFFLOAD_V6_TX, ENCAP_8023);
-    put32(out + OFFLOAD_V6_RX, ENCAP_8023);
-    return bytes;
-}
-
-/* Guests ask with an empty object of the revision they know and reject anything longer. */
-static uint32_t query_offload(const uint8_t *in, uint32_t in_bytes, uint8_t *out,
-                              uint32_t *out_bytes)
-{
-    static const uint32_t bytes_of[] = {NDIS_OFFLOAD_BYTES_REV1, NDIS_OFFLOAD_BYTES_REV1,
-                                        NDIS_OFFLOAD_BYTES_REV2, NDIS_OFFLOAD_BYTES_REV3};
-    uint32_t bytes = NDIS_OFFLOAD_BYTES_REV3;
-    struct ndis_object asked;
-
-    if (in_bytes >= sizeof(asked)) {
-        memcpy(&asked, in, sizeof(asked));
-        if (asked.revision < sizeof(bytes_of) / sizeof(bytes_of[0]))
-            bytes = bytes_of[asked.revision];
-        if (asked.size_bytes < bytes)
-            bytes = asked.size_bytes;
-        if (in_bytes < bytes)
-            bytes = in_bytes;
-    }
-    if (bytes < NDIS_OFFLOAD_BYTES_REV1)
-        return RNDIS_STATUS_INVALID_LENGTH;
-    *out_bytes = hvh_oid_offload(out, bytes);
-    return RNDIS_STATUS_SUCCESS;
 }
 
 static uint32_t query_rss_caps(uint32_t in_bytes, uint8_t *out, uint32_t *out_bytes)
@@ -203,7 +153,7 @@ uint32_t hvh_oid_query(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, 
         return RNDIS_STATUS_SUCCESS;
     case OID_OFFLOAD_CONFIG:
     case OID_OFFLOAD_HW_CAPS:
-        return query_offload(in, in_bytes, info, info_bytes);
+        return hvh_offload_query(nic, oid == OID_OFFLOAD_HW_CAPS, in, in_bytes, info, info_bytes);
     case OID_RSS_CAPS:
         return query_rss_caps(in_bytes, info, info_bytes);
     default:

@@ -4,7 +4,6 @@
 
 #include "hvh_nic_var.h"
 
-#define OFFLOAD_PARAMS_BYTES_MIN 20u
 #define RSS_PARAMS_BYTES 40u
 #define RSS_KEY_BYTES 40u
 #define RSS_FLAG_DISABLE 0x10u
@@ -56,20 +55,6 @@ static uint32_t set_multicast(struct hvhost_nic *nic, const uint8_t *in, uint32_
         return RNDIS_STATUS_RESOURCES;
     nic->multicast_count = in_bytes / 6;
     memcpy(nic->multicast, in, in_bytes);
-    return RNDIS_STATUS_SUCCESS;
-}
-
-/* Nothing is offered, so that nothing changes; the guest gets the resulting object indicated. */
-static uint32_t set_offload(const uint8_t *in, uint32_t in_bytes)
-{
-    struct ndis_object head;
-
-    if (in_bytes < OFFLOAD_PARAMS_BYTES_MIN)
-        return RNDIS_STATUS_INVALID_LENGTH;
-    memcpy(&head, in, sizeof(head));
-    if (head.type != NDIS_OBJECT_DEFAULT || head.revision < 1 ||
-        head.size_bytes < OFFLOAD_PARAMS_BYTES_MIN)
-        return RNDIS_STATUS_INVALID_DATA;
     return RNDIS_STATUS_SUCCESS;
 }
 
@@ -156,7 +141,7 @@ uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, ui
     case OID_MULTICAST_LIST:
         return set_multicast(nic, in, in_bytes);
     case OID_OFFLOAD_PARAMS:
-        return set_offload(in, in_bytes);
+        return hvh_offload_params(nic, in, in_bytes);
     case OID_OFFLOAD_ENCAP:
         return RNDIS_STATUS_SUCCESS;
     case OID_RSS_PARAMS:

@@ -168,7 +168,8 @@ static void serve_set(struct hvh_chan *chan, const struct request *req)
         done.status = hvh_oid_set(nic, msg.oid, info, msg.info_bytes);
     reply(nic, &done, sizeof(done), fault);
     if (msg.oid == OID_OFFLOAD_PARAMS && done.status == RNDIS_STATUS_SUCCESS)
-        indicate(nic, RNDIS_IND_OFFLOAD_CONFIG, offload, hvh_oid_offload(offload, sizeof(offload)));
+        indicate(nic, RNDIS_IND_OFFLOAD_CONFIG, offload,
+                 hvh_offload_object(nic, &nic->offload, offload, sizeof(offload)));
 }
 
 static void serve_keepalive(struct hvh_chan *chan, const struct request *req)
@@ -231,6 +232,8 @@ static void dispatch(struct hvh_chan *chan, const struct request *req)
         serve_reset(chan);
         break;
     case RNDIS_MSG_HALT:
+        /* It stops frames by itself: Linux 6.1 unloads hv_netvsc with the filter still open. */
+        chan->nic->filter = 0;
         hvh_nvs_stop(chan);
         break;
     default:

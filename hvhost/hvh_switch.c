@@ -125,7 +125,7 @@ static void flood(struct hvhost *host, const struct hvhost_port *from,
     host->stats.flooded++;
     for (unsigned i = 0; i <= others; i++) {
         if (i != from->index)
-            host->ports[i].ops->deliver(host->ports[i].ctx, frame);
+            hvh_port_deliver(&host->ports[i], frame);
     }
 }
 
@@ -144,7 +144,7 @@ static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
         host->stats.drop_hairpin++;
     } else {
         host->stats.unicast++;
-        to->ops->deliver(to->ctx, frame);
+        hvh_port_deliver(to, frame);
     }
 }
 

@@ -4,10 +4,11 @@
  *
  * Guest to host frames. One message 107 names the bytes (hvh_gather.c), in which lie one or more
  * RNDIS PACKET messages back to back, each but the last padded to a multiple of 8. Header and
- * per-packet info are copied once and judged as a copy. The frame itself is opaque: it goes to the
- * switch by pointer into guest memory, or is gathered once when it comes in pieces, and is copied
- * by whoever receives it. The packet is completed when all its frames are switched, so the guest's
- * memory is not looked at later.
+ * per-packet info are copied once and judged as a copy. A frame is opaque: it goes to the switch by
+ * pointer into guest memory, or is gathered once when it comes in pieces, and is copied by whoever
+ * receives it. If the guest leaves sums or segments to us it is copied and prepared first
+ * (hvh_offload.c). The packet is completed when all its frames are switched, so the guest's memory
+ * is not looked at later.
  *
  * A malformed message ends its packet, since where the next one starts is then unknown. The
  * completion says FAILURE.
@@ -26,6 +27,8 @@ struct message {
     struct rndis_packet head; /* a copy */
     uint32_t off;             /* of the message in the gathered bytes */
     bool last;
+    struct hvh_tx_info info;
+    struct hvhost_frame frame;
 };
 
 static bool malformed(struct hvh_chan *chan)
@@ -63,8 +66,27 @@ static uint16_t tci_of(uint32_t word)
     return (uint16_t)(prio << 13 | dei << 12 | id);
 }
 
-/* Per-packet info: a VLAN tag. What was not offered (checksums, segmentation) is refused. */
-static bool ppi_parse(const uint8_t *at, uint32_t left, struct hvhost_frame *frame)
+static void ppi_take(uint32_t type, uint32_t word, struct message *m)
+{
+    switch (type) {
+    case RNDIS_PPI_CSUM:
+        m->info.has_csum = true;
+        m->info.csum = word;
+        break;
+    case RNDIS_PPI_LSO:
+        m->info.has_lso = true;
+        m->info.lso = word;
+        break;
+    case RNDIS_PPI_VLAN:
+        m->frame.has_tci = true;
+        m->frame.tci = tci_of(word);
+        break;
+    default: /* hash values, and what we never heard of */
+        break;
+    }
+}
+
+static bool ppi_parse(const uint8_t *at, uint32_t left, struct message *m)
 {
     while (left > 0) {
         struct rndis_ppi ppi;
@@ -77,12 +99,7 @@ static bool ppi_parse(const uint8_t *at, uint32_t left, struct hvhost_frame *fra
             ppi.data_off != RNDIS_PPI_DATA_OFF)
             return false;
         memcpy(&word, at + RNDIS_PPI_DATA_OFF, sizeof(word));
-        if (ppi.type == RNDIS_PPI_CSUM || ppi.type == RNDIS_PPI_LSO)
-            return false;
-        if (ppi.type == RNDIS_PPI_VLAN) {
-            frame->has_tci = true;
-            frame->tci = tci_of(word);
-        }
+        ppi_take(ppi.type, word, m);
         at += ppi.size_bytes;
         left -= ppi.size_bytes;
     }
@@ -110,50 +127,75 @@ static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g,
     }
 }
 
-static void frame_switch(struct hvh_chan *chan, const struct hvh_gather *g, const struct message *m,
-                         struct hvhost_frame *frame)
+static bool size_ok(const struct hvhost_nic *nic, const struct message *m)
+{
+    uint32_t max = m->info.has_lso ? nic->config.lso_max_bytes : nic->mtu_bytes;
+
+    return m->head.data_bytes >= HVH_ETH_BYTES && m->head.data_bytes <= max + HVH_ETH_BYTES;
+}
+
+/* Where the frame is, prepared if the guest wants something done. False: it wants nonsense. */
+static bool frame_find(struct hvh_chan *chan, const struct hvh_gather *g, struct message *m)
+{
+    uint32_t at = m->off + RNDIS_OFFSET_BASE + m->head.data_off;
+    bool offload = m->info.has_csum || m->info.has_lso;
+    uint8_t *copy = chan->nic->host->gather;
+    bool strict = false, ok = true;
+
+    m->frame.len_bytes = m->head.data_bytes;
+    m->frame.data = offload ? NULL : hvh_gather_at(g, at, m->frame.len_bytes);
+    if (m->frame.data)
+        return true;
+    hvh_gather_copy(g, at, copy, m->frame.len_bytes);
+    m->frame.data = copy;
+    if (offload)
+        ok = hvh_offload_frame(chan->nic, &m->info, copy, &m->frame, &strict);
+    if (strict || !ok)
+        hvh_strict(chan, &chan->nic->stats.strict_offload);
+    return ok;
+}
+
+static bool frame_switch(struct hvh_chan *chan, const struct hvh_gather *g, struct message *m)
 {
     struct hvhost_nic *nic = chan->nic;
-    uint32_t at = m->off + RNDIS_OFFSET_BASE + m->head.data_off;
 
-    frame->len_bytes = m->head.data_bytes;
-    if (frame->len_bytes < HVH_ETH_BYTES || frame->len_bytes > nic->mtu_bytes + HVH_ETH_BYTES) {
+    if (!size_ok(nic, m)) {
         nic->stats.tx_drop_size++;
-        return;
+        return true;
     }
     if (!nic->link_up) {
         nic->stats.tx_drop_link++;
-        return;
+        return true;
     }
-    frame->data = hvh_gather_at(g, at, frame->len_bytes);
-    if (!frame->data) {
-        hvh_gather_copy(g, at, nic->host->gather, frame->len_bytes);
-        frame->data = nic->host->gather;
+    if (!frame_find(chan, g, m)) {
+        nic->stats.tx_drop_rndis++;
+        return false;
     }
     nic->stats.tx_switched++;
-    hvhost_port_send(nic->port, frame);
+    nic->stats.tx_vlan += m->frame.has_tci;
+    hvhost_port_send(nic->port, &m->frame);
+    return true;
 }
 
-static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g,
-                          const struct message *m)
+static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g, struct message *m)
 {
     struct hvhost_nic *nic = chan->nic;
     uint32_t head_end = RNDIS_OFFSET_BASE + m->head.ppi_off + m->head.ppi_bytes;
-    struct hvhost_frame frame = {0};
     uint8_t ppi[PPI_BYTES_MAX];
 
+    m->info = (struct hvh_tx_info){0};
+    m->frame = (struct hvhost_frame){0};
     if (!layout_ok(&m->head) || (!m->last && m->head.len_bytes % ALIGN))
         return malformed(chan);
     if (m->off == 0 &&
         g->part[0].len_bytes < (head_end < sizeof(m->head) ? sizeof(m->head) : head_end))
         hvh_strict(chan, &nic->stats.strict_page);
     hvh_gather_copy(g, m->off + RNDIS_OFFSET_BASE + m->head.ppi_off, ppi, m->head.ppi_bytes);
-    if (!ppi_parse(ppi, m->head.ppi_bytes, &frame))
+    if (!ppi_parse(ppi, m->head.ppi_bytes, m))
         return malformed(chan);
     padding_check(chan, g, m);
     nic->stats.tx_bytes += m->head.data_bytes;
-    frame_switch(chan, g, m, &frame);
-    return true;
+    return frame_switch(chan, g, m);
 }
 
 static bool packet_serve(struct hvh_chan *chan, const struct hvh_gather *g)

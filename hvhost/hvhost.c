@@ -10,6 +10,7 @@
 
 #include "hvh_host_var.h"
 #include "hvh_nic_var.h"
+#include "hvh_offload.h"
 
 #define NICS_DEFAULT 16u
 #define NICS_MAX 31u /* their channel ids must stay below VMBUS_RELID_MAX */
@@ -36,8 +37,9 @@ int hvhost_create(const struct hvhost_config *config, struct hvhost **out)
     host->nics = calloc(host->config.max_nics, sizeof(struct hvhost_nic *));
     host->ports = calloc(host->config.max_nics + host->config.max_ports, sizeof(*host->ports));
     host->gather = malloc(HVH_GATHER_BYTES);
+    host->scratch = malloc((size_t)HVH_DEPTH_MAX * HVH_SCRATCH_BYTES);
     host->audit = malloc(HVH_AUDIT_BYTES);
-    if (!host->nics || !host->ports || !host->gather || !host->audit) {
+    if (!host->nics || !host->ports || !host->gather || !host->scratch || !host->audit) {
         hvhost_destroy(host);
         return -ENOMEM;
     }
@@ -57,6 +59,7 @@ void hvhost_destroy(struct hvhost *host)
     for (unsigned i = 0; i < host->nic_count; i++)
         hvh_nic_destroy(host->nics[i]);
     free(host->audit);
+    free(host->scratch);
     free(host->gather);
     free(host->ports);
     free(host->nics);

@@ -93,6 +93,7 @@ static const struct number_key number_keys[] = {
     KEY("batch", batch_frames, 375),
     KEY("monitor", monitor_latency_us, 6553), /* the wire has 16 bits of 100 ns */
     KEY("speed", link_speed_100bps, UINT32_MAX),
+    KEY("lso", lso_max_bytes, 65535),
 };
 
 static const char *set_number(struct hvhost_nic_config *config, const struct number_key *key,
@@ -111,6 +112,35 @@ static const char *set_number(struct hvhost_nic_config *config, const struct num
     return NULL;
 }
 
+/* "csum+lso", "all", "none". */
+static const char *parse_offload(const char *text, uint32_t *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } known[] = {
+        {"all", HVHOST_OFFLOAD_ALL},       {"none", HVHOST_OFFLOAD_NONE},
+        {"csum", HVHOST_OFFLOAD_TX_CSUM},  {"lso", HVHOST_OFFLOAD_LSO},
+        {"rcsum", HVHOST_OFFLOAD_RX_CSUM}, {"rsc", HVHOST_OFFLOAD_RSC},
+    };
+    const unsigned count = sizeof(known) / sizeof(known[0]);
+
+    *out = 0;
+    for (;;) {
+        size_t len = strcspn(text, "+");
+        unsigned i = 0;
+
+        while (i < count && (strlen(known[i].name) != len || memcmp(text, known[i].name, len)))
+            i++;
+        if (i == count)
+            return "offload is all, none, or of csum, lso, rcsum, rsc with + between";
+        *out |= known[i].bits;
+        if (text[len] == '\0')
+            return NULL;
+        text += len + 1;
+    }
+}
+
 static const char *set_value(struct hvhost_nic_config *config, const char *key, const char *value)
 {
     unsigned i;
@@ -121,6 +151,8 @@ static const char *set_value(struct hvhost_nic_config *config, const char *key, 
     }
     if (strcmp(key, "mac") == 0)
         return parse_mac(value, config->mac);
+    if (strcmp(key, "offload") == 0)
+        return parse_offload(value, &config->offload);
     if (strcmp(key, "nvs") == 0)
         return main_nvs_parse(value, &config->nvs_version_max) == 0
                    ? NULL

@@ -28,8 +28,9 @@ static const struct argp_option argp_options[] = {
 
 static const char doc[] =
     "An emulated Hyper-V host: network cards on a VMBus in a folder, joined by a switch.\v"
-    "KEYs: guid mac mtu nvs recv send section rsection ring dma batch monitor speed\n"
-    "(sizes in bytes, k or M), and the words: poll punish nopromisc nodma.\n\n"
+    "KEYs: guid mac mtu nvs recv send section rsection ring dma batch monitor speed lso\n"
+    "(sizes in bytes, k or M), offload=all|none|csum+lso+rcsum+rsc, and the words: poll punish\n"
+    "nopromisc nodma.\n\n"
     "Example, a card behind tap0 and a web server on it:\n"
     "  hvhost --dir /dev/shm/hv --nic mac=00:15:5d:01:02:03 --tap tap0 &\n"
     "  ip addr add 10.9.9.1/24 dev tap0; ip link set tap0 up\n"

@@ -52,7 +52,8 @@ static void a_number_above_the_limit_is_refused_whatever_its_unit(void **state)
 
 static void a_card_is_described_in_any_order(void **state)
 {
-    char text[] = "mtu=1500,poll,mac=00:15:5D:01:02:ff,nvs=5,recv=2M,guid=x,nodma,punish,nopromisc";
+    char text[] = "mtu=1500,poll,mac=00:15:5D:01:02:ff,nvs=5,recv=2M,guid=x,nodma,punish,nopromisc,"
+                  "offload=csum+lso,lso=32k";
     static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0xff};
     struct hvhost_nic_config config = {.monitor_latency_us = 100};
 
@@ -65,6 +66,8 @@ static void a_card_is_described_in_any_order(void **state)
     assert_string_equal(config.instance, "x"); /* hvhost_nic_add() judges it */
     assert_int_equal(config.dma_bytes, UINT32_MAX);
     assert_true(config.poll && config.punish && config.refuse_promiscuous);
+    assert_int_equal(config.offload, HVHOST_OFFLOAD_TX_CSUM | HVHOST_OFFLOAD_LSO);
+    assert_int_equal(config.lso_max_bytes, 32768);
     assert_int_equal(config.monitor_latency_us, 100); /* what is not said stays */
 }
 
@@ -95,6 +98,10 @@ static void a_wrong_description_is_answered_with_the_reason(void **state)
         {"mtu=65536", "mtu is a number up to 65535"},
         {"batch=376", "batch is a number up to 375"},
         {"nvs=3", "nvs is 1, 2, 4, 5, 6.0 or 6.1"},
+        {"offload=", "offload is all"},
+        {"offload=csum+", "offload is all"},
+        {"offload=csum+toe", "offload is all"},
+        {"offload=csumlso", "offload is all"},
         {"poll=1", "unknown key"},
         {"mtu", "unknown key"},
         {"mtu=1500,colour=red", "unknown key"},

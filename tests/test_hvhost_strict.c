@@ -316,7 +316,7 @@ static void elements_at_an_odd_offset(struct raw_guest *g)
     elements(g, 1, 38, 60, 128);
 }
 
-static void checksum_never_offered(struct raw_guest *g)
+static void checksum_of_no_packet(struct raw_guest *g)
 {
     bad_ppi(g, 48, RNDIS_PPI_CSUM);
 }
@@ -618,7 +618,7 @@ static const struct row rows[] = {
     {"20 info elements", "strict_rndis", too_many_elements},
     {"info elements past the end", "strict_rndis", elements_past_the_end},
     {"info elements at offset 38", "strict_rndis", elements_at_an_odd_offset},
-    {"checksum offload never offered", "strict_rndis", checksum_never_offered},
+    {"checksum of what is no IP packet", "strict_offload", checksum_of_no_packet},
     {"nine messages in a packet", "strict_rndis", nine_messages},
     {"first of two messages not padded", "strict_rndis", first_message_unaligned},
     {"section past the send buffer", "strict_gpa", section_past_the_buffer},

@@ -171,7 +171,7 @@ static void runts_and_lonely_frames_are_counted(void **state)
 {
     struct fixture f;
     const uint8_t data[13] = {0};
-    const struct hvhost_frame runt = {data, sizeof(data), 0, false};
+    const struct hvhost_frame runt = {.data = data, .len_bytes = sizeof(data)};
 
     (void)state;
     make(&f, 1);
