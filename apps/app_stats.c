@@ -139,23 +139,14 @@ const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
     static char text[200];
     const struct netvsc_netif_stats *n = &nif->stats;
     struct netvsc_stats s;
-    uint64_t sent, known;
+    const char *wrong = netvsc_audit(nif->nic);
+    uint64_t known;
 
+    if (wrong) {
+        snprintf(text, sizeof(text), "card: %s", wrong);
+        return text;
+    }
     netvsc_stats(nif->nic, &s);
-    if (s.rx_messages != s.rx_frames + rx_drops(&s)) {
-        snprintf(text, sizeof(text), "card: %llu messages offered, %llu handed up and %llu dropped",
-                 (unsigned long long)s.rx_messages, (unsigned long long)s.rx_frames,
-                 (unsigned long long)rx_drops(&s));
-        return text;
-    }
-    sent = s.tx_frames;
-    known = s.tx_completed + s.tx_failed + s.tx_lost + netvsc_tx_outstanding(nif->nic);
-    if (sent != known) {
-        snprintf(text, sizeof(text),
-                 "card: %llu frames sent, %llu completed, failed, lost or outstanding",
-                 (unsigned long long)sent, (unsigned long long)known);
-        return text;
-    }
     known = n->rx_input + n->rx_drop_pbuf + n->rx_drop_input + n->rx_above_stack;
     if (s.rx_frames != known) {
         snprintf(text, sizeof(text), "interface: %llu frames handed up, %llu taken or dropped",

@@ -226,6 +226,7 @@ static unsigned poll_down_from(struct netvsc *nic, unsigned last, uint64_t now_n
     nic->now_ns = now_ns;
     for (unsigned i = last; i > 0; i--)
         done += netvsc_queue_poll(nic, i, now_ns, budget);
+    netvsc_tx_clock(nic->queue[0], now_ns);
     done += netvsc_rx_poll(nic->queue[0], budget);
     control(nic);
     nic->polling = false;
@@ -243,7 +244,7 @@ unsigned netvsc_queue_poll(struct netvsc *nic, unsigned q, uint64_t now_ns, unsi
 {
     if (q == 0)
         return poll_down_from(nic, 0, now_ns, budget);
-    return q < nic->config.queues ? netvsc_queue_visit(nic->queue[q], budget) : 0;
+    return q < nic->config.queues ? netvsc_queue_visit(nic->queue[q], now_ns, budget) : 0;
 }
 
 void netvsc_queue_flush(struct netvsc *nic, unsigned q)

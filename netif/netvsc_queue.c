@@ -97,12 +97,13 @@ static bool queue_idle(const struct netvsc_queue *q)
     return !q->ack_count && !q->tx.outstanding && !q->tx.begun;
 }
 
-unsigned netvsc_queue_visit(struct netvsc_queue *q, unsigned budget)
+unsigned netvsc_queue_visit(struct netvsc_queue *q, uint64_t now_ns, unsigned budget)
 {
     unsigned done;
 
     if (!q->joined && !join(q))
         return 0;
+    netvsc_tx_clock(q, now_ns);
     done = netvsc_queue_turn(q, budget);
     if (q->nic->state == NETVSC_DETACHING)
         q->idle = queue_idle(q);

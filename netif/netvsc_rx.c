@@ -81,6 +81,7 @@ static void hand_up(struct netvsc_queue *q)
     }
     q->stats.rx_frames += count;
     q->stats.rx_bytes += bytes;
+    netvsc_count_rx(&q->stats, q->batch, count);
     nic->config.rx(nic->config.ctx, q->batch, count);
 }
 

@@ -4,7 +4,7 @@
  *
  * The books: every RNDIS data message the host offered is in exactly one of rx_frames and
  * rx_drop_*; every frame begun is in exactly one of tx_frames, tx_cancelled, tx_busy, tx_drop_*;
- * and tx_frames = tx_completed + tx_failed + tx_lost + outstanding.
+ * and tx_frames = tx_completed + tx_failed + tx_lost + outstanding. netvsc_audit() checks them.
  */
 #ifndef NETVSC_STATS_H
 #define NETVSC_STATS_H
@@ -33,6 +33,28 @@
     X(tx_busy, "begins refused: no section or ring full")                                          \
     X(tx_drop_size, "begins refused: bad length")                                                  \
     X(tx_drop_down, "begins refused: not up")                                                      \
+    X(rx_size_64, "frames received with 64 bytes or less, FCS included")                           \
+    X(rx_size_65_127, "65 to 127")                                                                 \
+    X(rx_size_128_255, "128 to 255")                                                               \
+    X(rx_size_256_511, "256 to 511")                                                               \
+    X(rx_size_512_1023, "512 to 1023")                                                             \
+    X(rx_size_1024_1518, "1024 to 1518")                                                           \
+    X(rx_size_1519_9018, "1519 to 9018")                                                           \
+    X(rx_size_9019_up, "9019 and more")                                                            \
+    X(rx_multicast, "frames received to a group, broadcast aside")                                 \
+    X(rx_broadcast, "to everybody")                                                                \
+    X(tx_size_64, "frames sent with 64 bytes or less, FCS included")                               \
+    X(tx_size_65_127, "65 to 127")                                                                 \
+    X(tx_size_128_255, "128 to 255")                                                               \
+    X(tx_size_256_511, "256 to 511")                                                               \
+    X(tx_size_512_1023, "512 to 1023")                                                             \
+    X(tx_size_1024_1518, "1024 to 1518")                                                           \
+    X(tx_size_1519_9018, "1519 to 9018")                                                           \
+    X(tx_size_9019_up, "9019 and more")                                                            \
+    X(tx_multicast, "frames sent to a group, broadcast aside")                                     \
+    X(tx_broadcast, "to everybody")                                                                \
+    X(rx_vlan, "frames received with a VLAN tag beside them")                                      \
+    X(tx_full_ns, "nanoseconds in which frames had to wait: no section or ring room")              \
     X(tx_doorbells, "signals given to the host")                                                   \
     X(tx_no_doorbell, "flushes that needed no signal")                                             \
     X(room_doorbells, "signals given because the host waited for ring room")                       \
@@ -55,5 +77,13 @@ struct netvsc_stats {
     NETVSC_STATS(X)
 #undef X
 };
+
+struct netvsc;
+
+/*
+ * Do the books balance? NULL, or a sentence with the numbers, good until this thread asks again.
+ * Exact when no other thread polls.
+ */
+const char *netvsc_audit(const struct netvsc *nic);
 
 #endif

@@ -38,6 +38,7 @@ void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sec
     tx->credit = 0;
     tx->begun = 0;
     tx->outstanding = 0;
+    tx->full_since_ns = 0;
     /* Lowest on top. Generations go on from where they were: nothing of an old device fits. */
     for (uint32_t i = sections; i-- > 0;)
         tx->free[tx->free_count++] = (uint16_t)i;
@@ -106,6 +107,25 @@ static bool earn_credit(struct netvsc_queue *q)
 
 /* ---- begin, commit, cancel ------------------------------------------------------------------- */
 
+/* From a frame that had to wait until there is room again, as seen by the polls between. */
+static void note_full(struct netvsc_queue *q)
+{
+    q->stats.tx_busy++;
+    if (!q->tx.full_since_ns)
+        q->tx.full_since_ns = q->now_ns;
+}
+
+void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    q->now_ns = now_ns;
+    if (!tx->full_since_ns || !tx->free_count || (!tx->credit && !earn_credit(q)))
+        return;
+    q->stats.tx_full_ns += now_ns - tx->full_since_ns;
+    tx->full_since_ns = 0;
+}
+
 /* A token is the slot's index and the low half of its generation. */
 static uint32_t token_of(const struct netvsc_tx *tx, uint32_t index)
 {
@@ -145,13 +165,15 @@ int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
         return -EMSGSIZE;
     }
     if (!tx->free_count || (!tx->credit && !earn_credit(q))) {
-        q->stats.tx_busy++;
+        note_full(q);
         return -EAGAIN;
     }
     index = tx->free[--tx->free_count];
     tx->slot[index].state = NETVSC_SLOT_BEGUN;
     tx->begun++;
     tx->credit--;
+    if (tx->slot_count - tx->free_count > tx->peak)
+        tx->peak = tx->slot_count - tx->free_count;
     slot->data = nic->mem->send.base +
                  (size_t)(tx->first_section + index) * nic->info.send_section_bytes +
                  sizeof(struct rndis_packet);
@@ -210,6 +232,7 @@ void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct net
     q->stats.tx_frames++;
     q->stats.tx_bytes += bytes;
     q->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
+    netvsc_count_tx(&q->stats, slot->data, bytes);
     q->tx.begun--;
     if (send_section(q, index, finish_section(&q->tx, slot->data, bytes))) {
         q->stats.tx_lost++; /* only a ring found corrupt since begin; poll will see it too */

@@ -47,6 +47,8 @@ struct netvsc_tx {
     uint32_t outstanding; /* sent, not completed */
     uint32_t slot_count;
     uint32_t first_section;             /* the queue's share of the send buffer starts here */
+    uint32_t peak;          /* most sections in use at a time */
+    uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
     struct nvs_msg msg;                 /* template: only the section changes */
     struct rndis_packet header;         /* template: only the lengths change */
     uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
@@ -66,6 +68,7 @@ struct netvsc_queue {
     _Atomic bool joined; /* its thread may be in it: the device must stay. Never set for queue 0 */
     _Atomic bool idle; /* as its thread last saw it while detaching: nothing owed or outstanding */
     struct netvsc_stats stats;
+    uint64_t now_ns; /* of its last poll */
     unsigned batch_count;
     uint32_t ack_count;
     struct netvsc_tx tx;
@@ -136,12 +139,14 @@ struct netvsc {
     struct netvsc_queue *queue[NETVSC_QUEUES_MAX]; /* config.queues of them */
 };
 
-/* netvsc_count.c */
+/* netvsc_count.c: size classes and kinds of (frames) handed up, or of one sent. */
+void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count);
+void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame, uint32_t len_bytes);
 void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan);
 
 /* netvsc_queue.c */
 /* Poll a queue other than 0: join it, take a turn, leave it if asked to. */
-unsigned netvsc_queue_visit(struct netvsc_queue *q, unsigned budget);
+unsigned netvsc_queue_visit(struct netvsc_queue *q, uint64_t now_ns, unsigned budget);
 int netvsc_queues_create(struct netvsc *nic);
 void netvsc_queues_destroy(struct netvsc *nic);
 void netvsc_queues_bind(struct netvsc *nic);
@@ -199,6 +204,8 @@ unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt
 /* netvsc_tx.c */
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections);
 void netvsc_tx_close(struct netvsc_queue *q);
+/* A poll begins at (now_ns). */
+void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns);
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
 /* May a packet of (ring_bytes) be sent without taking the room of frames already begun? */
 bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes);

@@ -16,13 +16,12 @@ uint64_t netvsc_counter(const struct netvsc_stats *stats, const char *name)
 
 void check_books(const struct netvsc *nic, uint64_t begins)
 {
+    const char *wrong = netvsc_audit(nic);
     struct netvsc_stats s;
 
+    if (wrong)
+        fail_msg("the card's books: %s", wrong);
     netvsc_stats(nic, &s);
-    assert_int_equal(s.rx_messages, s.rx_frames + s.rx_drop_range + s.rx_drop_rndis +
-                                        s.rx_drop_size + s.rx_drop_down);
     assert_int_equal(begins,
                      s.tx_frames + s.tx_cancelled + s.tx_busy + s.tx_drop_size + s.tx_drop_down);
-    assert_int_equal(s.tx_frames,
-                     s.tx_completed + s.tx_failed + s.tx_lost + netvsc_tx_outstanding(nic));
 }

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Statistics and what changes while the NIC runs: filters, addresses, MTU, link.
+foreach(name test_stats)
+  netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
+endforeach()
