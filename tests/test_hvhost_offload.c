@@ -3,20 +3,12 @@
  * What a guest leaves to the emulated host: sums filled in and bursts cut for real, rules kept.
  * Expected sums come from a plain sum of this test's own, not from the host's.
  */
+#include "burst.h"
 #include "hex.h"
 #include "ndis_reg.h"
 #include "raw_guest.h"
 
 #define MSS 1460u
-#define IP4 14u
-#define IP6 14u
-
-/* A frame on its way through the card. */
-struct burst {
-    bool v6;
-    uint32_t head_bytes, payload_bytes;
-    uint8_t frame[65536];
-};
 
 static struct burst burst;
 
@@ -27,118 +19,6 @@ static struct {
     uint16_t first_id;
     uint8_t first_flags, last_flags;
 } seen;
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint32_t plain_sum(uint32_t sum, const uint8_t *at, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i++)
-        sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return sum;
-}
-
-static uint32_t pseudo(const uint8_t *frame, bool v6, uint32_t proto, uint32_t l4_bytes)
-{
-    uint32_t sum = v6 ? plain_sum(0, frame + IP6 + 8, 32) : plain_sum(0, frame + IP4 + 12, 8);
-    uint8_t tail[6] = {0, 0, 0, 0, 0, (uint8_t)proto};
-
-    put16(tail, l4_bytes >> 16);
-    put16(tail + 2, l4_bytes);
-    return plain_sum(sum, tail, sizeof(tail));
-}
-
-/* All sums of a TCP or UDP frame are right. */
-static void check_sums(const uint8_t *frame, uint32_t bytes, bool v6, uint32_t proto)
-{
-    uint32_t l4 = v6 ? IP6 + 40 : IP4 + 20;
-
-    if (!v6)
-        assert_int_equal(plain_sum(0, frame + IP4, 20), 0xFFFF);
-    assert_int_equal(plain_sum(pseudo(frame, v6, proto, bytes - l4), frame + l4, bytes - l4),
-                     0xFFFF);
-}
-
-/* A TCP or UDP packet of (payload_bytes) prepared for the host to sum: headers 54 or 42 (v4). */
-static void make_packet(struct burst *b, bool v6, uint32_t proto, uint32_t payload_bytes)
-{
-    static const uint8_t ends[12] = {2, 0, 0, 0, 0, 0x77, 0, 0x15, 0x5D, 0, 0, 1};
-    uint32_t l4_head = proto == 6 ? 20 : 8;
-    uint32_t l4 = v6 ? 54 : 34;
-    uint8_t *ip = b->frame + 14, *tcp = b->frame + l4;
-
-    memset(b, 0, sizeof(*b));
-    b->v6 = v6;
-    b->head_bytes = l4 + l4_head;
-    b->payload_bytes = payload_bytes;
-    memcpy(b->frame, ends, sizeof(ends));
-    put16(b->frame + 12, v6 ? 0x86DD : 0x0800);
-    if (v6) {
-        ip[0] = 0x60;
-        put16(ip + 4, l4_head + payload_bytes);
-        ip[6] = (uint8_t)proto;
-        ip[7] = 64;
-        memset(ip + 8, 0xFD, 32);
-    } else {
-        ip[0] = 0x45;
-        put16(ip + 2, 20 + l4_head + payload_bytes);
-        put16(ip + 4, 0xFFFE); /* its identification will wrap */
-        ip[8] = 64;
-        ip[9] = (uint8_t)proto;
-        put16(ip + 12, 0x0A00);
-        put16(ip + 16, 0x0A00);
-        ip[19] = 1;
-    }
-    put16(tcp, 80);
-    put16(tcp + 2, 40000);
-    if (proto == 6) {
-        memset(tcp + 4, 0xFF, 4); /* its sequence will wrap, too */
-        tcp[12] = 0x50;
-        tcp[13] = 0x99; /* CWR, ACK, PSH, FIN */
-    } else {
-        put16(tcp + 4, 8 + payload_bytes);
-    }
-    for (uint32_t i = 0; i < payload_bytes; i++)
-        tcp[l4_head + i] = (uint8_t)(i * 7 + (i >> 8));
-    put16(tcp + (proto == 6 ? 16 : 6), pseudo(b->frame, v6, proto, l4_head + payload_bytes));
-}
-
-/* The same, prepared to be cut. */
-static void make_burst(struct burst *b, bool v6, uint32_t payload_bytes)
-{
-    make_packet(b, v6, 6, payload_bytes);
-    put16(b->frame + (v6 ? IP6 + 4 : IP4 + 2), 0);
-    put16(b->frame + (v6 ? 54 : 34) + 16, pseudo(b->frame, v6, 6, 0));
-}
-
-static uint32_t csum_word(bool v6, uint32_t proto)
-{
-    uint32_t off = v6 ? 54 : 34;
-
-    return (v6 ? RNDIS_TXCSUM_IPV6 : RNDIS_TXCSUM_IPV4 | RNDIS_TXCSUM_IPHDR) |
-           (proto == 6 ? RNDIS_TXCSUM_TCP : RNDIS_TXCSUM_UDP) | off << RNDIS_TXCSUM_L4_OFF_SHIFT;
-}
-
-static uint32_t lso_word(bool v6, uint32_t mss)
-{
-    return mss | (v6 ? 54u : 34u) << RNDIS_LSO_TCP_OFF_SHIFT | RNDIS_LSO_V2 |
-           (v6 ? RNDIS_LSO_IPV6 : 0);
-}
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
@@ -191,22 +71,23 @@ static void look(void *ctx, const struct hvhost_frame *frame)
     const uint8_t *tcp = frame->data + (b->v6 ? 54 : 34);
     uint32_t bytes = frame->len_bytes - b->head_bytes;
 
-    check_sums(frame->data, frame->len_bytes, b->v6, 6);
+    burst_check_sums(frame->data, frame->len_bytes, b->v6, 6);
     assert_false(frame->csum_partial);
     assert_true(frame->csum_ok);
     assert_int_equal(frame->mss, 0);
     if (seen.count == 0) {
         seen.first_flags = tcp[13];
-        seen.next_seq = get32(tcp + 4);
-        seen.first_id = (uint16_t)get16(frame->data + IP4 + 4);
+        seen.next_seq = burst_get32(tcp + 4);
+        seen.first_id = (uint16_t)burst_get16(frame->data + BURST_IP + 4);
     } else {
         assert_int_equal(tcp[13] & 0x80, 0);
     }
-    assert_int_equal(get32(tcp + 4), seen.next_seq);
+    assert_int_equal(burst_get32(tcp + 4), seen.next_seq);
     if (b->v6)
-        assert_int_equal(get16(frame->data + IP6 + 4), 20 + bytes);
+        assert_int_equal(burst_get16(frame->data + BURST_IP + 4), 20 + bytes);
     else
-        assert_int_equal(get16(frame->data + IP4 + 4), (uint16_t)(seen.first_id + seen.count));
+        assert_int_equal(burst_get16(frame->data + BURST_IP + 4),
+                         (uint16_t)(seen.first_id + seen.count));
     assert_memory_equal(frame->data + b->head_bytes, b->frame + b->head_bytes + seen.payload_bytes,
                         bytes);
     seen.next_seq += bytes;
@@ -256,7 +137,7 @@ static void golden_packet_leaves_with_its_sums(void **state)
     raw_section_send(g, 3, msg, (uint32_t)bytes);
     raw_expect(g, &pkt);
     assert_int_equal(g->port_last.len_bytes, 60);
-    check_sums(g->port_bytes, 60, false, 6);
+    burst_check_sums(g->port_bytes, 60, false, 6);
     assert_memory_equal(g->port_bytes + 54, "hello!", 6);
     assert_int_equal(g->port_last.tci, 5 << 13 | 100);
     assert_int_equal(raw_stat(g, tx_csum), 1);
@@ -275,10 +156,10 @@ static void sums_are_filled_for_every_kind_and_length(void **state)
         uint32_t proto = kind & 2 ? 17 : 6;
 
         for (uint32_t payload = 0; payload < 1400; payload += 13) {
-            make_packet(&burst, v6, proto, payload);
-            assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, csum_word(v6, proto)),
+            burst_packet(&burst, v6, proto, payload);
+            assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, burst_csum_word(v6, proto)),
                              NVS_STATUS_SUCCESS);
-            check_sums(g->port_bytes, g->port_last.len_bytes, v6, proto);
+            burst_check_sums(g->port_bytes, g->port_last.len_bytes, v6, proto);
             assert_true(g->port_last.csum_ok);
         }
     }
@@ -293,13 +174,13 @@ static void udp_sum_of_zero_is_written_as_ones(void **state)
     uint32_t sum;
 
     (void)state;
-    make_packet(&burst, false, 17, 2);
-    put16(burst.frame + 42, 0);
-    sum = plain_sum(0, burst.frame + 34, 10);
-    put16(burst.frame + 42, 0xFFFF - sum);
-    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, csum_word(false, 17)),
+    burst_packet(&burst, false, 17, 2);
+    burst_put16(burst.frame + 42, 0);
+    sum = burst_sum(0, burst.frame + 34, 10);
+    burst_put16(burst.frame + 42, 0xFFFF - sum);
+    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, burst_csum_word(false, 17)),
                      NVS_STATUS_SUCCESS);
-    assert_int_equal(get16(g->port_bytes + 40), 0xFFFF);
+    assert_int_equal(burst_get16(g->port_bytes + 40), 0xFFFF);
     raw_check_strict(g, NULL);
     raw_guest_destroy(g);
 }
@@ -309,13 +190,13 @@ static void padding_behind_the_packet_is_not_summed(void **state)
     struct raw_guest *g = start(NULL);
 
     (void)state;
-    make_packet(&burst, false, 17, 1);
+    burst_packet(&burst, false, 17, 1);
     burst.payload_bytes = 18; /* 60 bytes on the wire */
     memset(burst.frame + 43, 0xEE, 17);
-    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, csum_word(false, 17)),
+    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, burst_csum_word(false, 17)),
                      NVS_STATUS_SUCCESS);
     assert_int_equal(g->port_last.len_bytes, 60);
-    check_sums(g->port_bytes, 43, false, 17);
+    burst_check_sums(g->port_bytes, 43, false, 17);
     raw_guest_destroy(g);
 }
 
@@ -333,9 +214,10 @@ static void bursts_are_cut_into_right_segments(void **state)
         uint32_t bytes = sizes[i / 2];
 
         memset(&seen, 0, sizeof(seen));
-        make_burst(&burst, i % 2, bytes);
-        assert_int_equal(send_with(g, &burst, RNDIS_PPI_LSO, lso_word(i % 2, MSS - 20 * (i % 2))),
-                         NVS_STATUS_SUCCESS);
+        burst_large(&burst, i % 2, bytes);
+        assert_int_equal(
+            send_with(g, &burst, RNDIS_PPI_LSO, burst_lso_word(i % 2, MSS - 20 * (i % 2))),
+            NVS_STATUS_SUCCESS);
         assert_int_equal(seen.payload_bytes, bytes);
         assert_int_equal(seen.longest, MSS - 20 * (i % 2));
         assert_int_equal(seen.first_flags, 0x90); /* CWR, ACK */
@@ -359,16 +241,16 @@ struct rule {
 
 static void each_broken_rule_is_found(void **state)
 {
-    const uint32_t lso = lso_word(false, MSS), csum = csum_word(false, 6);
+    const uint32_t lso = burst_lso_word(false, MSS), csum = burst_csum_word(false, 6);
     const struct rule rules[] = {
-        {"MSS 0", RNDIS_PPI_LSO, lso_word(false, 0), 0, false},
-        {"MSS above the MTU", RNDIS_PPI_LSO, lso_word(false, MSS + 1), 0, false},
-        {"MSS far above the MTU", RNDIS_PPI_LSO, lso_word(false, 0xFFFFF), 0, false},
-        {"more than 1024 segments", RNDIS_PPI_LSO, lso_word(false, 1), 0, false},
+        {"MSS 0", RNDIS_PPI_LSO, burst_lso_word(false, 0), 0, false},
+        {"MSS above the MTU", RNDIS_PPI_LSO, burst_lso_word(false, MSS + 1), 0, false},
+        {"MSS far above the MTU", RNDIS_PPI_LSO, burst_lso_word(false, 0xFFFFF), 0, false},
+        {"more than 1024 segments", RNDIS_PPI_LSO, burst_lso_word(false, 1), 0, false},
         {"version 1", RNDIS_PPI_LSO, lso & ~RNDIS_LSO_V2, 0, false},
         {"LSO of the other family", RNDIS_PPI_LSO, lso | RNDIS_LSO_IPV6, 0, false},
         {"LSO offset below 34", RNDIS_PPI_LSO, lso - (1u << RNDIS_LSO_TCP_OFF_SHIFT), 0, false},
-        {"one segment", RNDIS_PPI_LSO, lso_word(false, 1400), 0, true},
+        {"one segment", RNDIS_PPI_LSO, burst_lso_word(false, 1400), 0, true},
         {"LSO with a length", RNDIS_PPI_LSO, lso, 17, false}, /* and it is a lie */
         {"LSO with an IP sum", RNDIS_PPI_LSO, lso, 24, true},
         {"LSO without pseudo-header", RNDIS_PPI_LSO, lso, 50, true},
@@ -391,9 +273,9 @@ static void each_broken_rule_is_found(void **state)
         uint32_t status;
 
         if (large)
-            make_burst(&burst, false, r->served && r->off == 0 ? 1400 : 3000);
+            burst_large(&burst, false, r->served && r->off == 0 ? 1400 : 3000);
         else
-            make_packet(&burst, false, 6, 100);
+            burst_packet(&burst, false, 6, 100);
         if (r->off)
             burst.frame[r->off] ^= 0x11;
         status = send_with(g, &burst, r->type, r->word);
@@ -409,14 +291,14 @@ static void each_broken_rule_is_found(void **state)
 static void both_elements_at_once_are_refused(void **state)
 {
     struct raw_guest *g = start(NULL);
-    uint32_t word = csum_word(false, 6);
+    uint32_t word = burst_csum_word(false, 6);
     uint8_t msg[4096];
     struct raw_packet pkt;
     struct rndis_packet head;
     struct rndis_ppi ppi = {RNDIS_PPI_BYTES, RNDIS_PPI_CSUM, RNDIS_PPI_DATA_OFF};
 
     (void)state;
-    make_packet(&burst, false, 6, 3000);
+    burst_packet(&burst, false, 6, 3000);
     head = (struct rndis_packet){.type = RNDIS_MSG_PACKET,
                                  .len_bytes = 76 + 3054,
                                  .data_off = 68,
@@ -427,7 +309,7 @@ static void both_elements_at_once_are_refused(void **state)
     memcpy(msg + 44, &ppi, sizeof(ppi));
     memcpy(msg + 56, &word, sizeof(word));
     ppi.type = RNDIS_PPI_LSO;
-    word = lso_word(false, MSS);
+    word = burst_lso_word(false, MSS);
     memcpy(msg + 60, &ppi, sizeof(ppi));
     memcpy(msg + 72, &word, sizeof(word));
     memcpy(msg + 76, burst.frame, 3054);
@@ -445,11 +327,11 @@ static void burst_above_the_limit_is_dropped_by_size(void **state)
     struct raw_guest *g = start(&config);
 
     (void)state;
-    make_burst(&burst, false, 8000 - 40 + 1);
-    send_with(g, &burst, RNDIS_PPI_LSO, lso_word(false, MSS));
+    burst_large(&burst, false, 8000 - 40 + 1);
+    send_with(g, &burst, RNDIS_PPI_LSO, burst_lso_word(false, MSS));
     assert_int_equal(raw_stat(g, tx_drop_size), 1);
-    make_burst(&burst, false, 8000 - 40);
-    send_with(g, &burst, RNDIS_PPI_LSO, lso_word(false, MSS));
+    burst_large(&burst, false, 8000 - 40);
+    send_with(g, &burst, RNDIS_PPI_LSO, burst_lso_word(false, MSS));
     assert_int_equal(raw_stat(g, tx_drop_size), 1);
     assert_int_equal(raw_stat(g, tx_lso), 1);
     raw_guest_destroy(g);
@@ -462,14 +344,17 @@ static void what_is_not_offered_is_refused(void **state)
     struct raw_guest *g = start(&csum_only);
 
     (void)state;
-    make_burst(&burst, false, 3000);
-    assert_int_equal(send_with(g, &burst, RNDIS_PPI_LSO, lso_word(false, MSS)), NVS_STATUS_FAILURE);
-    make_packet(&burst, false, 6, 100);
-    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, csum_word(false, 6)), NVS_STATUS_SUCCESS);
+    burst_large(&burst, false, 3000);
+    assert_int_equal(send_with(g, &burst, RNDIS_PPI_LSO, burst_lso_word(false, MSS)),
+                     NVS_STATUS_FAILURE);
+    burst_packet(&burst, false, 6, 100);
+    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, burst_csum_word(false, 6)),
+                     NVS_STATUS_SUCCESS);
     assert_int_equal(raw_stat(g, strict_offload), 1);
     raw_guest_destroy(g);
     g = start(&nothing);
-    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, csum_word(false, 6)), NVS_STATUS_FAILURE);
+    assert_int_equal(send_with(g, &burst, RNDIS_PPI_CSUM, burst_csum_word(false, 6)),
+                     NVS_STATUS_FAILURE);
     assert_int_equal(raw_stat(g, strict_offload), 1);
     raw_guest_destroy(g);
 }
