@@ -142,7 +142,8 @@ err_t stack_send(uint32_t bytes, unsigned pieces, uint32_t order)
 void stack_far_send(uint32_t bytes, uint16_t tci, bool has_tci)
 {
     uint8_t frame[2048];
-    const struct hvhost_frame out = {frame, bytes, tci, has_tci};
+    const struct hvhost_frame out = {
+        .data = frame, .len_bytes = bytes, .tci = tci, .has_tci = has_tci};
 
     memcpy(frame, stack_card_mac, 6);
     memcpy(frame + 6, stack_far_mac, 6);
