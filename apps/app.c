@@ -15,6 +15,8 @@
  * There is one program per process, and lwIP keeps its state in globals anyway, so the state here
  * is one static struct.
  */
+#include "app_control.h"
+#include "app_report.h"
 #include "app_var.h"
 
 #include <errno.h>
@@ -23,6 +25,7 @@
 
 #include "lwip/init.h"
 #include "lwip/priv/tcp_priv.h"
+#include "netvsc_look.h"
 #include "port_clock.h"
 #include "port_pcap.h"
 #include "port_tcp.h"
@@ -40,6 +43,8 @@ static struct {
     struct port_attach attach;
     struct port_loop loop;
     struct port_pcap *pcap;
+    struct app_control control;
+    struct app_report report;
     struct app_rates rates;
     bool address_taken;
 } app;
@@ -179,6 +184,8 @@ static int open_loop(void)
 
     if (app.options.emulated)
         config.peer = app_emulate_peer(app.emulate.host);
+    if (app.control.fd >= 0)
+        config.control = app_control_peer(&app.control);
     if (app.options.stats || app.pcap || app.spec->second)
         config.second = each_second;
     rc = port_loop_open(&app.loop, &config);
@@ -187,6 +194,26 @@ static int open_loop(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    return 0;
+}
+
+/* A program that cannot be asked serves all the same, unless it was told where. */
+static int open_control(void)
+{
+    const char *path = app.options.control;
+    int rc;
+
+    app.report = (struct app_report){app.spec->name, &app.nif, app.emulate.host};
+    app.control.answer = app_report;
+    app.control.ctx = &app.report;
+    app.control.fd = -1;
+    if (path && strcmp(path, "none") == 0)
+        return 0;
+    rc = app_control_open(&app.control, path);
+    if (rc && path)
+        return app_fail(1, path, strerror(-rc), "Give --control another path, or none");
+    if (rc)
+        port_log(PORT_LOG_DEBUG, "no control socket: %s", strerror(-rc));
     return 0;
 }
 
@@ -208,9 +235,12 @@ static int come_up(void)
     status = open_card(dev); /* dev is its business from here on */
     if (status)
         goto no_card;
-    status = open_loop();
+    status = open_control();
+    if (status == 0)
+        status = open_loop();
     if (status == 0)
         return 0;
+    app_control_close(&app.control);
     netvsc_netif_remove(&app.nif);
 no_card:
     port_pcap_close(app.pcap);
@@ -226,10 +256,10 @@ static void print_card(void)
 {
     const struct netvsc_info *info = netvsc_info(app.nif.nic);
 
-    port_log(PORT_LOG_INFO, "card %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, NVSP %u.%u",
+    port_log(PORT_LOG_INFO, "card %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, NVSP %s",
              app.options.emulated ? "(emulated)" : app.bus.info.instance, info->mac[0],
              info->mac[1], info->mac[2], info->mac[3], info->mac[4], info->mac[5], info->mtu_bytes,
-             info->nvs_version >> 16, info->nvs_version & 0xffffu);
+             netvsc_version_name(info->nvs_version));
 }
 
 /* From attach to the first stop. 0, or exit status. */
@@ -286,6 +316,7 @@ static void leave(void)
         port_log(PORT_LOG_WARN, "the host did not confirm the detach; leaving without");
     if (app.options.stats)
         app_stats_print(&app.nif, app.options.emulated ? &app.emulate : NULL, stderr);
+    app_control_close(&app.control);
     port_loop_close(&app.loop);
     netvsc_netif_remove(&app.nif);
     if (app.pcap) {

@@ -21,6 +21,7 @@ enum {
     KEY_MTU,
     KEY_PCAP,
     KEY_STATS,
+    KEY_CONTROL,
     KEY_LOG,
     KEY_SPIN,
     KEY_TCP_WINDOW,
@@ -42,8 +43,9 @@ static const struct argp_option common[] = {
     {"mtu", KEY_MTU, "BYTES", 0, "wanted MTU [1500]", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},
+    {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
     {"log", KEY_LOG, "LEVEL", 0, "error, warn, info or debug [info]", 0},
-    {"spin", KEY_SPIN, "US", 0, "poll this long before sleeping [50]", 0},
+    {"spin", KEY_SPIN, "US", 0, "poll so long before sleeping, or always [50]", 0},
     {"tcp-window", KEY_TCP_WINDOW, "BYTES", 0, "receive window [262144]", 0},
     {"tcp-sndbuf", KEY_TCP_SNDBUF, "BYTES", 0, "send buffer [131072]", 0},
     {"help", KEY_HELP, NULL, 0, "this text", -1},
@@ -153,6 +155,14 @@ static error_t parse_emulate(struct parsing *p, char *text)
     return app_emulate_parse(text, &p->out->emulate);
 }
 
+static error_t parse_spin(struct parsing *p, const char *text)
+{
+    if (strcmp(text, "always") != 0)
+        return parse_u32("spin", text, 0, 1000000, &p->out->spin_us);
+    p->out->spin_us = PORT_LOOP_SPIN_ALWAYS;
+    return 0;
+}
+
 static error_t parse_value(struct parsing *p, int key, char *arg)
 {
     struct app_options *out = p->out;
@@ -171,7 +181,7 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
     case KEY_LOG:
         return parse_log(p, arg);
     case KEY_SPIN:
-        return parse_u32("spin", arg, 0, 1000000, &out->spin_us);
+        return parse_spin(p, arg);
     case KEY_TCP_WINDOW:
         return parse_u32("tcp-window", arg, PORT_TCP_WND_MIN, PORT_TCP_WND_MAX,
                          &out->tcp_window_bytes);
@@ -229,6 +239,9 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
         break;
     case KEY_PCAP:
         p->out->pcap = arg;
+        break;
+    case KEY_CONTROL:
+        p->out->control = arg;
         break;
     case KEY_STATS:
         p->out->stats = true;

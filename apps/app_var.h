@@ -28,6 +28,7 @@ struct app_options {
     const char *bus; /* NULL = the real one */
     const char *nic; /* NULL = the only one */
     const char *pcap;
+    const char *control; /* socket to answer netvscctl on; NULL = where it looks, "none" = none */
     struct port_net_config net;
     struct app_emulate_options emulate;
     bool emulated;

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "netvsc_look.h"
+
 #define PAGE_BYTES 32768u /* the lists make about half of it; more is -ENOSPC, not a cut page */
 
 struct text {
@@ -108,10 +110,9 @@ static void put_html(struct text *text, const struct netvsc *nic, const struct g
         netvsc_state_name(netvsc_state(nic)));
     put_mac(text, info->mac);
     put(text,
-        ", MTU %" PRIu32 ", link %s, NVSP %" PRIu32 ".%" PRIu32
-        ". Served by lwIP over this card. <a href=/_nic.json>JSON</a></p>",
-        info->mtu_bytes, info->link_up ? "up" : "down", info->nvs_version >> 16,
-        info->nvs_version & 0xffff);
+        ", MTU %" PRIu32 ", link %s, NVSP %s. Served by lwIP over this card. <a href=/_nic.json>JSON</a></p>",
+        info->mtu_bytes, info->link_up ? "up" : "down",
+        netvsc_version_name(info->nvs_version));
     for (size_t i = 0; i < count; i++) {
         put(text, "\n<h2>%s</h2><table>", groups[i].title);
         for (size_t k = 0; k < groups[i].count; k++) {

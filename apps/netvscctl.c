@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ctl_var.h"
+#include "netvscctl_stats.h"
 
 struct options {
     const char *command, *nic;
@@ -18,7 +19,7 @@ enum { KEY_ONCE = 0x100, KEY_FORCE, KEY_ROLLBACK, KEY_DRY_RUN, KEY_STATE, KEY_RO
 
 static const struct argp_option option_list[] = {
     {"bus", 'b', "DIR", 0, "VMBus tree [$NETVSC_BUS or " VMBUS_ROOT_DEFAULT "]", 0},
-    {"json", 'j', NULL, 0, "list, doctor: for programs", 0},
+    {"json", 'j', NULL, 0, "list, doctor, stats, xstats, ring: for programs", 0},
     {"once", KEY_ONCE, NULL, 0, "bind, unbind: until the next boot only", 0},
     {"rollback", KEY_ROLLBACK, "SECONDS", 0, "bind: undo it then, unless confirmed", 0},
     {"force", KEY_FORCE, NULL, 0, "bind: even if it cuts off this machine", 0},
@@ -40,7 +41,9 @@ static void print_help(struct argp_state *state)
            "  bind NIC      take it from the kernel: addresses saved, uio_hv_generic bound\n"
            "  confirm NIC   keep what bind --rollback has done\n"
            "  options NIC   options with which a program takes over the saved addresses\n"
-           "  unbind NIC    give it back to the kernel: hv_netvsc bound, addresses restored\n\n");
+           "  unbind NIC    give it back to the kernel: hv_netvsc bound, addresses restored\n"
+           "  stats [PID|PATH]   the card of a running program; xstats: every counter, per queue;\n"
+           "                     ring: indices, masks and send sections as they are now\n\n");
     app_help(state);
     printf("\nState: ready = bound to uio_hv_generic, a program can take it; kernel = held by "
            "hv_netvsc;\n"
@@ -243,10 +246,13 @@ static int say_options(struct ctl *ctl, const struct options *options)
 static const struct command {
     const char *name;
     int (*run)(struct ctl *ctl, const struct options *options);
-    enum { NO_NIC, ANY_NIC, ONE_NIC } nic;
+    enum { NO_NIC, ANY_NIC, ONE_NIC, A_PROGRAM } nic;
     bool changes; /* one at a time */
 } commands[] = {
     {"list", list, NO_NIC, false},
+    {"stats", NULL, A_PROGRAM, false},
+    {"xstats", NULL, A_PROGRAM, false},
+    {"ring", NULL, A_PROGRAM, false},
     {"doctor", doctor, ANY_NIC, false},
     {"bind", bind_card, ONE_NIC, true},
     {"confirm", confirm, ONE_NIC, false},
@@ -287,6 +293,8 @@ static int run(const struct options *options)
 
     if (!command)
         return app_fail(2, options->command, "unknown command", "See netvscctl --help");
+    if (command->nic == A_PROGRAM)
+        return ctl_ask(command->name, options->nic, options->json);
     if (command->nic == NO_NIC && options->nic)
         return app_fail(2, options->nic, "one command is enough", "See netvscctl --help");
     if (command->nic == ONE_NIC && !options->nic)

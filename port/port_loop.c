@@ -40,7 +40,9 @@ int port_loop_open(struct port_loop *loop, const struct port_loop_config *config
     if (loop->wake_fd < 0)
         return -errno;
     loop->config = *config;
-    loop->idle.spin_ns = config->spin_us * PORT_NS_PER_US;
+    loop->idle.spin_ns = config->spin_us == PORT_LOOP_SPIN_ALWAYS
+                             ? UINT64_MAX
+                             : config->spin_us * PORT_NS_PER_US;
     loop->second_at_ns = port_clock_now() + PORT_NS_PER_S;
     return 0;
 }
@@ -64,10 +66,8 @@ void port_loop_stop(struct port_loop *loop)
 
 /* ---- working ------------------------------------------------------------------------------- */
 
-static unsigned step_peer(struct port_loop *loop, uint64_t now_ns)
+static unsigned step_peer(const struct port_loop_peer *peer, uint64_t now_ns)
 {
-    const struct port_loop_peer *peer = &loop->config.peer;
-
     return peer->step ? peer->step(peer->ctx, now_ns) : 0;
 }
 
@@ -97,13 +97,19 @@ bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
     run_timers(loop, now_ns);
     for (unsigned i = 0; i < config->nics; i++)
         netvsc_flush(config->nif[i]->nic);
-    done += step_peer(loop, now_ns);
+    done += step_peer(&config->peer, now_ns);
+    done += step_peer(&config->control, now_ns);
     loop->stats.turns++;
     loop->stats.busy_turns += done != 0;
     return done != 0;
 }
 
 /* ---- sleeping ------------------------------------------------------------------------------ */
+
+static uint64_t peer_deadline(const struct port_loop_peer *peer, uint64_t now_ns)
+{
+    return peer->step ? peer->next_deadline(peer->ctx, now_ns) : UINT64_MAX;
+}
 
 uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
 {
@@ -114,8 +120,8 @@ uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
         left = port_idle_sooner(left, netvsc_next_deadline(config->nif[i]->nic, now_ns));
     if (config->attach)
         left = port_idle_sooner(left, port_attach_next_deadline(config->attach, now_ns));
-    if (config->peer.step)
-        left = port_idle_sooner(left, config->peer.next_deadline(config->peer.ctx, now_ns));
+    left = port_idle_sooner(left, peer_deadline(&config->peer, now_ns));
+    left = port_idle_sooner(left, peer_deadline(&config->control, now_ns));
     if (config->second)
         left =
             port_idle_sooner(left, loop->second_at_ns > now_ns ? loop->second_at_ns - now_ns : 0);
@@ -135,6 +141,11 @@ static bool arm_all(struct port_loop *loop)
     return true;
 }
 
+static unsigned peer_fds(const struct port_loop_peer *peer, struct pollfd *fds)
+{
+    return peer->step ? peer->pollfds(peer->ctx, fds, PEER_FDS_MAX) : 0;
+}
+
 static unsigned collect_fds(struct port_loop *loop, struct pollfd *fds)
 {
     const struct port_loop_config *config = &loop->config;
@@ -147,15 +158,15 @@ static unsigned collect_fds(struct port_loop *loop, struct pollfd *fds)
         if (fd >= 0)
             fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
-    if (config->peer.step)
-        count += config->peer.pollfds(config->peer.ctx, fds + count, PEER_FDS_MAX);
+    count += peer_fds(&config->peer, fds + count);
+    count += peer_fds(&config->control, fds + count);
     return count;
 }
 
 /* Sleep at most (left_ns), if there really is nothing to do. */
 static void sleep_armed(struct port_loop *loop, uint64_t left_ns, uint64_t now_ns)
 {
-    struct pollfd fds[1 + PORT_LOOP_NICS_MAX + PEER_FDS_MAX];
+    struct pollfd fds[1 + PORT_LOOP_NICS_MAX + 2 * PEER_FDS_MAX];
     const struct timespec timeout = {
         .tv_sec = (time_t)(left_ns / PORT_NS_PER_S),
         .tv_nsec = (long)(left_ns % PORT_NS_PER_S),

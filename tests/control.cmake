@@ -3,3 +3,4 @@
 foreach(name test_stats)
   netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 endforeach()
+netvsc_test(test_app_control LIBS app)

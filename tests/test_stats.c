@@ -9,7 +9,8 @@
 #include "netvsc_var.h"
 
 /* Every border of the size classes, without the 4 bytes of FCS. */
-static const uint32_t sizes[] = {60, 61, 123, 124, 251, 252, 507, 508, 1019, 1020, 1514, 1515, 9014};
+static const uint32_t sizes[] = {60,  61,   123,  124,  251,  252, 507,
+                                 508, 1019, 1020, 1514, 1515, 9014};
 
 static void check_sizes(const uint64_t got[8])
 {

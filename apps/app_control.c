@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * The loop that moves packets also answers questions, so nothing here may wait: sockets do not
+ * block, an answer is made as a whole in memory and leaves in as many pieces as the reader takes.
+ * A loop that works looks every 10 ms, which is one system call; one that sleeps is woken by the
+ * sockets. Clients are few, each has one request and a few seconds; who comes when all places are
+ * taken gets the oldest one's, so that nobody can lock others out by staying.
+ *
+ * The socket lies in a folder of this user's and may be connected to by nobody else. A program that
+ * was killed leaves its socket behind; the next one to start sweeps it up.
+ */
+#define _GNU_SOURCE /* accept4(), open_memstream() */
+#include "app_control.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- the socket ------------------------------------------------------------------------------ */
+
+/* Sockets nobody listens on any more. */
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+
+    if (!dir)
+        return;
+    while ((entry = readdir(dir))) {
+        const size_t len = strlen(entry->d_name);
+        char path[APP_CONTROL_PATH_BYTES];
+        int fd;
+
+        if (len < 6 || strcmp(entry->d_name + len - 5, ".sock") != 0)
+            continue;
+        if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= sizeof(path))
+            continue;
+        fd = app_control_connect(path);
+        if (fd >= 0)
+            close(fd);
+        else if (fd == -ECONNREFUSED)
+            unlink(path);
+    }
+    closedir(dir);
+}
+
+static int default_path(char *out, size_t out_bytes)
+{
+    char folder[APP_CONTROL_PATH_BYTES - 24]; /* and there is room for the file's name */
+    const int rc = app_control_folder(folder, sizeof(folder));
+
+    if (rc)
+        return rc;
+    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    sweep(folder);
+    snprintf(out, out_bytes, "%s/%ld.sock", folder, (long)getpid());
+    return 0;
+}
+
+/* A socket of a program that has gone makes room, one in use does not. */
+static int make_way(const char *path)
+{
+    const int fd = app_control_connect(path);
+
+    if (fd >= 0) {
+        close(fd);
+        return -EADDRINUSE;
+    }
+    if (fd == -ECONNREFUSED)
+        unlink(path);
+    return 0;
+}
+
+static int listen_on(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t mask;
+    int rc;
+
+    if (fd < 0)
+        return -errno;
+    strcpy(address.sun_path, path);
+    mask = umask(0177);
+    rc = bind(fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+    umask(mask);
+    if (rc == 0 && listen(fd, (int)APP_CONTROL_CLIENTS) < 0) {
+        rc = -errno;
+        unlink(path);
+    }
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
+}
+
+int app_control_open(struct app_control *control, const char *path)
+{
+    int rc = 0;
+
+    control->fd = -1;
+    control->look_at_ns = 0;
+    for (unsigned i = 0; i < APP_CONTROL_CLIENTS; i++)
+        control->client[i].fd = -1;
+    if (!path)
+        rc = default_path(control->path, sizeof(control->path));
+    else if (strlen(path) >= sizeof(control->path))
+        rc = -ENAMETOOLONG;
+    else
+        strcpy(control->path, path);
+    if (rc == 0)
+        rc = make_way(control->path);
+    if (rc == 0)
+        rc = listen_on(control->path);
+    if (rc < 0)
+        return rc;
+    control->fd = rc;
+    return 0;
+}
+
+static void drop(struct app_control_client *client)
+{
+    close(client->fd);
+    free(client->answer);
+    client->answer = NULL;
+    client->fd = -1;
+}
+
+void app_control_close(struct app_control *control)
+{
+    if (control->fd < 0)
+        return;
+    for (unsigned i = 0; i < APP_CONTROL_CLIENTS; i++)
+        if (control->client[i].fd >= 0)
+            drop(&control->client[i]);
+    close(control->fd);
+    unlink(control->path);
+    control->fd = -1;
+}
+
+/* ---- a request ------------------------------------------------------------------------------- */
+
+/* A quoted word from (*at) on; it ends at its closing quote. NULL: there is none. */
+static char *take_word(char **at, const char *before)
+{
+    char *word, *end;
+
+    *at += strspn(*at, before);
+    if (**at != '"')
+        return NULL;
+    word = *at + 1;
+    end = word + strcspn(word, "\"\\");
+    if (*end != '"')
+        return NULL;
+    *end = '\0';
+    *at = end + 1;
+    return word;
+}
+
+bool app_control_parse(char *request, const char **command, bool *json)
+{
+    char *at = request + strspn(request, " \t");
+    char *key, *value;
+
+    *command = NULL;
+    *json = true;
+    if (*at++ != '{')
+        return false;
+    while ((key = take_word(&at, " \t,"))) {
+        value = take_word(&at, " \t:");
+        if (!value)
+            return false;
+        if (strcmp(key, "command") == 0)
+            *command = value;
+        else if (strcmp(key, "format") == 0)
+            *json = strcmp(value, "text") != 0;
+    }
+    at += strspn(at, " \t");
+    return *at == '}' && *command;
+}
+
+static void answer(struct app_control *control, struct app_control_client *client)
+{
+    FILE *out = open_memstream(&client->answer, &client->bytes);
+    const char *command;
+    bool json;
+
+    client->sent = 0;
+    if (!out) {
+        drop(client);
+        return;
+    }
+    if (!app_control_parse(client->request, &command, &json))
+        fprintf(out, "{\"error\": \"not a request\"}\n");
+    else if (!control->answer(control->ctx, command, json, out))
+        fprintf(out, "{\"error\": \"no such command\"}\n");
+    if (fclose(out) != 0)
+        drop(client);
+}
+
+/* ---- clients --------------------------------------------------------------------------------- */
+
+static void take_client(struct app_control *control, uint64_t now_ns)
+{
+    const int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct app_control_client *place = &control->client[0];
+
+    if (fd < 0)
+        return;
+    for (unsigned i = 0; i < APP_CONTROL_CLIENTS && place->fd >= 0; i++) {
+        struct app_control_client *other = &control->client[i];
+
+        if (other->fd < 0 || other->since_ns < place->since_ns)
+            place = other;
+    }
+    if (place->fd >= 0)
+        drop(place);
+    *place = (struct app_control_client){.fd = fd, .since_ns = now_ns};
+}
+
+static void read_request(struct app_control *control, struct app_control_client *client)
+{
+    const size_t room = sizeof(client->request) - 1 - client->got;
+    const ssize_t got = read(client->fd, client->request + client->got, room);
+    char *end;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        drop(client);
+        return;
+    }
+    client->got += (size_t)got;
+    client->request[client->got] = '\0';
+    end = strchr(client->request, '\n');
+    if (end)
+        *end = '\0';
+    if (end || client->got == sizeof(client->request) - 1)
+        answer(control, client);
+}
+
+static void write_answer(struct app_control_client *client)
+{
+    const ssize_t put = send(client->fd, client->answer + client->sent,
+                             client->bytes - client->sent, MSG_NOSIGNAL);
+
+    if (put < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (put > 0)
+        client->sent += (size_t)put;
+    if (put < 0 || client->sent == client->bytes)
+        drop(client);
+}
+
+static void serve(struct app_control *control, struct app_control_client *client)
+{
+    if (!client->answer)
+        read_request(control, client);
+    if (client->fd >= 0 && client->answer)
+        write_answer(client);
+}
+
+/* ---- driven by the loop ---------------------------------------------------------------------- */
+
+static unsigned pollfds(void *ctx, struct pollfd *out, unsigned max)
+{
+    const struct app_control *control = ctx;
+    unsigned count = 0;
+
+    if (control->fd < 0 || max < 1 + APP_CONTROL_CLIENTS)
+        return 0;
+    out[count++] = (struct pollfd){.fd = control->fd, .events = POLLIN};
+    for (unsigned i = 0; i < APP_CONTROL_CLIENTS; i++)
+        if (control->client[i].fd >= 0)
+            out[count++] = (struct pollfd){.fd = control->client[i].fd,
+                                           .events = control->client[i].answer ? POLLOUT : POLLIN};
+    return count;
+}
+
+static unsigned step(void *ctx, uint64_t now_ns)
+{
+    struct app_control *control = ctx;
+    struct pollfd fds[1 + APP_CONTROL_CLIENTS];
+    unsigned count;
+
+    if (now_ns < control->look_at_ns)
+        return 0;
+    control->look_at_ns = now_ns + APP_CONTROL_LOOK_NS;
+    count = pollfds(control, fds, 1 + APP_CONTROL_CLIENTS);
+    if (count == 0 || poll(fds, count, 0) < 0)
+        return 0;
+    for (unsigned i = 0; i < APP_CONTROL_CLIENTS; i++) {
+        struct app_control_client *client = &control->client[i];
+
+        if (client->fd < 0)
+            continue;
+        serve(control, client); /* its socket says itself when there is nothing */
+        if (client->fd >= 0 && now_ns - client->since_ns >= APP_CONTROL_PATIENCE_NS)
+            drop(client);
+    }
+    if (fds[0].revents)
+        take_client(control, now_ns);
+    return 0;
+}
+
+static uint64_t next_deadline(void *ctx, uint64_t now_ns)
+{
+    const struct app_control *control = ctx;
+    uint64_t left = UINT64_MAX;
+
+    for (unsigned i = 0; i < APP_CONTROL_CLIENTS; i++) {
+        const struct app_control_client *client = &control->client[i];
+        const uint64_t age_ns = now_ns - client->since_ns;
+
+        if (client->fd < 0)
+            continue;
+        if (age_ns >= APP_CONTROL_PATIENCE_NS)
+            return 0;
+        if (APP_CONTROL_PATIENCE_NS - age_ns < left)
+            left = APP_CONTROL_PATIENCE_NS - age_ns;
+    }
+    return left;
+}
+
+struct port_loop_peer app_control_peer(struct app_control *control)
+{
+    return (struct port_loop_peer){step, next_deadline, pollfds, control};
+}
