@@ -18,11 +18,14 @@ static void put(struct hvh_chan *chan, const struct hvh_send *pkt)
         hvh_ring_put(&chan->out, pkt);
 }
 
-static bool late_add(struct hvhost_nic *nic, const struct hvh_send *pkt, uint64_t delay_ms)
+static bool late_add(struct hvh_chan *chan, const struct hvh_send *pkt, uint64_t delay_ms)
 {
+    struct hvhost_nic *nic = chan->nic;
+
     if (nic->late_count == HVH_LATE_MAX)
         return false;
     nic->late[nic->late_count++] = (struct hvh_late){
+        .chan = chan,
         .due_ns = nic->host->now_ns + delay_ms * NS_PER_MS,
         .pkt = *pkt,
     };
@@ -41,7 +44,7 @@ void hvh_answer(struct hvh_chan *chan, const struct hvh_send *pkt, const struct 
     case HVH_ACT_SILENT:
         return;
     case HVH_ACT_LATE:
-        if (!late_add(chan->nic, pkt, fault->arg))
+        if (!late_add(chan, pkt, fault->arg))
             put(chan, pkt);
         return;
     case HVH_ACT_TWICE:
@@ -62,7 +65,6 @@ void hvh_answer(struct hvh_chan *chan, const struct hvh_send *pkt, const struct 
 
 unsigned hvh_late_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
-    struct hvh_chan *chan = &nic->chan[0];
     unsigned kept = 0;
     unsigned sent = 0;
     bool full = false;
@@ -70,8 +72,8 @@ unsigned hvh_late_serve(struct hvhost_nic *nic, uint64_t now_ns)
     for (unsigned i = 0; i < nic->late_count; i++) {
         const struct hvh_late *late = &nic->late[i];
 
-        if (!full && late->due_ns <= now_ns && !chan->faulted) {
-            full = hvh_ring_put(&chan->out, &late->pkt) != 0;
+        if (!full && late->due_ns <= now_ns && !late->chan->faulted) {
+            full = hvh_ring_put(&late->chan->out, &late->pkt) != 0;
             sent += !full;
             if (!full)
                 continue;
@@ -155,6 +157,7 @@ bool hvh_control(struct hvhost_nic *nic, const void *msg, uint32_t bytes,
     memcpy(nic->recv.base + (size_t)section * nic->sections.bytes, copy, bytes);
     control_packet(&pkt, nic, section, bytes);
     hvh_sections_lend(&nic->sections, section);
+    nic->lent_on[section] = 0;
     nic->stats.ctl_replies++;
     hvh_answer(chan, &pkt, fault);
     return true;

@@ -25,6 +25,7 @@
 
 struct inproc {
     struct hvhost_nic *nic;
+    struct vmbus_region sub[HVH_CHANS_MAX]; /* rings of sub-channels, once open */
     uint8_t *base;
     size_t bytes;
     uint64_t *pfn;
@@ -51,7 +52,30 @@ static void on_rescinded(void *ctx)
     self->irq_pending = true;
 }
 
-static const struct hvh_face_ops face_ops = {.interrupt = on_interrupt, .rescinded = on_rescinded};
+/* The guest's kernel: make rings and open at once, as uio_hv_generic does. */
+static void on_offered(void *ctx, unsigned index)
+{
+    struct inproc *self = ctx;
+    const struct hvhost_nic_config *c = hvh_nic_config(self->nic);
+    struct vmbus_region rings = {.len_bytes = c->ring_bytes};
+    void *base;
+
+    if (c->no_subchannel_rings)
+        return;
+    base = mmap(NULL, rings.len_bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return;
+    rings.base = base;
+    hvh_rings_init(&rings);
+    if (self->sub[index].base || hvh_nic_subchannel_open(self->nic, index, &rings))
+        (void)munmap(base, rings.len_bytes);
+    else
+        self->sub[index] = rings;
+}
+
+static const struct hvh_face_ops face_ops = {
+    .interrupt = on_interrupt, .rescinded = on_rescinded, .offered = on_offered};
 
 /* ---- guest to host ---------------------------------------------------------------------- */
 
@@ -87,14 +111,25 @@ static int op_irq_take(void *ctx)
 
 static int op_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
 {
-    (void)ctx;
-    (void)index;
-    (void)out;
-    return -ENOTSUP;
+    struct inproc *self = ctx;
+
+    const struct hvhost_nic_config *c = hvh_nic_config(self->nic);
+
+    if (index == 0 || index >= c->max_queues || c->no_subchannel_rings)
+        return -ENOTSUP;
+    if (!self->sub[index].base)
+        return -EAGAIN;
+    hvh_nic_subchannel(self->nic, index, out);
+    out->rings = self->sub[index];
+    return 0;
 }
 
 static void inproc_free(struct inproc *self)
 {
+    for (unsigned i = 1; i < HVH_CHANS_MAX; i++) {
+        if (self->sub[i].base)
+            munmap(self->sub[i].base, self->sub[i].len_bytes);
+    }
     if (self->base)
         munmap(self->base, self->bytes);
     free(self->pfn);

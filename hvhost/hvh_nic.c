@@ -89,12 +89,13 @@ static void chan_rung(struct hvh_chan *chan)
 
 void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid)
 {
-    struct hvh_chan *chan = &nic->chan[0];
+    uint32_t index = relid - hvh_nic_relid(nic);
+    struct hvh_chan *chan = &nic->chan[index < HVH_CHANS_MAX ? index : 0];
 
-    if (!chan->open || chan->faulted)
+    if (!nic->chan[0].open || nic->chan[0].faulted || chan->faulted)
         return;
     /* Linux does not signal for a monitored channel; who thinks it does waits in vain. */
-    if (chan->relid != relid || chan->monitor_id != VMBUS_MONITOR_NONE) {
+    if (!chan->open || chan->relid != relid || chan->monitor_id != VMBUS_MONITOR_NONE) {
         nic->stats.strict_doorbell++;
         return;
     }
@@ -193,7 +194,7 @@ static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
 
 unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
-    unsigned n = hvh_late_serve(nic, now_ns);
+    unsigned n = hvh_late_serve(nic, now_ns) + hvh_subchan_serve(nic, now_ns);
 
     for (unsigned i = 0; i < HVH_CHANS_MAX; i++)
         n += chan_serve(&nic->chan[i], now_ns);
@@ -236,7 +237,11 @@ static uint64_t chan_deadline(const struct hvh_chan *chan, uint64_t now_ns)
 uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
 {
     uint64_t late_ns = hvh_late_deadline(nic);
+    uint64_t offer_ns = hvh_subchan_deadline(nic);
     uint64_t least = UINT64_MAX;
+
+    if (offer_ns < late_ns)
+        late_ns = offer_ns;
 
     if (late_ns != UINT64_MAX)
         least = late_ns > now_ns ? late_ns - now_ns : 0;
@@ -252,6 +257,14 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
 }
 
 /* ---- opening and closing ---------------------------------------------------------------- */
+
+void hvh_chan_start(struct hvh_chan *chan)
+{
+    if (chan->nic->config.poll)
+        chan_wake(chan);
+    else
+        chan_sleep(chan);
+}
 
 int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,
                     const struct hvh_face_ops *ops, void *ctx)
@@ -276,13 +289,11 @@ int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,
     nic->guest = *guest;
     nic->face = ops;
     nic->face_ctx = ctx;
+    hvh_subchan_reset(nic);
     nic->chan[0] = chan;
     nic->stats.opens++;
     hvh_nvs_open(nic);
-    if (nic->config.poll)
-        chan_wake(&nic->chan[0]);
-    else
-        chan_sleep(&nic->chan[0]);
+    hvh_chan_start(&nic->chan[0]);
     return 0;
 }
 
@@ -291,6 +302,7 @@ static void chans_close(struct hvhost_nic *nic)
 {
     for (unsigned i = 0; i < HVH_CHANS_MAX; i++)
         nic->chan[i].open = false;
+    hvh_subchan_reset(nic);
     nic->late_count = 0;
     hvh_nvs_close(nic);
 }

@@ -36,6 +36,7 @@ static void defaults(struct hvhost_nic_config *c)
     or_default(&c->ring_bytes, 4 * MIB);
     or_default(&c->dma_bytes, MIB);
     or_default(&c->batch_frames, 8);
+    or_default(&c->max_queues, 1);
     or_default(&c->link_speed_100bps, 100000000);
     or_default(&c->offload, HVHOST_OFFLOAD_ALL);
     or_default(&c->lso_max_bytes, LSO_MAX_DEFAULT);
@@ -61,6 +62,8 @@ static bool sane(const struct hvhost_nic_config *c)
     if (c->recv_section_bytes != 0 && c->recv_section_bytes < SECTION_BYTES_MIN)
         return false;
     if (c->lso_max_bytes > LSO_MAX_LIMIT)
+        return false;
+    if (c->max_queues > HVH_CHANS_MAX)
         return false;
     return c->batch_frames <= HVH_BATCH_MAX && (c->mac[0] & 1) == 0;
 }
@@ -110,7 +113,8 @@ static int books_create(struct hvhost_nic *nic)
     if (section == 0)
         section = (mtu < HVH_MTU_DEFAULT ? mtu : HVH_MTU_DEFAULT) + HVH_SECTION_EXTRA_BYTES;
     nic->late = calloc(HVH_LATE_MAX, sizeof(*nic->late));
-    if (!nic->late)
+    nic->lent_on = calloc(nic->config.recv_buf_bytes / section + 1, sizeof(*nic->lent_on));
+    if (!nic->late || !nic->lent_on)
         return -ENOMEM;
     return hvh_sections_create(&nic->sections, nic->config.recv_buf_bytes / section);
 }
@@ -150,6 +154,7 @@ void hvh_nic_destroy(struct hvhost_nic *nic)
 {
     hvh_sections_destroy(&nic->sections);
     free(nic->late);
+    free(nic->lent_on);
     free(nic);
 }
 

@@ -10,12 +10,13 @@
 
 #include "hvh_offload.h"
 #include "hvh_ring.h"
+#include "hvh_rss.h"
 #include "hvh_sections.h"
 #include "hvh_var.h"
 #include "nvs_reg.h"
 #include "rndis_reg.h"
 
-#define HVH_CHANS_MAX 1u      /* per card: the primary only, so far */
+#define HVH_CHANS_MAX 64u     /* per card: the primary and sub-channels */
 #define HVH_STEP_PACKETS 256u /* most guest packets taken per channel and step */
 #define HVH_FAULTS_MAX 8u
 #define HVH_LATE_MAX 128u
@@ -25,8 +26,6 @@
 #define HVH_SECTION_HEAD_BYTES 256u /* of a receive section: RNDIS header and info elements */
 #define HVH_SECTION_TAIL_BYTES 36u  /* of it, never used: a bug of some Windows guests */
 #define HVH_SECTION_EXTRA_BYTES (HVH_SECTION_HEAD_BYTES + HVH_ETH_BYTES + HVH_SECTION_TAIL_BYTES)
-#define HVH_RSS_FLAGS 0x301u /* Toeplitz; TCP over IPv4 and IPv6 */
-#define HVH_RSS_TABLE 128u
 #define HVH_RNDIS_BYTES_MAX 1024u /* longest control request taken, and reply sent */
 
 /*
@@ -53,6 +52,9 @@ struct hvh_batch {
 
 struct hvh_chan {
     struct hvhost_nic *nic;
+    unsigned index; /* 0 = primary */
+    bool offer_planned, offered; /* sub-channels: see hvh_subchan.c */
+    uint64_t offer_due_ns;
     uint32_t relid;
     uint8_t monitor_id;
     bool open;
@@ -69,6 +71,7 @@ struct hvh_chan {
 
 /* A packet that leaves later, because a fault says so. */
 struct hvh_late {
+    struct hvh_chan *chan;
     uint64_t due_ns;
     struct hvh_send pkt;
 };
@@ -108,6 +111,10 @@ struct hvhost_nic {
     uint32_t filter; /* NDIS_FILTER_* */
     uint8_t multicast[HVH_MULTICAST_MAX][6];
     unsigned multicast_count;
+    unsigned granted; /* sub-channels */
+    bool table_due;   /* message 134, once all of them are open */
+    struct hvh_rss rss;
+    uint8_t *lent_on; /* by section: the channel a packet went out on */
     struct hvh_offload_set offload; /* switched on */
 
     struct hvh_fault_slot fault[HVH_FAULTS_MAX];
@@ -130,6 +137,8 @@ unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns);
  */
 unsigned hvh_nic_flush(struct hvhost_nic *nic);
 uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
+/* A channel just opened: let the guest ring, or look at every step. */
+void hvh_chan_start(struct hvh_chan *chan);
 /* The guest broke a rule: count it in (counter) and, with config.punish, give the channel up. */
 void hvh_strict(struct hvh_chan *chan, uint64_t *counter);
 
@@ -161,6 +170,19 @@ void hvh_nvs_stop(struct hvh_chan *chan);
 void hvh_nvs_memory_gone(struct hvh_chan *chan, const struct vmbus_region *mem);
 /* An in-band or GPA-direct packet in nic->packet. */
 void hvh_nvs_serve(struct hvh_chan *chan);
+
+/* ---- hvh_subchan.c ---------------------------------------------------------------------- */
+
+/* Channels the guest could have, and has been granted; the primary counts. */
+unsigned hvh_subchan_max(const struct hvhost_nic *nic);
+uint32_t hvh_subchan_queues(const struct hvhost_nic *nic);
+/* Offers and message 134, when due. */
+unsigned hvh_subchan_serve(struct hvhost_nic *nic, uint64_t now_ns);
+uint64_t hvh_subchan_deadline(const struct hvhost_nic *nic);
+/* No guest, or a new one: only the primary. */
+void hvh_subchan_reset(struct hvhost_nic *nic);
+/* The channel a frame with (hash) goes to. */
+struct hvh_chan *hvh_subchan_for(struct hvhost_nic *nic, struct hvh_hash hash);
 
 /* ---- hvh_gather.c: the bytes a message 107 names ---------------------------------------- */
 

@@ -86,6 +86,10 @@ void hvh_nvs_serve(struct hvh_chan *chan)
         hvh_nvs_out_of_order(chan);
         return;
     }
+    if (chan->index > 0 && type != NVS_MSG_RNDIS) {
+        hvh_nvs_out_of_order(chan); /* sub-channels carry frames, nothing else */
+        return;
+    }
     if (rule->must_flag && !req.flagged) {
         hvh_strict(chan, &nic->stats.strict_flag);
         return;

@@ -243,27 +243,13 @@ void hvh_nvs_oid_query_ex(struct hvh_chan *chan, const struct hvh_nvs_request *r
     reply(chan, req, done, sizeof(done));
 }
 
-void hvh_nvs_subchannel(struct hvh_chan *chan, const struct hvh_nvs_request *req)
-{
-    struct nvs_subchannel done = {.type = NVS_MSG_SUBCHANNEL, .op = NVS_STATUS_FAILURE};
-    struct nvs_subchannel msg;
-
-    memcpy(&msg, req->msg, sizeof(msg));
-    /* As OpenVMM: more than there are queues is refused, not cut down. */
-    if (msg.op == NVS_SUBCHANNEL_ALLOCATE && msg.count < HVH_CHANS_MAX) {
-        done.op = NVS_STATUS_SUCCESS;
-        done.count = msg.count;
-    }
-    reply(chan, req, &done, sizeof(done));
-}
-
 void hvh_nvs_rndis(struct hvh_chan *chan, const struct hvh_nvs_request *req)
 {
     struct hvhost_nic *nic = chan->nic;
     struct nvs_rndis msg;
 
     memcpy(&msg, req->msg, sizeof(msg));
-    if (msg.channel_type == NVS_RNDIS_CONTROL)
+    if (msg.channel_type == NVS_RNDIS_CONTROL && chan->index == 0)
         hvh_rndis_serve(chan, &msg);
     else if (msg.channel_type == NVS_RNDIS_DATA && nic->state == HVH_OPERATIONAL)
         hvh_tx_serve(chan, &msg);

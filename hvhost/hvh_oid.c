@@ -69,13 +69,13 @@ static bool query_number(const struct hvhost_nic *nic, uint32_t oid, uint32_t *o
     }
 }
 
-static uint32_t query_rss_caps(uint32_t in_bytes, uint8_t *out, uint32_t *out_bytes)
+static uint32_t query_rss_caps(const struct hvhost_nic *nic, uint32_t in_bytes, uint8_t *out, uint32_t *out_bytes)
 {
     struct ndis_rss_caps caps = {
         .header = {.type = NDIS_OBJECT_RSS_CAPS, .revision = 2, .size_bytes = sizeof(caps)},
         .flags = HVH_RSS_FLAGS,
-        .interrupt_messages = HVH_CHANS_MAX,
-        .rx_queues = HVH_CHANS_MAX,
+        .interrupt_messages = hvh_subchan_max(nic),
+        .rx_queues = hvh_subchan_max(nic),
         .reta_entries = HVH_RSS_TABLE, /* even with one queue: DPDK is confused by 0 */
     };
 
@@ -155,7 +155,7 @@ uint32_t hvh_oid_query(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, 
     case OID_OFFLOAD_HW_CAPS:
         return hvh_offload_query(nic, oid == OID_OFFLOAD_HW_CAPS, in, in_bytes, info, info_bytes);
     case OID_RSS_CAPS:
-        return query_rss_caps(in_bytes, info, info_bytes);
+        return query_rss_caps(nic, in_bytes, info, info_bytes);
     default:
         return RNDIS_STATUS_NOT_SUPPORTED;
     }

@@ -4,22 +4,6 @@
 
 #include "hvh_nic_var.h"
 
-#define RSS_PARAMS_BYTES 40u
-#define RSS_KEY_BYTES 40u
-#define RSS_FLAG_DISABLE 0x10u
-
-/* OID_RSS_PARAMS as far as it is looked at. */
-struct rss_params {
-    struct ndis_object header;
-    uint16_t flags, base_cpu;
-    uint32_t hash;
-    uint16_t table_bytes, pad0;
-    uint32_t table_off; /* from the start of this */
-    uint16_t key_bytes, pad1;
-    uint32_t key_off;
-};
-static_assert(sizeof(struct rss_params) == 28, "wire layout");
-
 /* OID_RNDIS_CONFIG; offsets count from the start of this. */
 struct config_param {
     uint32_t name_off, name_bytes;
@@ -55,29 +39,6 @@ static uint32_t set_multicast(struct hvhost_nic *nic, const uint8_t *in, uint32_
         return RNDIS_STATUS_RESOURCES;
     nic->multicast_count = in_bytes / 6;
     memcpy(nic->multicast, in, in_bytes);
-    return RNDIS_STATUS_SUCCESS;
-}
-
-static uint32_t set_rss(const uint8_t *in, uint32_t in_bytes)
-{
-    struct rss_params msg;
-
-    if (in_bytes < RSS_PARAMS_BYTES)
-        return RNDIS_STATUS_INVALID_LENGTH;
-    memcpy(&msg, in, sizeof(msg));
-    if ((msg.flags & RSS_FLAG_DISABLE) || (msg.hash & 0xFF) == 0)
-        return RNDIS_STATUS_SUCCESS;
-    if (msg.table_bytes == 0 || msg.table_bytes % 4 || msg.key_bytes != RSS_KEY_BYTES ||
-        !inside(msg.table_off, msg.table_bytes, in_bytes) ||
-        !inside(msg.key_off, msg.key_bytes, in_bytes))
-        return RNDIS_STATUS_INVALID_DATA;
-    for (uint32_t i = 0; i < msg.table_bytes; i += 4) {
-        uint32_t queue;
-
-        memcpy(&queue, in + msg.table_off + i, sizeof(queue));
-        if (queue >= HVH_CHANS_MAX)
-            return RNDIS_STATUS_INVALID_DATA;
-    }
     return RNDIS_STATUS_SUCCESS;
 }
 
@@ -145,7 +106,7 @@ uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, ui
     case OID_OFFLOAD_ENCAP:
         return RNDIS_STATUS_SUCCESS;
     case OID_RSS_PARAMS:
-        return set_rss(in, in_bytes);
+        return hvh_rss_set(&nic->rss, hvh_subchan_queues(nic), in, in_bytes);
     case OID_RNDIS_CONFIG:
         return set_config(nic, in, in_bytes);
     default:

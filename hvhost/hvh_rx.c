@@ -8,6 +8,9 @@
  * sections is lent to the guest until it completes the packet, whose transaction id is the first
  * section's number: small, and unique while it is out (DPDK indexes an array with it).
  *
+ * Which channel a frame goes to is RSS's affair (hvh_rss.c): each gathers frames of its own, and
+ * wants its packets completed where they went out.
+ *
  * Before the first frame of a batch is taken the ring must have room for the whole batch and,
  * beyond it, for control: data never keeps an answer from the guest. Every frame offered is either
  * in rx_frames or under one rx_drop_*.
@@ -16,6 +19,7 @@
 
 #include "hvh_host_var.h"
 #include "hvh_nic_var.h"
+#include "rss_reg.h"
 
 static bool running(const struct hvhost_nic *nic)
 {
@@ -54,17 +58,32 @@ static bool filter_match(const struct hvhost_nic *nic, const uint8_t *data)
 
 /* ---- into a section --------------------------------------------------------------------- */
 
-static uint32_t data_at(const struct hvhost_nic *nic, bool has_tci)
-{
-    uint32_t ppi = has_tci ? RNDIS_PPI_BYTES : 0;
+/* Per-packet info elements of one message, in the making. */
+struct elements {
+    uint8_t bytes[4 * RNDIS_PPI_BYTES];
+    uint32_t len;
+};
 
-    return nic->config.whole_section ? HVH_SECTION_HEAD_BYTES
-                                     : (uint32_t)sizeof(struct rndis_packet) + ppi;
+static void element(struct elements *e, uint32_t type, uint32_t word)
+{
+    const struct rndis_ppi ppi = {
+        .size_bytes = RNDIS_PPI_BYTES, .type = type, .data_off = RNDIS_PPI_DATA_OFF};
+
+    memcpy(e->bytes + e->len, &ppi, sizeof(ppi));
+    memcpy(e->bytes + e->len + sizeof(ppi), &word, sizeof(word));
+    e->len += RNDIS_PPI_BYTES;
 }
 
-static bool fits(const struct hvhost_nic *nic, const struct hvhost_frame *frame)
+static uint32_t data_at(const struct hvhost_nic *nic, const struct elements *e)
 {
-    uint32_t taken = data_at(nic, frame->has_tci) + HVH_SECTION_TAIL_BYTES;
+    return nic->config.whole_section ? HVH_SECTION_HEAD_BYTES
+                                     : (uint32_t)sizeof(struct rndis_packet) + e->len;
+}
+
+static bool fits(const struct hvhost_nic *nic, const struct hvhost_frame *frame,
+                 const struct elements *e)
+{
+    uint32_t taken = data_at(nic, e) + HVH_SECTION_TAIL_BYTES;
 
     return frame->len_bytes <= nic->mtu_bytes + HVH_ETH_BYTES && nic->sections.bytes > taken &&
            frame->len_bytes <= nic->sections.bytes - taken;
@@ -77,11 +96,23 @@ static uint32_t vlan_word(uint16_t tci)
            (uint32_t)(tci & 0xFFF) << RNDIS_VLAN_ID_SHIFT;
 }
 
+/* What the guest is told about (frame) beside its bytes. */
+static void describe(const struct hvhost_frame *frame, struct hvh_hash hash, struct elements *e)
+{
+    e->len = 0;
+    if (frame->has_tci)
+        element(e, RNDIS_PPI_VLAN, vlan_word(frame->tci));
+    if (hash.type) {
+        element(e, RNDIS_PPI_HASH, hash.value);
+        element(e, RNDIS_PPI_HASH_INFO, NDIS_RSS_TOEPLITZ | hash.type);
+    }
+}
+
 /* Write the message of (frame) to (at), return the length its range has. */
 static uint32_t message_write(const struct hvhost_nic *nic, const struct hvhost_frame *frame,
-                              uint8_t *at)
+                              const struct elements *e, uint8_t *at)
 {
-    uint32_t data = data_at(nic, frame->has_tci);
+    uint32_t data = data_at(nic, e);
     struct rndis_packet head = {
         .type = RNDIS_MSG_PACKET,
         .len_bytes = nic->config.whole_section ? nic->sections.bytes : data + frame->len_bytes,
@@ -89,15 +120,10 @@ static uint32_t message_write(const struct hvhost_nic *nic, const struct hvhost_
         .data_bytes = frame->len_bytes,
     };
 
-    if (frame->has_tci) {
-        struct rndis_ppi ppi = {
-            .size_bytes = RNDIS_PPI_BYTES, .type = RNDIS_PPI_VLAN, .data_off = RNDIS_PPI_DATA_OFF};
-        uint32_t word = vlan_word(frame->tci);
-
+    if (e->len > 0) {
         head.ppi_off = RNDIS_PACKET_OFF_MIN;
-        head.ppi_bytes = RNDIS_PPI_BYTES;
-        memcpy(at + sizeof(head), &ppi, sizeof(ppi));
-        memcpy(at + sizeof(head) + sizeof(ppi), &word, sizeof(word));
+        head.ppi_bytes = e->len;
+        memcpy(at + sizeof(head), e->bytes, e->len);
     }
     memcpy(at, &head, sizeof(head));
     memcpy(at + data, frame->data, frame->len_bytes);
@@ -113,15 +139,16 @@ static uint32_t batch_bytes(uint32_t frames)
                       VMBUS_PKT_TRAILER_BYTES);
 }
 
-static bool batch_room(struct hvhost_nic *nic)
+static bool batch_room(struct hvh_chan *chan)
 {
-    struct hvh_chan *chan = &nic->chan[0];
+    uint32_t want = batch_bytes(chan->nic->config.batch_frames) + HVH_REPLY_ROOM;
 
-    return chan->batch.count > 0 ||
-           hvh_ring_room(&chan->out) >= batch_bytes(nic->config.batch_frames) + HVH_REPLY_ROOM;
+    return chan->open && !chan->faulted &&
+           (chan->batch.count > 0 || hvh_ring_room(&chan->out) >= want);
 }
 
-static void batch_add(struct hvh_chan *chan, uint32_t section, const struct hvhost_frame *frame)
+static void batch_add(struct hvh_chan *chan, uint32_t section, const struct hvhost_frame *frame,
+                      const struct elements *e)
 {
     struct hvhost_nic *nic = chan->nic;
     struct hvh_batch *batch = &chan->batch;
@@ -133,7 +160,7 @@ static void batch_add(struct hvh_chan *chan, uint32_t section, const struct hvho
     }
     batch->tail = section;
     batch->range[batch->count++] = (struct vmbus_xfer_range){
-        .len_bytes = message_write(nic, frame, nic->recv.base + off),
+        .len_bytes = message_write(nic, frame, e, nic->recv.base + off),
         .off_bytes = off,
     };
     nic->stats.rx_frames++;
@@ -170,15 +197,20 @@ void hvh_rx_flush(struct hvh_chan *chan)
     if (fault)
         hvh_fault_data(fault, &pkt, nic->recv.base + batch->range[0].off_bytes);
     hvh_sections_lend(&nic->sections, batch->head);
+    nic->lent_on[batch->head] = (uint8_t)chan->index;
     nic->stats.rx_packets++;
     hvh_answer(chan, &pkt, fault);
 }
 
 void hvh_rx_revoke(struct hvh_chan *chan)
 {
-    chan->batch.count = 0;
-    chan->out.promised = 0;
-    chan->nic->stats.rx_reclaimed += hvh_sections_reset(&chan->nic->sections);
+    struct hvhost_nic *nic = chan->nic;
+
+    for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
+        nic->chan[i].batch.count = 0;
+        nic->chan[i].out.promised = 0;
+    }
+    nic->stats.rx_reclaimed += hvh_sections_reset(&nic->sections);
 }
 
 /* ---- the card's side of the switch ------------------------------------------------------ */
@@ -186,9 +218,10 @@ void hvh_rx_revoke(struct hvh_chan *chan)
 static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
 {
     struct hvhost_nic *nic = ctx;
-    struct hvh_chan *chan = &nic->chan[0];
-    uint32_t tail = chan->batch.count > 0 ? chan->batch.tail : HVH_SECTION_NONE;
+    struct hvh_hash hash = hvh_rss_hash(&nic->rss, frame);
+    struct hvh_chan *chan = hvh_subchan_for(nic, hash);
     uint32_t section;
+    struct elements e;
 
     nic->stats.rx_offered++;
     if (!running(nic) || !nic->link_up) {
@@ -199,20 +232,23 @@ static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
         nic->stats.rx_drop_filter++;
         return;
     }
-    if (!fits(nic, frame)) {
+    describe(frame, hash, &e);
+    if (!fits(nic, frame, &e)) {
         nic->stats.rx_drop_size++;
         return;
     }
-    if (!batch_room(nic)) {
+    if (!batch_room(chan)) {
         nic->stats.rx_drop_ring++;
         return;
     }
-    section = hvh_sections_take(&nic->sections, HVH_USE_DATA, tail);
+    section = hvh_sections_take(&nic->sections, HVH_USE_DATA,
+                                chan->batch.count > 0 ? chan->batch.tail : HVH_SECTION_NONE);
     if (section == HVH_SECTION_NONE) {
         nic->stats.rx_drop_section++;
         return;
     }
-    batch_add(chan, section, frame);
+    nic->stats.rx_hashed += hash.type != 0;
+    batch_add(chan, section, frame, &e);
 }
 
 const struct hvh_port_ops hvh_rx_port_ops = {.deliver = rx_deliver};
@@ -224,7 +260,13 @@ bool hvh_rx_running(const struct hvhost_nic *nic)
 
 bool hvh_rx_room(struct hvhost_nic *nic)
 {
-    return nic->sections.free[HVH_USE_DATA] > 0 && batch_room(nic);
+    if (nic->sections.free[HVH_USE_DATA] == 0)
+        return false;
+    for (unsigned i = 0; i <= nic->granted; i++) {
+        if (batch_room(&nic->chan[i]))
+            return true; /* one stuck queue must not keep frames from the others */
+    }
+    return false;
 }
 
 void hvh_rx_complete(struct hvh_chan *chan)
@@ -243,6 +285,8 @@ void hvh_rx_complete(struct hvh_chan *chan)
     else if (!hvh_packet_tail_zero(pkt, sizeof(msg)))
         hvh_strict(chan, &nic->stats.strict_trailer);
     /* The sections come back whatever the message says: to keep them would punish ourselves. */
+    if (pkt->desc.xid < nic->sections.count && nic->lent_on[pkt->desc.xid] != chan->index)
+        hvh_strict(chan, &nic->stats.strict_xid); /* on another channel than it came on */
     if (hvh_sections_return(&nic->sections, pkt->desc.xid))
         nic->stats.rx_completed++;
     else

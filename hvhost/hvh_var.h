@@ -80,7 +80,19 @@ struct hvh_face_ops {
     /* hvhost_nic_rescind(): the core no longer touches the guest's memory. Do not disconnect
      * within. */
     void (*rescinded)(void *ctx);
+    /*
+     * Sub-channel (index) is offered, as hvh_nic_subchannel() describes it. The guest's kernel
+     * opens it with hvh_nic_subchannel_open(), now or later. NULL: this face has no sub-channels.
+     */
+    void (*offered)(void *ctx, unsigned index);
 };
+
+/* Relid, index and monitor id of sub-channel (index); no rings. */
+void hvh_nic_subchannel(const struct hvhost_nic *nic, unsigned index,
+                        struct vmbus_chan_region *out);
+/* The guest's kernel opens an offered sub-channel over (rings), as initialised as the primary's. */
+int hvh_nic_subchannel_open(struct hvhost_nic *nic, unsigned index,
+                            const struct vmbus_region *rings);
 
 /*
  * A guest opens the card over (*guest), which is copied. Its kernel part is done: both ring control

@@ -43,10 +43,12 @@ struct hvhost_nic_config {
     uint32_t ring_bytes;       /* both halves together [4 MiB] */
     uint32_t dma_bytes;        /* guest memory addressable by page [1 MiB]; UINT32_MAX = none */
     uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
+    uint32_t max_queues; /* channels a guest can have, 1..64 [1] */
     uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = by signal */
     uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
     uint32_t offload;          /* HVHOST_OFFLOAD_* the guest may use [ALL] */
     uint32_t lso_max_bytes;    /* longest IP packet it may hand over to be cut [62780] */
+    bool no_subchannel_rings;  /* the guest's kernel cannot map them: uio before Linux 5.0 */
     bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
     bool punish;               /* close the channel on a strict_* finding */
     bool poll;                 /* host keeps its interrupt mask set and looks at every step */

@@ -16,6 +16,8 @@ enum hvhost_fault_on {
     HVH_ON_RX_DATA,     /* a transfer-page packet with data */
     HVH_ON_TX_DONE,     /* a completion of guest data */
     HVH_ON_RNDIS_HALT,
+    HVH_ON_SUBCHANNEL, /* message 133: the answer, and the offers that follow */
+    HVH_ON_SEND_TABLE, /* message 134 */
 };
 
 enum hvhost_fault_act {
@@ -50,6 +52,14 @@ enum hvhost_fault_act {
     HVH_ACT_DATA_LEN,     /* RNDIS data length := (arg) */
     HVH_ACT_PPI_OFF,      /* first PPI's offset field in the packet := (arg) */
     HVH_ACT_PPI_SIZE,     /* first PPI's size := (arg), if it has one: frames with a VLAN tag */
+    /* SUBCHANNEL */
+    HVH_ACT_GRANTED,        /* granted := (arg), whatever was asked; so many are offered */
+    HVH_ACT_OFFER_EVERY,    /* each offer comes (arg) milliseconds after the one before */
+    HVH_ACT_OFFER_REVERSED, /* highest index first, a millisecond apart */
+    HVH_ACT_OFFER_WITHOUT,  /* channel (arg) is never offered */
+    /* SEND_TABLE */
+    HVH_ACT_TABLE_ENTRY, /* last entry := (arg) */
+    HVH_ACT_TABLE_OFF,   /* offset field := (arg) */
     /* any: the ring itself */
     HVH_ACT_RING_INDEX,   /* host-to-guest write index := (arg) */
     HVH_ACT_DESC_LEN,     /* descriptor total_qwords := (arg) */

@@ -12,9 +12,11 @@
 #define HVHOST_NIC_STATS(X)                                                                        \
     X(opens, "times a guest opened the card")                                                      \
     X(closes, "times it was closed, crashes included")                                             \
+    X(subchannel_opens, "sub-channels the guest's kernel opened")                                  \
     X(rx_offered, "frames the switch had for this card")                                           \
     X(rx_frames, "frames written to the receive buffer")                                           \
     X(rx_bytes, "bytes of them")                                                                   \
+    X(rx_hashed, "frames that RSS gave a channel")                                                 \
     X(rx_packets, "transfer-page packets carrying them")                                           \
     X(rx_completed, "transfer-page packets the guest completed, control too")                      \
     X(rx_reclaimed, "transfer-page packets outstanding when the channel closed")                   \
