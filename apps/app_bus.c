@@ -100,7 +100,7 @@ int app_bus_scan(const char *dir, struct vmbus_bus *bus, struct vmbus_info nics[
 int app_bus_choose(struct app_bus *bus, const char *dir, const char *nic)
 {
     struct vmbus_info nics[APP_NICS_MAX];
-    int count;
+    int count = 0;
     const int status = app_bus_scan(dir, &bus->bus, nics, &count);
 
     if (status)

@@ -112,7 +112,7 @@ static int get_line(char lines[][CTL_LINE_BYTES], unsigned *count, unsigned max,
 
 static int get_net(struct ctl_net *net, const char *key, const char *value)
 {
-    uint64_t number;
+    uint64_t number = 0;
     int rc;
 
     if (strcmp(key, "interface") == 0)
