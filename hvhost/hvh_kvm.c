@@ -64,6 +64,21 @@ void hvh_kvm_irq(struct hvh_kvm *kvm, uint32_t gsi, bool level)
 
 /* ---- a processor's thread --------------------------------------------------------------- */
 
+/* How Linux restarts with reboot=t, and how it ends when nothing works any more: say where. */
+static void triple_fault(struct hvh_vcpu *vcpu)
+{
+    struct kvm_sregs sregs = {0};
+    struct kvm_regs regs = {0};
+
+    (void)ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+    (void)ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
+    (void)fprintf(stderr,
+                  "hvhost: guest: processor %u: triple fault at %#llx, stack %#llx, fault address "
+                  "%#llx, idt %#llx\n",
+                  vcpu->index, regs.rip, regs.rsp, sregs.cr2, sregs.idt.base);
+    hvh_kvm_finish(vcpu->kvm, HVH_KVM_RESET, 0);
+}
+
 /* It left the guest. */
 static void serve_exit(struct hvh_vcpu *vcpu)
 {
@@ -83,6 +98,8 @@ static void serve_exit(struct hvh_vcpu *vcpu)
         hvh_synic_exit(vcpu);
         break;
     case KVM_EXIT_SHUTDOWN:
+        triple_fault(vcpu);
+        break;
     case KVM_EXIT_SYSTEM_EVENT:
         hvh_kvm_finish(kvm, HVH_KVM_RESET, 0);
         break;

@@ -27,7 +27,8 @@ enum { REG_DATA, REG_IER, REG_IIR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRAT
 
 static void line_update(struct hvh_kvm *kvm, struct hvh_uart *uart)
 {
-    bool on = ((uart->ier & IER_INPUT) && uart->count > 0) || ((uart->ier & IER_SENT) && uart->sent);
+    bool input = (uart->ier & IER_INPUT) && uart->count > 0;
+    bool on = input || ((uart->ier & IER_SENT) && uart->sent);
 
     if (on != uart->line)
         hvh_kvm_irq(kvm, uart->gsi, on);

@@ -74,7 +74,8 @@ static uint32_t run_length(const struct hvh_bus_gpadl *gpadl, uint32_t i)
 static int pages_map(const struct hvh_vmbus *bus, struct hvh_bus_gpadl *gpadl)
 {
     size_t bytes = (size_t)gpadl->pages * VMBUS_PAGE_BYTES;
-    uint8_t *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int reserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    uint8_t *base = mmap(NULL, bytes, PROT_NONE, reserve, -1, 0);
     uint32_t i, n;
 
     if (base == MAP_FAILED)

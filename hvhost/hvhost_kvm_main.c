@@ -169,7 +169,7 @@ static void print_machine(const struct hvh_kvm *kvm)
                   s.bus.bad_messages, s.bus.bad_gpadls, s.bus.busy);
     (void)fprintf(stderr,
                   "hvhost: guest: exits: ports %" PRIu64 ", memory %" PRIu64 ", Hyper-V %" PRIu64
-                  " (posts %" PRIu64 ", signals %" PRIu64 ", bad %" PRIu64 ", told to retry %" PRIu64
+                  " (posts %" PRIu64 ", signals %" PRIu64 ", bad %" PRIu64 ", retries %" PRIu64
                   ")\n",
                   s.exits_io, s.exits_mmio, s.exits_hyperv, s.posts, s.signals, s.bad_hypercalls,
                   s.mailbox_full);

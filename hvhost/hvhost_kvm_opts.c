@@ -35,9 +35,9 @@ static const struct argp_option argp_options[] = {
 static const char doc[] =
     "A virtual machine on /dev/kvm whose network cards are this emulated Hyper-V host's.\v"
     "The guest's console is stdin and stdout, all else goes to stderr. KEYs of --nic are those of\n"
-    "hvhost. The guest ends the machine, and this program, with the status it writes to port 0xf4.\n\n"
+    "hvhost. The guest ends the machine, and this program, by writing a status to port 0xf4.\n\n"
     "Example:\n"
-    "  hvhost-kvm --kernel vmlinux --initrd initrd --append 'console=ttyS0 reboot=t' --tap tap0";
+    "  hvhost-kvm --kernel vmlinux --initrd initrd --append console=ttyS0 --tap tap0";
 
 /* --nic is parsed last, over the defaults the others set. */
 struct parse {

@@ -33,12 +33,14 @@ flap() {
         ping_l1
 }
 reload() {
-    rmmod hv_netvsc && load hv_netvsc && until_true 5 [ -d /sys/class/net/eth0 ] && up && ping_l1
+    rmmod hv_netvsc && load hv_netvsc && until_true 5 [ -d /sys/class/net/eth0 ] &&
+        up && ping_l1
 }
 gone() { [ ! -d /sys/class/net/eth0 ]; }
 rescind() {
     l1 'echo "rescind 0" >/tmp/control' && until_true 8 gone &&
-        l1 'echo "offer 0" >/tmp/control' && until_true 8 [ -d /sys/class/net/eth0 ] && up && ping_l1
+        l1 'echo "offer 0" >/tmp/control' && until_true 8 [ -d /sys/class/net/eth0 ] &&
+        up && ping_l1
 }
 unload() { rmmod hv_netvsc && gone; }
 

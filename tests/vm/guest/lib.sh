@@ -50,14 +50,15 @@ until_true() {
 }
 
 load() {
+    local module
     for module in "$@"; do
-        grep -q "^$(echo "$module" | tr - _) " /proc/modules || insmod "/lib/modules/$module.ko" || return 1
+        grep -q "^$module " /proc/modules || insmod "/lib/modules/$module.ko" || return 1
     done
 }
 
 # bad_dmesg: what a kernel says when something is wrong. Succeeds when it said so.
 bad_dmesg() {
-    dmesg | grep -E 'WARNING|BUG|Oops|Call Trace|hv_netvsc.*(fail|error|timeout|invalid)|hv_vmbus.*(fail|timeout|[Uu]nknown)'
+    dmesg | grep -E 'WARNING|BUG|Oops|Call Trace|hv_.*(fail|error|timeout|invalid|[Uu]nknown)'
 }
 quiet_dmesg() { ! bad_dmesg; }
 
