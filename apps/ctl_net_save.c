@@ -101,7 +101,7 @@ static int describe_address(const struct ifaddrmsg *body, const struct rtattr *c
 
 static int save_address(void *ctx, const struct nlmsghdr *message)
 {
-    const struct rtattr *a[IFA_FLAGS + 1];
+    const struct rtattr *a[IFA_MAX + 1];
     struct saver *saver = ctx;
     struct ctl_net *net = saver->net;
     struct ifaddrmsg body;
@@ -176,7 +176,7 @@ static int describe_route(const struct rtmsg *body, const struct rtattr *const *
 
 static int save_route(void *ctx, const struct nlmsghdr *message)
 {
-    const struct rtattr *a[RTA_VIA + 1];
+    const struct rtattr *a[RTA_MAX + 1];
     struct saver *saver = ctx;
     struct ctl_net *net = saver->net;
     struct rtmsg body;

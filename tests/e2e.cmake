@@ -32,7 +32,7 @@ foreach(topic ipv6 idle kill_app)
   e2e(${topic} both SLOW)
 endforeach()
 # These need a host of their own, or start both kinds.
-foreach(topic two_nics list errors shm loopback)
+foreach(topic two_nics list errors shm loopback ctl driverctl)
   e2e(${topic} alone)
 endforeach()
 e2e(kill_host alone SLOW)
