@@ -141,32 +141,6 @@ static int accept_initialize(struct netvsc *nic)
     return 0;
 }
 
-/* Exactly (want) bytes of information answering a query. */
-static int accept_info(struct netvsc *nic, void *out, uint32_t want)
-{
-    struct rndis_info info;
-    int rc = rndis_parse_query_complete(nic->ctl.reply, nic->ctl.reply_bytes, &info);
-
-    if (rc)
-        return rc;
-    if (info.status != RNDIS_STATUS_SUCCESS)
-        return -ECONNREFUSED;
-    if (info.data_bytes != want)
-        return -EPROTO;
-    memcpy(out, info.data, want);
-    return 0;
-}
-
-static int accept_set(struct netvsc *nic)
-{
-    struct rndis_set_complete reply;
-    int rc = rndis_parse_set_complete(nic->ctl.reply, nic->ctl.reply_bytes, &reply);
-
-    if (rc)
-        return rc;
-    return reply.status == RNDIS_STATUS_SUCCESS ? 0 : -ECONNREFUSED;
-}
-
 static int send_filter_off(struct netvsc *nic)
 {
     return netvsc_ctl_set_u32(nic, OID_PACKET_FILTER, 0);
@@ -195,7 +169,7 @@ static int query_max_frame(struct netvsc *nic)
 static int accept_max_frame(struct netvsc *nic)
 {
     uint32_t mtu_bytes;
-    int rc = accept_info(nic, &mtu_bytes, sizeof(mtu_bytes));
+    int rc = netvsc_ctl_accept_info(nic, &mtu_bytes, sizeof(mtu_bytes));
 
     if (rc)
         return rc;
@@ -219,7 +193,7 @@ static int accept_mac(struct netvsc *nic)
 {
     static const uint8_t zero[MAC_BYTES];
     uint8_t mac[MAC_BYTES];
-    int rc = accept_info(nic, mac, sizeof(mac));
+    int rc = netvsc_ctl_accept_info(nic, mac, sizeof(mac));
 
     if (rc)
         return rc;
@@ -237,7 +211,7 @@ static int query_link(struct netvsc *nic)
 static int accept_link(struct netvsc *nic)
 {
     uint32_t media;
-    int rc = accept_info(nic, &media, sizeof(media));
+    int rc = netvsc_ctl_accept_info(nic, &media, sizeof(media));
 
     if (rc)
         return rc;
@@ -253,7 +227,7 @@ static int query_speed(struct netvsc *nic)
 static int accept_speed(struct netvsc *nic)
 {
     uint32_t units;
-    int rc = accept_info(nic, &units, sizeof(units));
+    int rc = netvsc_ctl_accept_info(nic, &units, sizeof(units));
 
     if (rc)
         return rc;
@@ -268,12 +242,17 @@ const struct netvsc_step netvsc_attach_steps[] = {
     {"receive buffer", send_recv_buf, accept_recv_buf, 0, false},
     {"send buffer", send_send_buf, accept_send_buf, 0, false},
     {"RNDIS initialise", netvsc_ctl_initialize, accept_initialize, 0, false},
-    {"packet filter off", send_filter_off, accept_set, 0, false},
+    {"packet filter off", send_filter_off, netvsc_ctl_accept_set, 0, false},
     {"largest frame", query_max_frame, accept_max_frame, 0, true},
     {"MAC address", query_mac, accept_mac, 0, false},
     {"link state", query_link, accept_link, 0, true},
     {"link speed", query_speed, accept_speed, 0, true},
-    {"shares of the send buffer", netvsc_queues_share, NULL, 0, false},
-    {"packet filter on", send_filter_on, accept_set, 0, false},
+    {"RSS capabilities", netvsc_rss_query_caps, netvsc_rss_accept_caps, 0, true},
+    {"sub-channels", netvsc_rss_ask_channels, netvsc_rss_accept_channels, 0, true},
+    {"sub-channel rings", NULL, netvsc_rss_open_channels, 0, true},
+    {"RSS off", netvsc_rss_send_off, netvsc_rss_accept_off, 0, true},
+    {"RSS table", netvsc_rss_send, netvsc_rss_accept, 0, true},
+    {"shares of the send buffer", NULL, netvsc_rss_settle, 0, false},
+    {"packet filter on", send_filter_on, netvsc_ctl_accept_set, 0, false},
     {NULL, NULL, NULL, 0, false},
 };

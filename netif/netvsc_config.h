@@ -25,6 +25,14 @@ struct netvsc_frame {
 #define NETVSC_CSUM_IP_BAD 0x4u
 #define NETVSC_CSUM_L4_BAD 0x8u
 
+#define NETVSC_RSS_IP4 0x01u /* by address: fragments, and what is none of those below */
+#define NETVSC_RSS_TCP4 0x02u
+#define NETVSC_RSS_IP6 0x04u
+#define NETVSC_RSS_TCP6 0x08u
+#define NETVSC_RSS_UDP4 0x10u /* may set fragments apart from the rest of their flow */
+#define NETVSC_RSS_UDP6 0x20u
+#define NETVSC_RSS_DEFAULT (NETVSC_RSS_IP4 | NETVSC_RSS_TCP4 | NETVSC_RSS_IP6 | NETVSC_RSS_TCP6)
+
 enum netvsc_event {
     NETVSC_EVENT_LINK,           /* link_up changed */
     NETVSC_EVENT_SPEED,          /* link_speed_bps changed */
@@ -35,6 +43,8 @@ enum netvsc_event {
 struct netvsc_config {
     uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65521. 0 = 1500 */
     uint32_t queues;    /* wanted, 1..64; info.queues says how many there are. 0 = 1 */
+    uint32_t rss_types; /* what is hashed: NETVSC_RSS_*. 0 = NETVSC_RSS_DEFAULT */
+    bool rss_symmetric; /* a key with which both directions of a flow have one hash */
     bool promiscuous;
     uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
     uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */

@@ -291,10 +291,14 @@ bool netvsc_ctl_message(struct netvsc *nic, const uint8_t *host, uint32_t len_by
 
 void netvsc_ctl_inband(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes)
 {
+    uint8_t copy[NETVSC_REPLY_BYTES_MAX];
+    uint32_t bytes = copy_bounded(copy, host, len_bytes);
     uint32_t type;
 
-    /* VF association and send table: of no use to one synthetic queue, but no offence. */
-    if (nvs_parse_type(host, len_bytes, &type) ||
-        (type != NVS_MSG_VF_ASSOCIATION && type != NVS_MSG_SEND_TABLE))
+    if (nvs_parse_type(copy, bytes, &type))
+        nic->stats.host_bad_packet++;
+    else if (type == NVS_MSG_SEND_TABLE)
+        netvsc_rss_send_table(nic, copy, bytes);
+    else if (type != NVS_MSG_VF_ASSOCIATION) /* of no use to us, but no offence */
         nic->stats.host_bad_packet++;
 }

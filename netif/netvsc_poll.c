@@ -56,6 +56,7 @@ void netvsc_close_device(struct netvsc *nic)
     if (!nic->dev)
         return;
     netvsc_queues_unbind(nic);
+    netvsc_changes_forget(nic);
     vmbus_close(nic->dev);
     nic->dev = NULL;
     nic->mem = NULL;
@@ -124,6 +125,7 @@ void netvsc_detach(struct netvsc *nic, uint64_t now_ns)
     if (nic->state == NETVSC_DOWN)
         return;
     nic->now_ns = now_ns;
+    netvsc_changes_forget(nic);
     if (nic->state == NETVSC_UP) {
         netvsc_steps_begin(nic, netvsc_detach_steps);
         netvsc_set_state(nic, NETVSC_DETACHING);
@@ -207,6 +209,8 @@ static void control(struct netvsc *nic)
     look_whether_gone(nic);
     if (!nic->trouble && (nic->state == NETVSC_ATTACHING || nic->state == NETVSC_DETACHING))
         run_steps(nic);
+    else if (!nic->trouble && nic->state == NETVSC_UP)
+        netvsc_changes_run(nic);
     if (nic->dev)
         flush_queue(nic->queue[0]);
     if (nic->dev && nic->trouble)
@@ -268,8 +272,8 @@ uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns)
     for (unsigned i = 0; i < nic->info.queues; i++)
         if (nic->queue[i]->ack_count)
             return RETRY_NS;
-    if (nic->state == NETVSC_UP)
-        return UINT64_MAX;
+    if (nic->state == NETVSC_UP && !nic->changing)
+        return nic->changes ? 0 : UINT64_MAX;
     if (!nic->step_sent || nic->ctl.await == NETVSC_AWAIT_NOTHING)
         return RETRY_NS;
     return netvsc_steps_deadline(nic, now_ns);

@@ -35,6 +35,29 @@ void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned q, const struct netvsc_
 void netvsc_queue_flush(struct netvsc *nic, unsigned q);
 uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned q);
 
+/* ---- which queue ----------------------------------------------------------------------------- */
+
+#define NETVSC_RETA_ENTRIES 128u
+#define NETVSC_RSS_KEY_BYTES 40u
+
+/* How the host spreads frames: queue = reta[hash % 128], Toeplitz hash with (key). */
+struct netvsc_rss {
+    uint8_t reta[NETVSC_RETA_ENTRIES]; /* repeated where the host has a shorter one */
+    uint8_t key[NETVSC_RSS_KEY_BYTES];
+    uint32_t types; /* NETVSC_RSS_* */
+};
+
+/*
+ * Replace it while up: copied, sent by the next polls. -ENETDOWN, -ENOTSUP one queue, -EINVAL an
+ * entry without queue or no type, -EBUSY the change before is not done.
+ */
+int netvsc_rss_set(struct netvsc *nic, const struct netvsc_rss *rss);
+/* What is in force: 0, -EINPROGRESS a change is under way, -ENOTSUP; else why the last one failed. */
+int netvsc_rss_get(const struct netvsc *nic, struct netvsc_rss *out);
+
+/* The queue the host would like a flow with (hash) to be sent on. Any thread. */
+unsigned netvsc_queue_for(const struct netvsc *nic, uint32_t hash);
+
 /*
  * The counters of queue (q) alone, those of the NIC as a whole (ctl_*, attaches, ...) being 0. For
  * the queue's own thread; netvsc_stats() is exact when no other thread polls.

@@ -68,6 +68,11 @@
     X(host_bad_packet, "packets of unknown type or too short")                                     \
     X(host_bad_set, "transfer pages with a wrong set id, count or inner type")                     \
     X(host_bad_ring, "corrupt ring: channel given up")                                             \
+    X(queues_short, "attaches that got fewer queues than asked for")                               \
+    X(rss_sets, "RSS tables the host took")                                                        \
+    X(rss_refused, "RSS tables it did not take")                                                   \
+    X(send_tables, "tables of where to send, taken from the host")                                 \
+    X(send_table_bad, "such tables that make no sense")                                            \
     X(attaches, "times NETVSC_UP was reached")                                                     \
     X(attach_failures, "attaches that failed")                                                     \
     X(device_gone, "times the host withdrew the device")

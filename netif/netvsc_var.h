@@ -111,6 +111,32 @@ struct netvsc_step {
 };
 #define NETVSC_STEP_RESEND 1
 
+/* ---- changes while up: see netvsc_change.c --------------------------------------------------- */
+
+enum netvsc_change_id {
+    NETVSC_CHANGE_RSS,
+    NETVSC_CHANGES
+};
+
+struct netvsc_change {
+    const struct netvsc_step *steps;
+    void (*done)(struct netvsc *nic, int error); /* 0 or -errno of the step that failed */
+};
+
+/* ---- RSS: see netvsc_rss.c ------------------------------------------------------------------- */
+
+#define NETVSC_SUBCHANNEL_LOOK_NS 1000000u /* each look for a sub-channel reads sysfs */
+
+struct netvsc_rss_state {
+    uint32_t wish;    /* queues: what we want, then what the host grants */
+    uint32_t asked;   /* for so many sub-channels */
+    uint32_t ready;   /* opened, 0 included */
+    uint32_t entries; /* of the host's table */
+    uint64_t next_look_ns;
+    int last_error;
+    struct netvsc_rss wanted, current;
+};
+
 struct netvsc {
     _Atomic enum netvsc_state state;
     struct vmbus_device *dev;
@@ -135,6 +161,12 @@ struct netvsc {
     uint64_t step_deadline_ns;
     unsigned version_try; /* index of the NVSP version being offered */
     char failure[192];
+    uint32_t changes; /* asked for, a bit per enum netvsc_change_id */
+    bool changing;    /* (change) is under way */
+    unsigned change;
+    struct netvsc_rss_state rss;
+    _Atomic bool send_table_ok;
+    _Atomic uint8_t send_table[NVS_SEND_TABLE_ENTRIES];
 
     struct netvsc_queue *queue[NETVSC_QUEUES_MAX]; /* config.queues of them */
 };
@@ -174,6 +206,31 @@ void netvsc_steps_begin(struct netvsc *nic, const struct netvsc_step *steps);
 int netvsc_steps_run(struct netvsc *nic);
 const char *netvsc_steps_name(const struct netvsc *nic);
 uint64_t netvsc_steps_deadline(const struct netvsc *nic, uint64_t now_ns);
+
+/* netvsc_answer.c: what a query or set was answered: exactly (want) bytes of information; success */
+int netvsc_ctl_accept_info(struct netvsc *nic, void *out, uint32_t want);
+int netvsc_ctl_accept_set(struct netvsc *nic);
+
+/* netvsc_change.c */
+extern const struct netvsc_change netvsc_rss_change;
+void netvsc_change_ask(struct netvsc *nic, enum netvsc_change_id id);
+bool netvsc_change_pending(const struct netvsc *nic, enum netvsc_change_id id);
+void netvsc_changes_forget(struct netvsc *nic);
+void netvsc_changes_run(struct netvsc *nic);
+
+/* netvsc_rss.c: steps of attach */
+int netvsc_rss_query_caps(struct netvsc *nic);
+int netvsc_rss_accept_caps(struct netvsc *nic);
+int netvsc_rss_ask_channels(struct netvsc *nic);
+int netvsc_rss_accept_channels(struct netvsc *nic);
+int netvsc_rss_open_channels(struct netvsc *nic);
+int netvsc_rss_send_off(struct netvsc *nic);
+int netvsc_rss_accept_off(struct netvsc *nic);
+int netvsc_rss_send(struct netvsc *nic);
+int netvsc_rss_accept(struct netvsc *nic);
+int netvsc_rss_settle(struct netvsc *nic);
+/* (copy) holds a message 134. */
+void netvsc_rss_send_table(struct netvsc *nic, const uint8_t *copy, uint32_t bytes);
 
 /* netvsc_attach.c, netvsc_detach.c */
 extern const struct netvsc_step netvsc_attach_steps[];

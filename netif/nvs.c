@@ -77,6 +77,14 @@ void nvs_build_rndis(struct nvs_msg *msg, uint32_t channel_type, uint32_t sectio
     build(msg, &m, sizeof(m));
 }
 
+void nvs_build_subchannel(struct nvs_msg *msg, uint32_t count)
+{
+    const struct nvs_subchannel m = {
+        .type = NVS_MSG_SUBCHANNEL, .op = NVS_SUBCHANNEL_ALLOCATE, .count = count};
+
+    build(msg, &m, sizeof(m));
+}
+
 int nvs_parse_type(const void *bytes, size_t len_bytes, uint32_t *type)
 {
     if (len_bytes < sizeof(*type))
@@ -150,4 +158,36 @@ int nvs_parse_rndis(const void *bytes, size_t len_bytes, struct nvs_rndis *out)
 int nvs_parse_rndis_complete(const void *bytes, size_t len_bytes, struct nvs_rndis_complete *out)
 {
     return parse(bytes, len_bytes, NVS_MSG_RNDIS_COMPLETE, out, sizeof(*out));
+}
+
+int nvs_parse_subchannel(const void *bytes, size_t len_bytes, uint32_t *granted)
+{
+    struct nvs_subchannel msg;
+    int rc = parse(bytes, len_bytes, NVS_MSG_SUBCHANNEL, &msg, sizeof(msg));
+
+    if (rc)
+        return rc;
+    if (msg.op != NVS_STATUS_SUCCESS)
+        return -ECONNREFUSED;
+    *granted = msg.count;
+    return 0;
+}
+
+int nvs_parse_send_table(const void *bytes, size_t len_bytes, uint32_t nvs_version, uint32_t *table)
+{
+    const size_t table_bytes = NVS_SEND_TABLE_ENTRIES * sizeof(*table);
+    struct nvs_send_table msg;
+    int rc = parse(bytes, len_bytes, NVS_MSG_SEND_TABLE, &msg, sizeof(msg));
+
+    if (rc)
+        return rc;
+    if (msg.entry_count != NVS_SEND_TABLE_ENTRIES || len_bytes < table_bytes)
+        return -EPROTO;
+    /* Then the table follows a message of full size, wherever the host says it is. */
+    if (nvs_version <= NVS_VERSION_6 && len_bytes >= NVS_MSG_BYTES + table_bytes)
+        msg.off_bytes = NVS_MSG_BYTES;
+    if (msg.off_bytes < sizeof(msg) || msg.off_bytes > len_bytes - table_bytes)
+        return -EPROTO;
+    memcpy(table, (const uint8_t *)bytes + msg.off_bytes, table_bytes);
+    return 0;
 }

@@ -32,6 +32,9 @@ void nvs_build_revoke_send_buf(struct nvs_msg *msg);
 void nvs_build_rndis(struct nvs_msg *msg, uint32_t channel_type, uint32_t section,
                      uint32_t section_bytes);
 
+/* Ask for (count) more channels. */
+void nvs_build_subchannel(struct nvs_msg *msg, uint32_t count);
+
 int nvs_parse_type(const void *bytes, size_t len_bytes, uint32_t *type);
 int nvs_parse_init_complete(const void *bytes, size_t len_bytes, struct nvs_init_complete *out);
 /* Sections of the receive buffer of (buf_bytes): one group from its start, all inside. */
@@ -41,6 +44,14 @@ int nvs_parse_send_buf_complete(const void *bytes, size_t len_bytes, size_t buf_
                                 struct nvs_send_buf_complete *out);
 /* Inside a transfer-page packet: only type and channel type are looked at. */
 int nvs_parse_rndis(const void *bytes, size_t len_bytes, struct nvs_rndis *out);
+/* How many more channels were (granted). */
+int nvs_parse_subchannel(const void *bytes, size_t len_bytes, uint32_t *granted);
+/*
+ * The table of message 134, NVS_SEND_TABLE_ENTRIES of them, unjudged. Hosts that speak
+ * (nvs_version) 6.0 or less name a wrong offset.
+ */
+int nvs_parse_send_table(const void *bytes, size_t len_bytes, uint32_t nvs_version,
+                         uint32_t *table);
 /* Any status is a valid answer here; the caller looks at it. */
 int nvs_parse_rndis_complete(const void *bytes, size_t len_bytes, struct nvs_rndis_complete *out);
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the RNDIS answers that most steps wait for mean. */
+#include "netvsc_var.h"
+
+#include <errno.h>
+#include <string.h>
+
+int netvsc_ctl_accept_info(struct netvsc *nic, void *out, uint32_t want)
+{
+    struct rndis_info info;
+    int rc = rndis_parse_query_complete(nic->ctl.reply, nic->ctl.reply_bytes, &info);
+
+    if (rc)
+        return rc;
+    if (info.status != RNDIS_STATUS_SUCCESS)
+        return -ECONNREFUSED;
+    if (info.data_bytes != want)
+        return -EPROTO;
+    memcpy(out, info.data, want);
+    return 0;
+}
+
+int netvsc_ctl_accept_set(struct netvsc *nic)
+{
+    struct rndis_set_complete reply;
+    int rc = rndis_parse_set_complete(nic->ctl.reply, nic->ctl.reply_bytes, &reply);
+
+    if (rc)
+        return rc;
+    return reply.status == RNDIS_STATUS_SUCCESS ? 0 : -ECONNREFUSED;
+}
