@@ -194,6 +194,18 @@ int hvh_nic_subchannel_open(struct hvhost_nic *nic, unsigned index,
     return 0;
 }
 
+void hvh_nic_subchannel_close(struct hvhost_nic *nic, unsigned index)
+{
+    struct hvh_chan *chan = &nic->chan[index < HVH_CHANS_MAX ? index : 0];
+
+    if (chan->index == 0 || !chan->open)
+        return;
+    /* What was gathered is lent to a guest that will not give it back: reclaimed with the card. */
+    if (!chan->faulted)
+        hvh_rx_flush(chan);
+    chan->open = false;
+}
+
 void hvh_subchan_reset(struct hvhost_nic *nic)
 {
     nic->granted = 0;

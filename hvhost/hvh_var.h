@@ -93,6 +93,8 @@ void hvh_nic_subchannel(const struct hvhost_nic *nic, unsigned index,
 /* The guest's kernel opens an offered sub-channel over (rings), as initialised as the primary's. */
 int hvh_nic_subchannel_open(struct hvhost_nic *nic, unsigned index,
                             const struct vmbus_region *rings);
+/* And closes it, before its primary: the core no longer touches its rings. */
+void hvh_nic_subchannel_close(struct hvhost_nic *nic, unsigned index);
 
 /*
  * A guest opens the card over (*guest), which is copied. Its kernel part is done: both ring control

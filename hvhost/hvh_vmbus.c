@@ -241,26 +241,50 @@ void hvh_vmbus_signal(struct hvh_vmbus *bus, uint32_t connection_id)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
+/* All channels the cards can ever have: relids are theirs for good. */
+static int chans_create(struct hvh_vmbus *bus)
+{
+    struct vmbus_chan_region region;
+    struct hvhost_nic *nic;
+    unsigned card, i, total = 0;
+
+    for (card = 0; card < HVH_BUS_CARDS_MAX && (nic = hvh_nic_at(bus->host, card)); card++)
+        total += hvh_nic_config(nic)->max_queues;
+    bus->chan = calloc(total ? total : 1, sizeof(*bus->chan));
+    if (!bus->chan)
+        return -ENOMEM;
+    for (card = 0; card < HVH_BUS_CARDS_MAX && (nic = hvh_nic_at(bus->host, card)); card++) {
+        for (i = 0; i < hvh_nic_config(nic)->max_queues; i++) {
+            hvh_nic_subchannel(nic, i, &region);
+            bus->chan[bus->chans++] = (struct hvh_bus_chan){
+                .bus = bus,
+                .nic = nic,
+                .index = i,
+                .relid = region.relid,
+                .monitor_id = i ? region.monitor_id : hvh_nic_monitor(nic),
+            };
+        }
+    }
+    return 0;
+}
+
 int hvh_vmbus_create(struct hvhost *host, const struct hvh_vmbus_config *config,
                      const struct hvh_vmbus_ops *ops, void *ctx, struct hvh_vmbus **out)
 {
     struct hvh_vmbus *bus = calloc(1, sizeof(*bus));
-    struct hvhost_nic *nic;
 
-    *out = bus;
+    *out = NULL;
     if (!bus)
         return -ENOMEM;
     bus->host = host;
     bus->config = *config;
     bus->ops = ops;
     bus->ctx = ctx;
-    while (bus->chans < HVH_BUS_CARDS_MAX && (nic = hvh_nic_at(host, bus->chans))) {
-        bus->chan[bus->chans++] = (struct hvh_bus_chan){
-            .bus = bus,
-            .nic = nic,
-            .relid = hvh_nic_relid(nic),
-        };
+    if (chans_create(bus) != 0) {
+        free(bus);
+        return -ENOMEM;
     }
+    *out = bus;
     return 0;
 }
 
@@ -269,6 +293,7 @@ void hvh_vmbus_destroy(struct hvh_vmbus *bus)
     if (!bus)
         return;
     disconnect(bus);
+    free(bus->chan);
     free(bus);
 }
 

@@ -9,6 +9,8 @@
  *
  * A channel withdrawn is not offered again before the guest has released its number: what the guest
  * had sent before it learned of the rescind must not be taken for messages about the new channel.
+ * Sub-channels are offered when the core grants them, and withdrawn when their primary is closed:
+ * Linux waits for that before it forgets them.
  */
 #include <string.h>
 
@@ -29,18 +31,42 @@ struct hvh_bus_chan *hvh_bus_chan_find(struct hvh_vmbus *bus, uint32_t relid)
 
 static void on_interrupt(void *ctx, uint32_t relid)
 {
-    struct hvh_bus_chan *chan = ctx;
+    const struct hvh_bus_chan *primary = ctx;
+    const struct hvh_bus_chan *chan = primary + (relid - primary->relid);
 
     if (chan->vp != HVH_VP_NONE)
         chan->bus->ops->event(chan->bus->ctx, chan->vp, relid);
 }
 
-static void on_rescinded(void *ctx)
+/* The sub-channels of (primary) go with it: withdrawn in the next turn. */
+static void unwant_subchannels(struct hvh_bus_chan *primary)
 {
-    (void)ctx; /* noticed in hvh_bus_chans_turn(), as for cards that are not open */
+    const struct hvh_vmbus *bus = primary->bus;
+
+    for (unsigned i = 0; i < bus->chans; i++) {
+        if (bus->chan[i].nic == primary->nic)
+            bus->chan[i].wanted = false;
+    }
 }
 
-static const struct hvh_face_ops face_ops = {.interrupt = on_interrupt, .rescinded = on_rescinded};
+static void on_rescinded(void *ctx)
+{
+    unwant_subchannels(ctx); /* the card itself: see is_wanted() */
+}
+
+static void on_offered(void *ctx, unsigned index)
+{
+    struct hvh_bus_chan *primary = ctx;
+
+    if (index < hvh_nic_config(primary->nic)->max_queues) /* a fault may grant more */
+        primary[index].wanted = true; /* they follow it in the list */
+}
+
+static const struct hvh_face_ops face_ops = {
+    .interrupt = on_interrupt,
+    .rescinded = on_rescinded,
+    .offered = on_offered,
+};
 
 /* ---- offering --------------------------------------------------------------------------- */
 
@@ -57,13 +83,13 @@ static void guid_wire(const char *text, uint8_t out[16])
 
 static void offer(struct hvh_bus_chan *chan)
 {
-    uint8_t monitor = hvh_nic_monitor(chan->nic);
     struct hvh_msg_offer msg = {
         .head.type = HVH_MSG_OFFER,
         .flags = HVH_OFFER_ENUMERATE,
+        .subchannel = (uint16_t)chan->index,
         .relid = chan->relid,
-        .monitor_id = monitor,
-        .monitor_allocated = monitor != VMBUS_MONITOR_NONE,
+        .monitor_id = chan->monitor_id,
+        .monitor_allocated = chan->monitor_id != VMBUS_MONITOR_NONE,
         .dedicated = 1,
         .connection_id = HVH_CONN_EVENT | chan->relid,
     };
@@ -82,19 +108,24 @@ static void rescind(struct hvh_bus_chan *chan)
     chan->state = HVH_BUS_RESCINDED;
 }
 
+static bool is_wanted(const struct hvh_bus_chan *chan)
+{
+    return chan->index ? chan->wanted : hvh_nic_offered(chan->nic);
+}
+
 unsigned hvh_bus_chans_turn(struct hvh_vmbus *bus)
 {
     unsigned done = 0;
 
     for (unsigned i = 0; bus->offers_wanted && i < bus->chans; i++) {
         struct hvh_bus_chan *chan = &bus->chan[i];
-        bool offered = hvh_nic_offered(chan->nic);
+        bool wanted = is_wanted(chan);
 
         if (!hvh_vmbus_has_room(bus))
             break;
-        if (chan->state == HVH_BUS_HIDDEN && offered)
+        if (chan->state == HVH_BUS_HIDDEN && wanted)
             offer(chan);
-        else if ((chan->state == HVH_BUS_OFFERED || chan->state == HVH_BUS_OPEN) && !offered)
+        else if ((chan->state == HVH_BUS_OFFERED || chan->state == HVH_BUS_OPEN) && !wanted)
             rescind(chan);
         else
             continue;
@@ -115,7 +146,7 @@ void hvh_bus_request_offers(struct hvh_vmbus *bus, const void *msg, uint32_t byt
     }
     bus->offers_wanted = true;
     for (unsigned i = 0; i < bus->chans; i++) {
-        if (hvh_nic_offered(bus->chan[i].nic))
+        if (bus->chan[i].index == 0 && is_wanted(&bus->chan[i]))
             offer(&bus->chan[i]);
     }
     hvh_bus_send(bus, &end, sizeof(end));
@@ -141,14 +172,14 @@ static bool connect_core(struct hvh_bus_chan *chan, const struct hvh_bus_gpadl *
 {
     struct hvh_vmbus *bus = chan->bus;
     struct hvh_guest guest = {
-        .primary = {.relid = chan->relid,
-                    .monitor_id = hvh_nic_monitor(chan->nic),
-                    .rings = ring->mem},
+        .primary = {.relid = chan->relid, .monitor_id = chan->monitor_id, .rings = ring->mem},
         .monitor_page = bus->monitor_page,
         .ram = {{.first_pfn = 0, .mem = bus->config.ram}},
         .ram_count = 1,
     };
 
+    if (chan->index)
+        return hvh_nic_subchannel_open(chan->nic, chan->index, &ring->mem) == 0;
     gather_gpadls(chan, &guest);
     return hvh_nic_connect(chan->nic, &guest, &face_ops, chan) == 0;
 }
@@ -189,7 +220,12 @@ void hvh_bus_open(struct hvh_vmbus *bus, const void *data, uint32_t bytes)
 
 static void chan_close(struct hvh_bus_chan *chan)
 {
-    hvh_nic_disconnect(chan->nic);
+    if (chan->index) {
+        hvh_nic_subchannel_close(chan->nic, chan->index);
+    } else {
+        hvh_nic_disconnect(chan->nic);
+        unwant_subchannels(chan);
+    }
     chan->ring_gpadl = 0;
     if (chan->state == HVH_BUS_OPEN)
         chan->state = HVH_BUS_OFFERED;
@@ -255,6 +291,7 @@ void hvh_bus_chans_close(struct hvh_vmbus *bus)
     for (unsigned i = 0; i < bus->chans; i++) {
         if (bus->chan[i].ring_gpadl)
             chan_close(&bus->chan[i]);
+        bus->chan[i].wanted = false;
         bus->chan[i].state = HVH_BUS_HIDDEN;
     }
 }

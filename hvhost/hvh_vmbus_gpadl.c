@@ -101,7 +101,7 @@ static bool announce(struct hvh_vmbus *bus, const struct hvh_bus_gpadl *gpadl)
     struct hvh_bus_chan *chan = hvh_bus_chan_find(bus, gpadl->relid);
     struct hvh_gpadl memory = {.handle = gpadl->handle, .mem = gpadl->mem};
 
-    if (!chan || chan->state != HVH_BUS_OPEN)
+    if (!chan || chan->state != HVH_BUS_OPEN || chan->index)
         return chan != NULL;
     return hvh_nic_gpadl_add(chan->nic, &memory) == 0;
 }
@@ -201,7 +201,7 @@ void hvh_bus_gpadl_teardown(struct hvh_vmbus *bus, const void *data, uint32_t by
         bus->stats.bad_messages++;
         return;
     }
-    if (chan && chan->state == HVH_BUS_OPEN)
+    if (chan && chan->state == HVH_BUS_OPEN && !chan->index)
         hvh_nic_gpadl_remove(chan->nic, msg.handle);
     entry_free(gpadl);
     answer.handle = msg.handle;

@@ -33,11 +33,14 @@ enum hvh_bus_state {
     HVH_BUS_RESCINDED, /* the guest was told and has not let go of it yet */
 };
 
-/* One card's primary channel. */
+/* One channel of a card: the primary (index 0) or a sub-channel. */
 struct hvh_bus_chan {
     struct hvh_vmbus *bus;
     struct hvhost_nic *nic;
+    unsigned index;
     uint32_t relid;
+    uint8_t monitor_id;
+    bool wanted; /* sub-channel: the core offers it */
     enum hvh_bus_state state;
     uint32_t vp; /* of its interrupts, or HVH_VP_NONE */
     uint32_t ring_gpadl;
@@ -59,7 +62,7 @@ struct hvh_vmbus {
     struct vmbus_region monitor_page;
     bool offers_wanted;
 
-    struct hvh_bus_chan chan[HVH_BUS_CARDS_MAX];
+    struct hvh_bus_chan *chan; /* of each card the primary, then its sub-channels; never changes */
     unsigned chans;
     struct hvh_bus_gpadl gpadl[HVH_BUS_GPADLS_MAX];
 

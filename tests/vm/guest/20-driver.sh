@@ -22,9 +22,9 @@ unbind() {
     echo "$card" >"$bus/drivers/uio_hv_generic/unbind" && echo >"$bus/devices/$card/driver_override"
 }
 give_back() {
-    unbind && echo "$card" >"$bus/drivers/hv_netvsc/bind" && until_true 5 [ -d /sys/class/net/eth0 ] &&
-        ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && until_true 5 ping -c 1 -w 1 10.9.0.1 &&
-        ip link set eth0 down
+    unbind && echo "$card" >"$bus/drivers/hv_netvsc/bind" &&
+        until_true 5 [ -d /sys/class/net/eth0 ] && ip addr add 10.9.0.2/24 dev eth0 &&
+        ip link set eth0 up && until_true 5 ping -c 1 -w 1 10.9.0.1 && ip link set eth0 down
 }
 bind_new_id() {
     rmmod hv_netvsc && echo "$class" >"$bus/drivers/uio_hv_generic/new_id" &&
