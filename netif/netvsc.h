@@ -40,7 +40,8 @@ struct netvsc_info {
     uint64_t link_speed_bps;
     uint32_t recv_section_bytes, recv_sections;
     uint32_t send_section_bytes, send_sections;
-    uint32_t align_bytes, max_packets; /* the host's aggregation limits */
+    uint32_t align_bytes, max_packets, max_transfer_bytes; /* the host's aggregation limits */
+    struct netvsc_offload offload; /* what it does for frames sent */
     uint32_t queues;
     bool gpa_direct; /* control requests go by guest-physical page, not through a send section */
 };

@@ -103,7 +103,8 @@ static int send_send_buf(struct netvsc *nic)
 }
 
 /* What a section carries beside the payload of the largest IP packet. */
-#define SECTION_OVERHEAD_BYTES ((uint32_t)sizeof(struct rndis_packet) + NETVSC_ETH_BYTES)
+#define SECTION_OVERHEAD_BYTES                                                                     \
+    ((uint32_t)sizeof(struct rndis_packet) + RNDIS_TX_PPIS_BYTES_MAX + NETVSC_ETH_BYTES)
 
 static int accept_send_buf(struct netvsc *nic)
 {
@@ -138,6 +139,7 @@ static int accept_initialize(struct netvsc *nic)
         return -ECONNREFUSED;
     nic->info.align_bytes = 1u << reply.align_shift;
     nic->info.max_packets = reply.max_packets;
+    nic->info.max_transfer_bytes = reply.max_transfer_bytes;
     return 0;
 }
 
@@ -247,6 +249,8 @@ const struct netvsc_step netvsc_attach_steps[] = {
     {"MAC address", query_mac, accept_mac, 0, false},
     {"link state", query_link, accept_link, 0, true},
     {"link speed", query_speed, accept_speed, 0, true},
+    {"offload capabilities", netvsc_offload_query, netvsc_offload_accept, 0, true},
+    {"offload parameters", netvsc_offload_set, netvsc_offload_agreed, 0, true},
     {"RSS capabilities", netvsc_rss_query_caps, netvsc_rss_accept_caps, 0, true},
     {"sub-channels", netvsc_rss_ask_channels, netvsc_rss_accept_channels, 0, true},
     {"sub-channel rings", NULL, netvsc_rss_open_channels, 0, true},

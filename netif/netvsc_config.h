@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "netvsc_offload.h"
+
 #define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are zero padded */
 #define NETVSC_ETH_BYTES 14u
 #define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
@@ -46,6 +48,9 @@ struct netvsc_config {
     uint32_t rss_types; /* what is hashed: NETVSC_RSS_*. 0 = NETVSC_RSS_DEFAULT */
     bool rss_symmetric; /* a key with which both directions of a flow have one hash */
     bool promiscuous;
+    enum netvsc_switch tx_csum, tx_lso; /* sums and segments left to the host; LSO needs both */
+    uint32_t tx_aggregate_bytes; /* frames up to so long share packets. 0 = 512, 1 = none */
+    uint16_t tx_tci; /* VLAN tag of frames sent without one. 0 = none */
     uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
     uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
     /*

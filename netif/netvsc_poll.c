@@ -191,6 +191,7 @@ static void look_whether_gone(struct netvsc *nic)
 /* A channel that cannot signal is dead for one of two reasons. */
 static void flush_queue(struct netvsc_queue *q)
 {
+    netvsc_tx_flush(q);
     if (vmbus_chan_flush(q->chan) == -EIO)
         q->nic->trouble = vmbus_chan_stats(q->chan)->bad_ring ? -EPROTO : -ENODEV;
 }

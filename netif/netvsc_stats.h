@@ -30,8 +30,16 @@
     X(tx_failed, "frames the host completed with another status")                                  \
     X(tx_lost, "frames outstanding when the channel closed")                                       \
     X(tx_cancelled, "frames begun and cancelled")                                                  \
+    X(tx_packets, "VMBus packets that carried them")                                               \
+    X(tx_aggregated, "frames that shared their packet with an earlier one")                        \
+    X(tx_csum, "frames whose sum was left to the host")                                            \
+    X(tx_lso, "TCP packets left to the host to cut")                                               \
+    X(tx_lso_bytes, "bytes of them")                                                               \
+    X(tx_vlan, "frames sent with a VLAN tag beside them")                                          \
+    X(tx_untagged, "of these, frames that had it inside")                                          \
     X(tx_busy, "begins refused: no section or ring full")                                          \
     X(tx_drop_size, "begins refused: bad length")                                                  \
+    X(tx_drop_offload, "begins refused: the host does not do what was asked")                      \
     X(tx_drop_down, "begins refused: not up")                                                      \
     X(rx_size_64, "frames received with 64 bytes or less, FCS included")                           \
     X(rx_size_65_127, "65 to 127")                                                                 \

@@ -3,28 +3,24 @@
  * Transmit: frames written straight into send-buffer sections.
  *
  * Theory of operation. A free section is popped off a stack at begin; the caller writes the frame
- * behind the place of the RNDIS header; commit fills in the header, pads with zeros and puts a
- * 40-byte NVSP message naming the section on the ring. The host completes each packet once, in any
- * order, with the transaction id we gave; the section is free again then.
+ * behind the place of the RNDIS header and its per-packet info; commit fills these in, pads with
+ * zeros and hands the section on (netvsc_tx_send.c), where small frames are put together and a
+ * 40-byte NVSP message naming the section goes on the ring. The host completes each packet once, in
+ * any order, with the transaction id we gave; the section is free again then.
  *
  * Each queue has a share of the sections of its own, so queues have nothing in common to lock.
  *
- * Commit cannot fail because begin has made sure of ring room. Looking at the ring costs a cache
- * line the host writes to, so begin looks rarely: one look earns credit for many packets.
- * Everything else that uses ring room takes the credit back or asks netvsc_tx_spare() first.
+ * The virtual switch does not understand VLAN tags inside frames: a tag found there is taken out
+ * and sent beside the frame.
  */
 #include "netvsc_var.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Ring room is measured in completions, the unit vmbus_chan_ack_room() answers in. */
-#define TX_PACKET_BYTES                                                                            \
-    ((uint32_t)sizeof(struct vmbus_pkt_desc) + NVS_MSG_BYTES + VMBUS_PKT_TRAILER_BYTES)
-#define TX_PACKET_ACKS 2u
-static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is measured right");
-
-#define CREDIT_MAX 64u /* packets per look at the ring */
+#define TAG_OFF 12u /* of a VLAN tag inside a frame */
+#define TAG_BYTES 4u
+#define TAG_TYPE 0x8100u
 
 /* ---- sections -------------------------------------------------------------------------------- */
 
@@ -43,7 +39,7 @@ void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sec
     for (uint32_t i = sections; i-- > 0;)
         tx->free[tx->free_count++] = (uint16_t)i;
     nvs_build_rndis(&tx->msg, NVS_RNDIS_DATA, 0, 0);
-    rndis_build_packet(&tx->header, 0);
+    tx->pile.open = false;
 }
 
 void netvsc_tx_close(struct netvsc_queue *q)
@@ -60,6 +56,7 @@ void netvsc_tx_close(struct netvsc_queue *q)
     tx->free_count = 0;
     tx->begun = 0;
     tx->outstanding = 0;
+    tx->pile.open = false;
 }
 
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
@@ -71,38 +68,11 @@ uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
     return tx->first_section + tx->free[--tx->free_count];
 }
 
-static void free_slot(struct netvsc_tx *tx, uint32_t index)
+void netvsc_tx_free_slot(struct netvsc_tx *tx, uint32_t index)
 {
     tx->slot[index].state = NETVSC_SLOT_FREE;
     tx->slot[index].generation++;
     tx->free[tx->free_count++] = (uint16_t)index;
-}
-
-/* ---- ring room ------------------------------------------------------------------------------- */
-
-/* Room the ring must keep: for completions, and for frames that commit must not fail on. */
-static uint32_t kept_acks(const struct netvsc_tx *tx)
-{
-    return VMBUS_CHAN_RESERVE_ACKS + TX_PACKET_ACKS * tx->begun;
-}
-
-bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes)
-{
-    uint32_t want =
-        kept_acks(&q->tx) + (ring_bytes + VMBUS_CHAN_ACK_BYTES - 1) / VMBUS_CHAN_ACK_BYTES;
-
-    q->tx.credit = 0;
-    return vmbus_chan_ack_room(q->chan, want) >= want;
-}
-
-static bool earn_credit(struct netvsc_queue *q)
-{
-    struct netvsc_tx *tx = &q->tx;
-    uint32_t kept = kept_acks(tx);
-    uint32_t room = vmbus_chan_ack_room(q->chan, kept + CREDIT_MAX * TX_PACKET_ACKS);
-
-    tx->credit = room > kept ? (room - kept) / TX_PACKET_ACKS : 0;
-    return tx->credit > 0;
 }
 
 /* ---- begin, commit, cancel ------------------------------------------------------------------- */
@@ -120,7 +90,7 @@ void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns)
     struct netvsc_tx *tx = &q->tx;
 
     q->now_ns = now_ns;
-    if (!tx->full_since_ns || !tx->free_count || (!tx->credit && !earn_credit(q)))
+    if (!tx->full_since_ns || !tx->free_count || (!tx->credit && !netvsc_tx_earn_credit(q)))
         return;
     q->stats.tx_full_ns += now_ns - tx->full_since_ns;
     tx->full_since_ns = 0;
@@ -149,68 +119,141 @@ static bool may_send(const struct netvsc_queue *q)
     return q->nic->state == NETVSC_UP && (q->index == 0 || q->joined);
 }
 
-int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
-                          struct netvsc_slot *slot)
+/* What goes with a frame. With several queues the host is told on which to complete it. */
+static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
 {
-    struct netvsc_queue *q = nic->queue[queue];
-    struct netvsc_tx *tx = &q->tx;
-    uint32_t index;
+    struct rndis_tx_info info = {.has_hash = q->nic->info.queues > 1, .hash = q->index};
+
+    netvsc_offload_info(meta, &info);
+    return info;
+}
+
+/* May it be begun? The order in which reasons are found is the order of the manual. */
+static int judge(struct netvsc_queue *q, size_t len_bytes, const struct netvsc_tx_meta *meta)
+{
+    const struct netvsc *nic = q->nic;
+    bool lso = meta->lso4 || meta->lso6;
+    uint32_t max = nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet) -
+                   RNDIS_TX_PPIS_BYTES_MAX;
 
     if (!may_send(q)) {
         q->stats.tx_drop_down++;
         return -ENETDOWN;
     }
-    if (len_bytes < NETVSC_ETH_BYTES || len_bytes > nic->tx_frame_bytes_max) {
+    if (!lso)
+        max = nic->tx_frame_bytes_max;
+    if (len_bytes < NETVSC_ETH_BYTES || len_bytes > max) {
         q->stats.tx_drop_size++;
         return -EMSGSIZE;
     }
-    if (!tx->free_count || (!tx->credit && !earn_credit(q))) {
+    if (!netvsc_offload_ok(nic, meta, (uint32_t)len_bytes)) {
+        q->stats.tx_drop_offload++;
+        return -EOPNOTSUPP;
+    }
+    if (!q->tx.free_count || (!q->tx.credit && !netvsc_tx_earn_credit(q))) {
         note_full(q);
         return -EAGAIN;
     }
+    return 0;
+}
+
+int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
+                               const struct netvsc_tx_meta *meta, struct netvsc_slot *slot)
+{
+    struct netvsc_queue *q = nic->queue[queue];
+    struct netvsc_tx *tx = &q->tx;
+    struct netvsc_tx_slot *entry;
+    struct rndis_tx_info info;
+    uint32_t index, head_bytes;
+    int rc = judge(q, len_bytes, meta);
+
+    if (rc)
+        return rc;
     index = tx->free[--tx->free_count];
-    tx->slot[index].state = NETVSC_SLOT_BEGUN;
+    entry = &tx->slot[index];
+    entry->state = NETVSC_SLOT_BEGUN;
+    entry->meta = *meta;
+    if (!meta->has_tci && nic->config.tx_tci) {
+        entry->meta.has_tci = true;
+        entry->meta.tci = nic->config.tx_tci;
+    }
     tx->begun++;
     tx->credit--;
     if (tx->slot_count - tx->free_count > tx->peak)
         tx->peak = tx->slot_count - tx->free_count;
+    info = info_of(q, &entry->meta);
+    head_bytes = (uint32_t)sizeof(struct rndis_packet) + rndis_tx_info_bytes(&info);
     slot->data = nic->mem->send.base +
-                 (size_t)(tx->first_section + index) * nic->info.send_section_bytes +
-                 sizeof(struct rndis_packet);
-    slot->room_bytes = nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet);
+                 (size_t)(tx->first_section + index) * nic->info.send_section_bytes + head_bytes;
+    slot->room_bytes = nic->info.send_section_bytes - head_bytes;
     slot->token = token_of(tx, index);
     return 0;
 }
 
-/* Header before the frame, zeros behind a short one. Returns the bytes used in the section. */
-static uint32_t finish_section(struct netvsc_tx *tx, uint8_t *data, uint32_t len_bytes)
+int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
+                          struct netvsc_slot *slot)
 {
+    static const struct netvsc_tx_meta nothing;
+
+    return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &nothing, slot);
+}
+
+/*
+ * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
+ * there is a default. Returns the frame's length without it; (*data) may move.
+ */
+static uint32_t untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
+                      uint32_t len_bytes)
+{
+    uint8_t *at = *data;
+
+    if (len_bytes < TAG_OFF + TAG_BYTES || (at[TAG_OFF] << 8 | at[TAG_OFF + 1]) != (int)TAG_TYPE)
+        return len_bytes;
+    if (meta->csum || meta->lso4 || meta->lso6)
+        return len_bytes; /* whoever knows headers knows tags */
+    meta->tci = (uint16_t)(at[TAG_OFF + 2] << 8 | at[TAG_OFF + 3]);
+    if (!meta->has_tci)
+        *data += RNDIS_PPI_BYTES;
+    meta->has_tci = true;
+    memmove(*data + TAG_OFF, at + TAG_OFF + TAG_BYTES, len_bytes - TAG_OFF - TAG_BYTES);
+    memmove(*data, at, TAG_OFF);
+    q->stats.tx_untagged++;
+    return len_bytes - TAG_BYTES;
+}
+
+/* Header and elements before the frame, zeros behind a short one. Returns the message's length. */
+static uint32_t finish_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
+                               uint8_t *data, uint32_t len_bytes)
+{
+    struct rndis_tx_info info = info_of(q, meta);
+    uint32_t ppi_bytes = rndis_tx_info_bytes(&info);
     uint32_t wire_bytes = len_bytes;
+    struct rndis_packet header;
 
     if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
         memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
         wire_bytes = NETVSC_FRAME_BYTES_MIN;
     }
-    tx->header.data_bytes = wire_bytes;
-    tx->header.len_bytes = (uint32_t)sizeof(tx->header) + wire_bytes;
-    memcpy(data - sizeof(tx->header), &tx->header, sizeof(tx->header));
-    return tx->header.len_bytes;
+    netvsc_offload_prepare(meta, data, len_bytes);
+    rndis_build_tx_info(data - ppi_bytes, &info);
+    rndis_build_packet_info(&header, ppi_bytes, wire_bytes);
+    memcpy(data - ppi_bytes - sizeof(header), &header, sizeof(header));
+    return header.len_bytes;
 }
 
-static int send_section(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes)
+static void count_frame(struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
+                        const uint8_t *data, uint32_t bytes)
 {
-    struct netvsc_tx *tx = &q->tx;
-    uint32_t section = tx->first_section + index;
-    const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND,
-                                   .wants_completion = true,
-                                   .xid = (uint64_t)tx->slot[index].generation << 32 | (index + 1),
-                                   .payload = tx->msg.bytes,
-                                   .payload_bytes = sizeof(tx->msg.bytes)};
+    bool lso = meta->lso4 || meta->lso6;
 
-    memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section), &section, sizeof(section));
-    memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section_bytes), &section_bytes,
-           sizeof(section_bytes));
-    return vmbus_chan_send(q->chan, &pkt);
+    q->stats.tx_frames++;
+    q->stats.tx_bytes += bytes;
+    q->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
+    q->stats.tx_csum += meta->csum != 0;
+    q->stats.tx_lso += lso;
+    q->stats.tx_lso_bytes += lso ? bytes : 0;
+    q->stats.tx_vlan += meta->has_tci;
+    netvsc_count_tx(&q->stats, data, bytes);
 }
 
 void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
@@ -219,28 +262,24 @@ void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct net
     struct netvsc_queue *q = nic->queue[queue];
     struct netvsc_tx_slot *entry = slot_of(&q->tx, slot->token);
     uint32_t index = slot->token & 0xFFFF;
-    uint32_t bytes = (uint32_t)len_bytes;
+    uint8_t *data = slot->data;
+    uint32_t bytes;
 
     if (!entry)
         return;
+    bytes = untag(q, &entry->meta, &data, (uint32_t)len_bytes);
     if (nic->config.capture) {
-        const struct netvsc_frame frame = {
-            .data = slot->data, .len_bytes = bytes, .queue = (uint8_t)q->index};
+        const struct netvsc_frame frame = {.data = data,
+                                           .len_bytes = bytes,
+                                           .tci = entry->meta.tci,
+                                           .has_tci = entry->meta.has_tci,
+                                           .queue = (uint8_t)q->index};
 
         nic->config.capture(nic->config.ctx, true, &frame);
     }
-    q->stats.tx_frames++;
-    q->stats.tx_bytes += bytes;
-    q->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
-    netvsc_count_tx(&q->stats, slot->data, bytes);
+    count_frame(q, &entry->meta, data, bytes);
     q->tx.begun--;
-    if (send_section(q, index, finish_section(&q->tx, slot->data, bytes))) {
-        q->stats.tx_lost++; /* only a ring found corrupt since begin; poll will see it too */
-        free_slot(&q->tx, index);
-        return;
-    }
-    entry->state = NETVSC_SLOT_SENT;
-    q->tx.outstanding++;
+    netvsc_tx_send(q, index, finish_message(q, &entry->meta, data, bytes), bytes);
 }
 
 void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot)
@@ -253,7 +292,7 @@ void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct net
     tx->begun--;
     tx->credit++;
     q->stats.tx_cancelled++;
-    free_slot(tx, slot->token & 0xFFFF);
+    netvsc_tx_free_slot(tx, slot->token & 0xFFFF);
 }
 
 uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned queue)
@@ -320,9 +359,9 @@ void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt
         msg.status = NVS_STATUS_FAILURE;
     }
     if (msg.status == NVS_STATUS_SUCCESS)
-        q->stats.tx_completed++;
+        q->stats.tx_completed += slot->frames;
     else
-        q->stats.tx_failed++;
-    tx->outstanding--;
-    free_slot(tx, (uint32_t)(slot - tx->slot));
+        q->stats.tx_failed += slot->frames;
+    tx->outstanding -= slot->frames;
+    netvsc_tx_free_slot(tx, (uint32_t)(slot - tx->slot));
 }

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "ndis_reg.h"
 #include "netvsc_queue.h"
 #include "nvs.h"
 #include "rndis.h"
@@ -31,6 +32,7 @@
 enum netvsc_slot_state {
     NETVSC_SLOT_FREE,
     NETVSC_SLOT_BEGUN, /* the caller writes to it */
+    NETVSC_SLOT_PILED, /* committed, not yet on the ring */
     NETVSC_SLOT_SENT,  /* the host may read it */
 };
 
@@ -38,19 +40,29 @@ enum netvsc_slot_state {
 struct netvsc_tx_slot {
     uint32_t generation;
     enum netvsc_slot_state state;
+    uint32_t frames;            /* in the section, once committed */
+    struct netvsc_tx_meta meta; /* of the frame begun */
+};
+
+/* Frames committed and not yet on the ring, back to back in one section. */
+struct netvsc_tx_pile {
+    bool open;
+    uint32_t index;                /* of the slot */
+    uint32_t bytes;                /* used in the section */
+    uint32_t last_off, last_bytes; /* the last message */
 };
 
 struct netvsc_tx {
     uint32_t free_count;
     uint32_t credit;      /* packets that may be begun before the ring is looked at again */
     uint32_t begun;       /* not yet committed or cancelled: ring room is kept for them */
-    uint32_t outstanding; /* sent, not completed */
+    uint32_t outstanding; /* frames committed, not completed */
     uint32_t slot_count;
+    struct netvsc_tx_pile pile;
     uint32_t first_section;             /* the queue's share of the send buffer starts here */
     uint32_t peak;          /* most sections in use at a time */
     uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
     struct nvs_msg msg;                 /* template: only the section changes */
-    struct rndis_packet header;         /* template: only the lengths change */
     uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
     struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
 };
@@ -151,7 +163,8 @@ struct netvsc {
     _Atomic uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
-    struct netvsc_stats stats; /* of the NIC as a whole; queues have their own */
+    struct ndis_offload host_can; /* zero: it did not say */
+    struct netvsc_stats stats;    /* of the NIC as a whole; queues have their own */
     struct netvsc_info info;
 
     struct netvsc_ctl ctl;
@@ -264,8 +277,29 @@ void netvsc_tx_close(struct netvsc_queue *q);
 /* A poll begins at (now_ns). */
 void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns);
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
+void netvsc_tx_free_slot(struct netvsc_tx *tx, uint32_t index);
+void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+
+/* netvsc_tx_send.c: ring room, and what is committed on its way to the ring. */
+/* Look at the ring: may packets be begun, and tx.credit says how many. */
+bool netvsc_tx_earn_credit(struct netvsc_queue *q);
 /* May a packet of (ring_bytes) be sent without taking the room of frames already begun? */
 bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes);
-void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+/* Send the message of (bytes) with a frame of (frame_bytes) that is in the section of (index). */
+void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes);
+/* Put what waits for company on the ring. */
+void netvsc_tx_flush(struct netvsc_queue *q);
+
+/* netvsc_tx_meta.c: may it be asked for; the frame's fields; what goes with it. */
+bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta,
+                       uint32_t len_bytes);
+void netvsc_offload_prepare(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes);
+void netvsc_offload_info(const struct netvsc_tx_meta *meta, struct rndis_tx_info *out);
+
+/* netvsc_offload.c: steps of attach. */
+int netvsc_offload_query(struct netvsc *nic);
+int netvsc_offload_accept(struct netvsc *nic);
+int netvsc_offload_set(struct netvsc *nic);
+int netvsc_offload_agreed(struct netvsc *nic);
 
 #endif

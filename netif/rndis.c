@@ -55,14 +55,6 @@ uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint3
     return rndis_build_request(buf, RNDIS_MSG_SET, request_id, oid, &value, sizeof(value));
 }
 
-void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes)
-{
-    *out = (struct rndis_packet){.type = RNDIS_MSG_PACKET,
-                                 .len_bytes = (uint32_t)sizeof(*out) + data_bytes,
-                                 .data_off = RNDIS_PACKET_OFF_MIN,
-                                 .data_bytes = data_bytes};
-}
-
 /* ---- parse --------------------------------------------------------------------------------- */
 
 /*

@@ -31,6 +31,25 @@ uint32_t rndis_build_request(void *buf, uint32_t type, uint32_t request_id, uint
 /* The header of a PACKET without per-packet info whose (data_bytes) follow it directly. */
 void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes);
 
+/* What a frame carries beside it, in this order; a word of 0 is not sent. */
+struct rndis_tx_info {
+    bool has_hash, has_tci;
+    uint16_t tci;  /* as in an 802.1Q tag */
+    uint32_t hash; /* the queue's index makes the host complete on that queue */
+    uint32_t csum; /* rndis_csum_word() */
+    uint32_t lso;  /* rndis_lso_word(); never together with csum */
+};
+#define RNDIS_TX_PPIS_BYTES_MAX (3 * RNDIS_PPI_BYTES)
+
+/* (kinds) are RNDIS_TXCSUM_*, (l4_off) counts from the start of the frame. */
+uint32_t rndis_csum_word(uint32_t kinds, uint32_t l4_off);
+uint32_t rndis_lso_word(bool v6, uint32_t mss_bytes, uint32_t l4_off);
+/* Bytes its elements take, and writing them, which returns the same. */
+uint32_t rndis_tx_info_bytes(const struct rndis_tx_info *info);
+uint32_t rndis_build_tx_info(void *buf, const struct rndis_tx_info *info);
+/* The header of a PACKET with (ppi_bytes) of them between it and the data. */
+void rndis_build_packet_info(struct rndis_packet *out, uint32_t ppi_bytes, uint32_t data_bytes);
+
 /* Request id of any completion but RESET's, however malformed it is otherwise. */
 int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id);
 

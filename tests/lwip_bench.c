@@ -72,7 +72,7 @@ void stack_setup(unsigned sections)
 {
     struct hvhost_nic_config card = {
         .recv_buf_bytes = 1u << 20, .send_buf_bytes = sections * 6144u, .ring_bytes = 1u << 17};
-    const struct netvsc_config config = {0};
+    const struct netvsc_config config = {.tx_aggregate_bytes = 1}; /* a packet per frame */
 
     memset(&stack, 0, sizeof(stack));
     memcpy(card.mac, stack_card_mac, sizeof(stack_card_mac));

@@ -55,6 +55,7 @@ void bench_init(struct netif_fixture *f)
     f->card_config.ring_bytes = 1u << 17;
     memcpy(f->card_config.mac, card_mac, sizeof(card_mac));
     f->config.step_timeout_ms = 100;
+    f->config.tx_aggregate_bytes = 1; /* a packet per frame */
 }
 
 void bench_start(struct netif_fixture *f)

@@ -257,7 +257,11 @@ void wire_open(struct wire *w, const struct wire_options *options)
     w->frames = calloc(WIRE_FRAMES_MAX, sizeof(*w->frames));
     assert_non_null(w->frames);
     w->config =
-        (struct netvsc_config){.mtu_bytes = o->mtu_bytes, .rx = on_rx, .event = on_event, .ctx = w};
+        (struct netvsc_config){.mtu_bytes = o->mtu_bytes,
+                               .tx_aggregate_bytes = 1, /* a packet per frame */
+                               .rx = on_rx,
+                               .event = on_event,
+                               .ctx = w};
     assert_int_equal(netvsc_create(&w->config, &w->nic), 0);
 }
 

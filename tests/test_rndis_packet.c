@@ -221,6 +221,47 @@ static void vlan_word_becomes_a_tag_of_802_1q(void **state)
     }
 }
 
+/* ---- building ------------------------------------------------------------------------------ */
+
+static void header_and_elements_of_vector_6_are_built_byte_for_byte(void **state)
+{
+    const struct rndis_tx_info info = {
+        .has_tci = true,
+        .tci = 5 << 13 | 100,
+        .csum = rndis_csum_word(RNDIS_TXCSUM_IPV4 | RNDIS_TXCSUM_TCP | RNDIS_TXCSUM_IPHDR, 34)};
+    struct rndis_packet header;
+    uint8_t bytes[76];
+
+    (void)state;
+    assert_int_equal(rndis_tx_info_bytes(&info), 32);
+    rndis_build_packet_info(&header, 32, 60);
+    memcpy(bytes, &header, sizeof(header));
+    assert_int_equal(rndis_build_tx_info(bytes + 44, &info), 32);
+    check_hex(bytes, sizeof(bytes),
+              "01 00 00 00 88 00 00 00  44 00 00 00 3c 00 00 00"
+              "00 00 00 00 00 00 00 00  00 00 00 00 24 00 00 00"
+              "20 00 00 00 00 00 00 00  00 00 00 00 10 00 00 00"
+              "06 00 00 00 0c 00 00 00  45 06 00 00 10 00 00 00"
+              "00 00 00 00 0c 00 00 00  15 00 22 00");
+}
+
+static void elements_go_out_as_hash_vlan_lso(void **state)
+{
+    const struct rndis_tx_info info = {.has_hash = true,
+                                       .hash = 3,
+                                       .has_tci = true,
+                                       .tci = 0x1FFF,
+                                       .lso = rndis_lso_word(true, 1440, 54)};
+    uint8_t bytes[RNDIS_TX_PPIS_BYTES_MAX];
+
+    (void)state;
+    assert_int_equal(rndis_build_tx_info(bytes, &info), sizeof(bytes));
+    check_hex(bytes, sizeof(bytes),
+              "10 00 00 00 08 00 00 00  0c 00 00 00 03 00 00 00"
+              "10 00 00 00 06 00 00 00  0c 00 00 00 f8 ff 00 00"
+              "10 00 00 00 02 00 00 00  0c 00 00 00 a0 05 60 c3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +274,8 @@ int main(void)
         cmocka_unit_test(odd_sizes_are_refused_even_if_they_add_up),
         cmocka_unit_test(hash_and_unknown_elements_are_taken_in_any_order),
         cmocka_unit_test(vlan_word_becomes_a_tag_of_802_1q),
+        cmocka_unit_test(header_and_elements_of_vector_6_are_built_byte_for_byte),
+        cmocka_unit_test(elements_go_out_as_hash_vlan_lso),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

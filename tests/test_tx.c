@@ -143,9 +143,9 @@ static void a_small_send_section_bounds_the_mtu(void **state)
 
     (void)state;
     wire_up(&w, &options);
-    assert_int_equal(netvsc_info(w.nic)->mtu_bytes, 6144 - 44 - 14);
-    assert_int_equal(wire_send(&w, 6100, 1), 0);
-    assert_int_equal(wire_send(&w, 6101, 1), -EMSGSIZE);
+    assert_int_equal(netvsc_info(w.nic)->mtu_bytes, 6144 - 44 - 48 - 14); /* 48: elements */
+    assert_int_equal(wire_send(&w, 6052, 1), 0);
+    assert_int_equal(wire_send(&w, 6053, 1), -EMSGSIZE);
     wire_close(&w);
 }
 
@@ -244,7 +244,7 @@ static void a_control_request_waits_for_begun_frames(void **state)
 static void more_sections_than_the_driver_keeps_books_of_are_left_alone(void **state)
 {
     const struct wire_options options = {
-        .ring_pages = 100, .send_sections = 4200, .send_section_bytes = 128};
+        .ring_pages = 100, .send_sections = 4200, .send_section_bytes = 176};
     unsigned sent = 0;
     struct wire w;
 
@@ -272,7 +272,7 @@ static void acks_take_back_the_room_that_was_seen(void **state)
         wire_deliver(&w, i, 60, 1);
     wire_poll(&w);
     wire_poll(&w);
-    assert_int_equal(wire_stats(&w).rx_acks, 90 + 7);
+    assert_int_equal(wire_stats(&w).rx_acks, 90 + 8);
     while (wire_send(&w, 60, 1) == 0)
         sent++;
     assert_int_equal(wire_stats(&w).tx_lost, 0);

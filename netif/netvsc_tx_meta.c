@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Preparing a frame for what the host shall do with it. The host sums from the transport header on
+ * and expects the pseudo-header's sum in the field. For a packet to be cut the length in it is left
+ * out, as it differs from segment to segment, and so are the lengths in the IP header. Addresses
+ * are read from the frame in memory shared with the host; whatever it may write there spoils no
+ * more than a sum.
+ */
+#include "netvsc_var.h"
+
+#define IP4_OFF 14u
+#define IP4_TOTAL_OFF (IP4_OFF + 2)
+#define IP4_SUM_OFF (IP4_OFF + 10)
+#define IP4_ADDR_OFF (IP4_OFF + 12)
+#define IP6_PAYLOAD_OFF (IP4_OFF + 4)
+#define IP6_ADDR_OFF (IP4_OFF + 8)
+#define L4_OFF_MIN4 34u
+#define L4_OFF_MIN6 54u
+#define TCP_BYTES_MIN 20u
+#define TCP_SUM_OFF 16u
+#define UDP_BYTES 8u
+#define UDP_SUM_OFF 6u
+#define PROTO_TCP 6u
+#define PROTO_UDP 17u
+#define KINDS_V6 (NETVSC_CSUM_TCP6 | NETVSC_CSUM_UDP6)
+#define KINDS_UDP (NETVSC_CSUM_UDP4 | NETVSC_CSUM_UDP6)
+#define KINDS_L4 (NETVSC_CSUM_TCP4 | NETVSC_CSUM_TCP6 | KINDS_UDP)
+
+static bool is_v6(const struct netvsc_tx_meta *meta)
+{
+    return meta->lso6 || (meta->csum & KINDS_V6);
+}
+
+static bool csum_ok(const struct netvsc_offload *use, const struct netvsc_tx_meta *meta)
+{
+    uint8_t l4 = meta->csum & KINDS_L4;
+
+    return (meta->csum & ~use->csum) == 0 && (l4 & (l4 - 1)) == 0 &&
+           !((meta->csum & NETVSC_CSUM_IP4) && (meta->csum & KINDS_V6));
+}
+
+static bool lso_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta, uint32_t len_bytes)
+{
+    const struct netvsc_offload *use = &nic->info.offload;
+    uint32_t max = meta->lso6 ? use->lso6_bytes : use->lso4_bytes;
+    uint32_t head = meta->l4_off + TCP_BYTES_MIN;
+
+    return meta->csum == 0 && !(meta->lso4 && meta->lso6) && meta->mss_bytes != 0 &&
+           len_bytes <= max + NETVSC_ETH_BYTES &&
+           head + meta->mss_bytes <= nic->info.mtu_bytes + NETVSC_ETH_BYTES &&
+           len_bytes > head + (use->lso_segments_min - 1) * meta->mss_bytes;
+}
+
+bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta,
+                       uint32_t len_bytes)
+{
+    bool lso = meta->lso4 || meta->lso6;
+    uint32_t l4_bytes = meta->csum & KINDS_UDP ? UDP_BYTES : TCP_BYTES_MIN;
+
+    if (!lso && meta->csum == 0)
+        return true;
+    if (meta->l4_off < (is_v6(meta) ? L4_OFF_MIN6 : L4_OFF_MIN4) ||
+        len_bytes < meta->l4_off + l4_bytes)
+        return false;
+    return lso ? lso_ok(nic, meta, len_bytes) : csum_ok(&nic->info.offload, meta);
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+/* The pseudo-header's sum for (l4_bytes), folded. */
+static uint32_t pseudo_sum(const uint8_t *frame, bool v6, uint32_t proto, uint32_t l4_bytes)
+{
+    const uint8_t *at = frame + (v6 ? IP6_ADDR_OFF : IP4_ADDR_OFF);
+    uint32_t sum = proto + (l4_bytes >> 16) + (l4_bytes & 0xFFFF);
+
+    for (unsigned i = 0; i < (v6 ? 32 : 8); i += 2)
+        sum += (uint32_t)at[i] << 8 | at[i + 1];
+    sum = (sum & 0xFFFF) + (sum >> 16);
+    return (sum & 0xFFFF) + (sum >> 16);
+}
+
+/* RNDIS_TXCSUM_* of NETVSC_CSUM_*. */
+static uint32_t kinds_of(uint8_t csum)
+{
+    uint32_t kinds = csum & KINDS_V6 ? RNDIS_TXCSUM_IPV6 : RNDIS_TXCSUM_IPV4;
+
+    if (csum & NETVSC_CSUM_IP4)
+        kinds |= RNDIS_TXCSUM_IPHDR;
+    if (csum & KINDS_L4)
+        kinds |= csum & KINDS_UDP ? RNDIS_TXCSUM_UDP : RNDIS_TXCSUM_TCP;
+    return kinds;
+}
+
+static void prepare_lso(const struct netvsc_tx_meta *meta, uint8_t *frame)
+{
+    put16(frame + (meta->lso6 ? IP6_PAYLOAD_OFF : IP4_TOTAL_OFF), 0);
+    if (meta->lso4)
+        put16(frame + IP4_SUM_OFF, 0);
+    put16(frame + meta->l4_off + TCP_SUM_OFF, pseudo_sum(frame, meta->lso6, PROTO_TCP, 0));
+}
+
+/* How far the IP packet in (frame) goes, at most to (len_bytes): padding is not summed. */
+static uint32_t packet_end(const uint8_t *frame, bool v6, uint32_t len_bytes)
+{
+    const uint8_t *at = frame + (v6 ? IP6_PAYLOAD_OFF : IP4_TOTAL_OFF);
+    uint32_t end = IP4_OFF + (v6 ? 40u : 0u) + ((uint32_t)at[0] << 8 | at[1]);
+
+    return end < len_bytes ? end : len_bytes;
+}
+
+static void prepare_csum(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes)
+{
+    bool v6 = is_v6(meta), udp = meta->csum & KINDS_UDP;
+    uint32_t end = packet_end(frame, v6, len_bytes);
+    uint32_t l4_bytes = end > meta->l4_off ? end - meta->l4_off : 0;
+
+    if (meta->csum & NETVSC_CSUM_IP4)
+        put16(frame + IP4_SUM_OFF, 0);
+    if (meta->csum & KINDS_L4)
+        put16(frame + meta->l4_off + (udp ? UDP_SUM_OFF : TCP_SUM_OFF),
+              pseudo_sum(frame, v6, udp ? PROTO_UDP : PROTO_TCP, l4_bytes));
+}
+
+void netvsc_offload_prepare(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes)
+{
+    if (meta->lso4 || meta->lso6)
+        prepare_lso(meta, frame);
+    else if (meta->csum)
+        prepare_csum(meta, frame, len_bytes);
+}
+
+void netvsc_offload_info(const struct netvsc_tx_meta *meta, struct rndis_tx_info *out)
+{
+    out->has_tci = meta->has_tci;
+    out->tci = meta->tci;
+    out->csum = meta->csum ? rndis_csum_word(kinds_of(meta->csum), meta->l4_off) : 0;
+    out->lso =
+        meta->lso4 || meta->lso6 ? rndis_lso_word(meta->lso6, meta->mss_bytes, meta->l4_off) : 0;
+}
