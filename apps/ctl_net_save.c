@@ -47,7 +47,7 @@ __attribute__((format(printf, 2, 3))) static int append(char line[CTL_LINE_BYTES
 
 /* " WORD ADDRESS" when there is such an attribute. */
 static int append_address(char line[CTL_LINE_BYTES], const char *word, int family,
-                          const struct rtattr *attribute)
+                          struct rtattr *attribute)
 {
     char text[INET6_ADDRSTRLEN];
 
@@ -62,13 +62,13 @@ static int append_address(char line[CTL_LINE_BYTES], const char *word, int famil
 /* ---- addresses
  * ----------------------------------------------------------------------------------- */
 
-static bool same_attribute(const struct rtattr *a, const struct rtattr *b)
+static bool same_attribute(struct rtattr *a, struct rtattr *b)
 {
     return RTA_PAYLOAD(a) == RTA_PAYLOAD(b) &&
            memcmp(RTA_DATA(a), RTA_DATA(b), RTA_PAYLOAD(a)) == 0;
 }
 
-static int append_lifetimes(char line[CTL_LINE_BYTES], const struct rtattr *attribute)
+static int append_lifetimes(char line[CTL_LINE_BYTES], struct rtattr *attribute)
 {
     struct ifa_cacheinfo info;
 
@@ -80,10 +80,10 @@ static int append_lifetimes(char line[CTL_LINE_BYTES], const struct rtattr *attr
     return append(line, " valid_lft %u preferred_lft %u", info.ifa_valid, info.ifa_prefered);
 }
 
-static int describe_address(const struct ifaddrmsg *body, const struct rtattr *const *a,
-                            uint32_t flags, char line[CTL_LINE_BYTES])
+static int describe_address(const struct ifaddrmsg *body, struct rtattr *const *a, uint32_t flags,
+                            char line[CTL_LINE_BYTES])
 {
-    const struct rtattr *local = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
+    struct rtattr *local = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
     int rc = append_address(line, "", body->ifa_family, local);
 
     if (rc == 0)
@@ -99,9 +99,9 @@ static int describe_address(const struct ifaddrmsg *body, const struct rtattr *c
     return rc;
 }
 
-static int save_address(void *ctx, const struct nlmsghdr *message)
+static int save_address(void *ctx, struct nlmsghdr *message)
 {
-    const struct rtattr *a[IFA_MAX + 1];
+    struct rtattr *a[IFA_MAX + 1];
     struct saver *saver = ctx;
     struct ctl_net *net = saver->net;
     struct ifaddrmsg body;
@@ -129,9 +129,9 @@ static int save_address(void *ctx, const struct nlmsghdr *message)
  * -------------------------------------------------------------------------------------- */
 
 /* Does one of the hops go out at (ifindex)? */
-static bool hops_use(const struct rtattr *multipath, uint32_t ifindex)
+static bool hops_use(struct rtattr *multipath, uint32_t ifindex)
 {
-    const struct rtnexthop *hop = RTA_DATA(multipath);
+    struct rtnexthop *hop = RTA_DATA(multipath);
     long len = (long)RTA_PAYLOAD(multipath);
 
     for (; len >= (long)sizeof(*hop) && RTNH_OK(hop, len); hop = RTNH_NEXT(hop)) {
@@ -150,7 +150,7 @@ static bool is_foreign(const struct rtmsg *body, uint32_t table)
            body->rtm_protocol == RTPROT_RA || body->rtm_protocol == RTPROT_REDIRECT;
 }
 
-static int describe_route(const struct rtmsg *body, const struct rtattr *const *a, uint32_t table,
+static int describe_route(const struct rtmsg *body, struct rtattr *const *a, uint32_t table,
                           char line[CTL_LINE_BYTES])
 {
     const int family = body->rtm_family;
@@ -174,9 +174,9 @@ static int describe_route(const struct rtmsg *body, const struct rtattr *const *
     return rc;
 }
 
-static int save_route(void *ctx, const struct nlmsghdr *message)
+static int save_route(void *ctx, struct nlmsghdr *message)
 {
-    const struct rtattr *a[RTA_MAX + 1];
+    struct rtattr *a[RTA_MAX + 1];
     struct saver *saver = ctx;
     struct ctl_net *net = saver->net;
     struct rtmsg body;

@@ -54,7 +54,7 @@ static int open_and_send(const struct ctl_request *r)
 }
 
 /* The error code in a message of type NLMSG_ERROR; 0 = done. */
-static int error_of(const struct nlmsghdr *message)
+static int error_of(struct nlmsghdr *message)
 {
     struct nlmsgerr error;
 
@@ -67,10 +67,10 @@ static int error_of(const struct nlmsghdr *message)
 #define MORE 1
 
 /* All messages of one answer: MORE, 0 at the end of the dump, or what (each) or the kernel said. */
-static int walk(const char *bytes, size_t len,
-                int (*each)(void *ctx, const struct nlmsghdr *message), void *ctx)
+static int walk(char *bytes, size_t len, int (*each)(void *ctx, struct nlmsghdr *message),
+                void *ctx)
 {
-    const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)bytes;
+    struct nlmsghdr *m = (struct nlmsghdr *)(void *)bytes;
     int rc = 0;
 
     for (; rc == 0 && NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
@@ -83,8 +83,8 @@ static int walk(const char *bytes, size_t len,
     return rc ? rc : MORE;
 }
 
-static int converse(const struct ctl_request *r,
-                    int (*each)(void *ctx, const struct nlmsghdr *message), void *ctx)
+static int converse(const struct ctl_request *r, int (*each)(void *ctx, struct nlmsghdr *message),
+                    void *ctx)
 {
     char *answer = malloc(ANSWER_BYTES);
     const int fd = answer ? open_and_send(r) : -ENOMEM;
@@ -111,7 +111,7 @@ int ctl_request_do(struct ctl_request *r)
 }
 
 int ctl_netlink_dump(uint16_t type, uint8_t family,
-                     int (*each)(void *ctx, const struct nlmsghdr *message), void *ctx)
+                     int (*each)(void *ctx, struct nlmsghdr *message), void *ctx)
 {
     struct ctl_request r;
     /* Every dump's own struct starts with the family; the longest is that of a route. */
@@ -121,11 +121,11 @@ int ctl_netlink_dump(uint16_t type, uint8_t family,
     return converse(&r, each, ctx);
 }
 
-void ctl_netlink_attributes(const struct nlmsghdr *message, size_t body_bytes,
-                            const struct rtattr **out, unsigned count)
+void ctl_netlink_attributes(struct nlmsghdr *message, size_t body_bytes, struct rtattr **out,
+                            unsigned count)
 {
-    const char *bytes = (const char *)NLMSG_DATA(message);
-    const struct rtattr *a = (const struct rtattr *)(const void *)(bytes + NLMSG_ALIGN(body_bytes));
+    char *bytes = NLMSG_DATA(message);
+    struct rtattr *a = (struct rtattr *)(void *)(bytes + NLMSG_ALIGN(body_bytes));
     long len = (long)message->nlmsg_len - (long)NLMSG_SPACE(body_bytes);
 
     memset(out, 0, count * sizeof(out[0]));
@@ -135,7 +135,7 @@ void ctl_netlink_attributes(const struct nlmsghdr *message, size_t body_bytes,
     }
 }
 
-uint32_t ctl_netlink_u32(const struct rtattr *attribute)
+uint32_t ctl_netlink_u32(struct rtattr *attribute)
 {
     uint32_t value = 0;
 

@@ -26,13 +26,13 @@ int ctl_request_do(struct ctl_request *r);
 
 /* Dump (type) of (family) and call (each) with every message; nonzero from it ends the dump. */
 int ctl_netlink_dump(uint16_t type, uint8_t family,
-                     int (*each)(void *ctx, const struct nlmsghdr *message), void *ctx);
+                     int (*each)(void *ctx, struct nlmsghdr *message), void *ctx);
 
 /* Attributes of a message whose own struct has (body_bytes), by type; missing ones are NULL. */
-void ctl_netlink_attributes(const struct nlmsghdr *message, size_t body_bytes,
-                            const struct rtattr **out, unsigned count);
+void ctl_netlink_attributes(struct nlmsghdr *message, size_t body_bytes, struct rtattr **out,
+                            unsigned count);
 
 /* The attribute's value as a number; 0 when it is missing or has another size. */
-uint32_t ctl_netlink_u32(const struct rtattr *attribute);
+uint32_t ctl_netlink_u32(struct rtattr *attribute);
 
 #endif

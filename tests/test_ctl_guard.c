@@ -82,6 +82,16 @@ static void another_interface_that_starts_alike_is_another(void **state)
     expect(NULL);
 }
 
+/* 0.0.0.0/1 reaches half the world, not all of it. */
+static void a_route_to_a_large_network_is_no_default_route(void **state)
+{
+    (void)state;
+    fake_write(ctl_kernel_path(&k, "proc/net/route"),
+               "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\n"
+               "eth1\t00000000\t0100000A\t0003\t0\t0\t100\t00000080\t0\t0\t0\n");
+    expect(NULL);
+}
+
 static void a_default_route_of_ipv6_counts(void **state)
 {
     static const char table[] =
@@ -209,6 +219,7 @@ int main(void)
         with_kernel(a_card_without_interface_may_go),
         with_kernel(the_default_route_stays),
         with_kernel(another_interface_that_starts_alike_is_another),
+        with_kernel(a_route_to_a_large_network_is_no_default_route),
         with_kernel(a_default_route_of_ipv6_counts),
         with_kernel(no_route_of_ipv6_is_none),
         with_kernel(a_default_route_over_a_bond_above_counts),
