@@ -97,9 +97,14 @@ static uint32_t vlan_word(uint16_t tci)
 }
 
 /* What the guest is told about (frame) beside its bytes. */
-static void describe(const struct hvhost_frame *frame, struct hvh_hash hash, struct elements *e)
+static void describe(struct hvhost_nic *nic, const struct hvhost_frame *frame,
+                     struct hvh_hash hash, struct elements *e)
 {
+    uint32_t csum = hvh_verdict(nic, frame);
+
     e->len = 0;
+    if (csum)
+        element(e, RNDIS_PPI_CSUM, csum);
     if (frame->has_tci)
         element(e, RNDIS_PPI_VLAN, vlan_word(frame->tci));
     if (hash.type) {
@@ -232,7 +237,7 @@ static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
         nic->stats.rx_drop_filter++;
         return;
     }
-    describe(frame, hash, &e);
+    describe(nic, frame, hash, &e);
     if (!fits(nic, frame, &e)) {
         nic->stats.rx_drop_size++;
         return;

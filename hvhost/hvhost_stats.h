@@ -24,6 +24,8 @@
     X(rx_drop_filter, "packet filter or MAC address did not match")                                \
     X(rx_drop_section, "no receive section free")                                                  \
     X(rx_drop_ring, "host-to-guest ring full")                                                     \
+    X(rx_csum_ok, "of them with a TCP or UDP sum found right")                                     \
+    X(rx_csum_bad, "of them with an IP, TCP or UDP sum found wrong")                               \
     X(rx_drop_size, "frame longer than a receive section")                                         \
     X(tx_packets, "RNDIS data packets taken from the guest")                                       \
     X(tx_frames, "frames in them")                                                                 \

@@ -51,6 +51,7 @@ struct netvsc_config {
     enum netvsc_switch tx_csum, tx_lso; /* sums and segments left to the host; LSO needs both */
     uint32_t tx_aggregate_bytes; /* frames up to so long share packets. 0 = 512, 1 = none */
     uint16_t tx_tci; /* VLAN tag of frames sent without one. 0 = none */
+    enum netvsc_switch rx_csum; /* the host's verdicts in netvsc_frame.csum */
     uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
     uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
     /*

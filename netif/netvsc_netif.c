@@ -98,6 +98,7 @@ int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *confi
     int rc;
 
     memset(nif, 0, sizeof(*nif));
+    nif->rx_verify = config->rx_csum == NETVSC_VERIFY;
     own.rx = netvsc_netif_rx;
     own.event = on_event;
     own.ctx = nif;

@@ -21,6 +21,9 @@
     X(rx_input, "frames lwIP took")                                                                \
     X(rx_drop_pbuf, "frames dropped: no pbuf free")                                                \
     X(rx_drop_input, "frames lwIP's input refused")                                                \
+    X(rx_csum_spared, "frames whose TCP or UDP sum lwIP did not check again: the host had")        \
+    X(rx_drop_csum, "frames dropped: the host found an IP, TCP or UDP sum wrong")                  \
+    X(rx_csum_disagree, "verdicts of the host that were wrong (mode verify)")                      \
     X(rx_above_stack, "frames longer than a pbuf chain can say (65535)")                           \
     X(tx_queued, "chains that had to wait in the backlog")                                         \
     X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full or no memory to copy")           \
@@ -36,6 +39,7 @@ struct netvsc_netif_stats {
 struct netvsc_netif {
     struct netif netif; /* lwIP's; first, so that a struct netif * finds us */
     struct netvsc *nic;
+    bool rx_verify; /* config.rx_csum is NETVSC_VERIFY */
     struct netvsc_netif_stats stats;
     struct pbuf *backlog[NETVSC_NETIF_BACKLOG];
     uint32_t backlog_head, backlog_tail;

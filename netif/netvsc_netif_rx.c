@@ -8,7 +8,10 @@
  * A VLAN tag travels beside the frame on this NIC and inside the frame in lwIP. It is put back
  * here, or a tagged frame would reach a stack that did not ask for that VLAN.
  *
- * Checksums are lwIP's business for now; the host's verdicts are not used.
+ * Checksums. lwIP switches its checks per netif, the host judges per frame. Without an operating
+ * system under lwIP input runs to its end before it returns, so the switches are set for each frame
+ * just before its input and set back after the batch: what the host has checked is not checked
+ * again, anything else is. With tcpip_thread (NO_SYS 0) all is checked, for input only queues.
  */
 #include "netvsc_netif_var.h"
 
@@ -30,7 +33,45 @@ static void copy_tagged(struct pbuf *p, const struct netvsc_frame *frame)
     pbuf_take_at(p, frame->data + MAC_PAIR_BYTES, rest, MAC_PAIR_BYTES + VLAN_TAG_BYTES);
 }
 
-static void input(struct netvsc_netif *nif, const struct netvsc_frame *frame)
+/* ---- checksums ------------------------------------------------------------------------------- */
+
+#define OK_MASK (NETVSC_CSUM_IP_OK | NETVSC_CSUM_L4_OK)
+#define BAD_MASK (NETVSC_CSUM_IP_BAD | NETVSC_CSUM_L4_BAD)
+#define CHECKS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
+
+/* Verdict to go by: the host's, or the truth it is held against. */
+static uint8_t verdict(struct netvsc_netif *nif, const struct netvsc_frame *frame)
+{
+    uint8_t truth, lies;
+
+    if (!nif->rx_verify)
+        return frame->csum;
+    truth = netvsc_netif_truth(frame->data, frame->len_bytes);
+    lies = (uint8_t)((frame->csum & OK_MASK) << 2 & truth) |
+           (uint8_t)((frame->csum & BAD_MASK) >> 2 & truth);
+    if (lies)
+        nif->stats.rx_csum_disagree++;
+    return truth;
+}
+
+/* Have lwIP check what (frame) was not checked for. */
+static void set_checks(struct netvsc_netif *nif, const struct netvsc_frame *frame, uint8_t csum)
+{
+#if NO_SYS
+    uint16_t spared = netvsc_netif_spared(frame, csum);
+
+    nif->netif.chksum_flags = (u16_t)((nif->netif.chksum_flags | CHECKS) & ~spared);
+    if (spared & (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
+        nif->stats.rx_csum_spared++;
+#else
+    (void)nif, (void)frame, (void)csum;
+#endif
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+/* A chain with a copy of (frame). NULL: dropped and counted. */
+static struct pbuf *copy(struct netvsc_netif *nif, const struct netvsc_frame *frame)
 {
     /* VLAN 0 is no VLAN, only a priority. */
     bool tagged = frame->has_tci && (frame->tci & VLAN_ID_MASK) != 0;
@@ -39,17 +80,31 @@ static void input(struct netvsc_netif *nif, const struct netvsc_frame *frame)
 
     if (len_bytes > PBUF_BYTES_MAX) {
         nif->stats.rx_above_stack++;
-        return;
+        return NULL;
     }
     p = pbuf_alloc(PBUF_RAW, (u16_t)len_bytes, PBUF_POOL);
-    if (!p) {
+    if (!p)
         nif->stats.rx_drop_pbuf++;
-        return;
-    }
-    if (tagged)
+    else if (tagged)
         copy_tagged(p, frame);
     else
         pbuf_take(p, frame->data, (u16_t)len_bytes);
+    return p;
+}
+
+static void input(struct netvsc_netif *nif, const struct netvsc_frame *frame)
+{
+    uint8_t csum = verdict(nif, frame);
+    struct pbuf *p;
+
+    if (csum & BAD_MASK) {
+        nif->stats.rx_drop_csum++;
+        return;
+    }
+    p = copy(nif, frame);
+    if (!p)
+        return;
+    set_checks(nif, frame, csum);
     if (nif->netif.input(p, &nif->netif) != ERR_OK) {
         nif->stats.rx_drop_input++;
         pbuf_free(p);
@@ -64,4 +119,5 @@ void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned coun
 
     for (unsigned i = 0; i < count; i++)
         input(nif, &frames[i]);
+    nif->netif.chksum_flags |= CHECKS;
 }

@@ -8,6 +8,24 @@
 /* netvsc_netif_rx.c: config.rx of the NIC; (ctx) is the struct netvsc_netif. */
 void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count);
 
+/* netvsc_netif_csum.c */
+
+/* The transport in an untagged frame of (len_bytes). */
+struct netvsc_netif_l4 {
+    bool v6;
+    bool whole;     /* no fragment */
+    uint8_t proto;  /* what stands directly behind the IP header */
+    uint32_t off;   /* from the frame's start */
+    uint32_t bytes; /* as the IP header says */
+};
+
+/* False: no IP, or lengths that do not fit. */
+bool netvsc_netif_find_l4(const uint8_t *frame, uint32_t len_bytes, struct netvsc_netif_l4 *out);
+/* NETIF_CHECKSUM_CHECK_* that lwIP need not do for (frame) with the verdict (csum). */
+uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum);
+/* NETVSC_CSUM_* computed in software; 0 where there is no sum to judge. */
+uint8_t netvsc_netif_truth(const uint8_t *frame, uint32_t len_bytes);
+
 /* netvsc_netif_tx.c */
 err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 /* Send what waits, as far as the NIC takes it. Returns how many chains left the backlog. */

@@ -74,6 +74,23 @@ static uint8_t csums_offered(const struct ndis_offload *can)
     return csum;
 }
 
+/* What there will be verdicts about. */
+static uint8_t verdicts(const struct netvsc *nic)
+{
+    uint32_t rx4 = nic->host_can.ip4_rx.flags, rx6 = nic->host_can.ip6_rx.flags;
+    uint8_t csum = (uint8_t)((rx4 & NDIS_CSUM_IP ? NETVSC_CSUM_IP4 : 0) |
+                             (rx4 & NDIS_CSUM_TCP ? NETVSC_CSUM_TCP4 : 0) |
+                             (rx4 & NDIS_CSUM_UDP ? NETVSC_CSUM_UDP4 : 0) |
+                             (rx6 & NDIS_CSUM_TCP ? NETVSC_CSUM_TCP6 : 0) |
+                             (rx6 & NDIS_CSUM_UDP ? NETVSC_CSUM_UDP6 : 0));
+
+    if (nic->config.rx_csum == NETVSC_OFF)
+        return 0;
+    if (nic->info.nvs_version < NVS_VERSION_5)
+        csum &= (uint8_t) ~(NETVSC_CSUM_UDP4 | NETVSC_CSUM_UDP6);
+    return csum;
+}
+
 static uint32_t lso_offered(const struct ndis_lso *lso)
 {
     if (!(lso->encap & NDIS_ENCAP_8023))
@@ -112,15 +129,15 @@ int netvsc_offload_set(struct netvsc *nic)
 {
     const struct ndis_offload *can = &nic->host_can;
     struct netvsc_offload use = choose(nic);
-    uint32_t rx4 = can->ip4_rx.flags, rx6 = can->ip6_rx.flags;
+    uint8_t rx = verdicts(nic);
     bool old = nic->info.nvs_version < NVS_VERSION_5;
     struct ndis_offload_params p = {
         .header = {.type = NDIS_OBJECT_DEFAULT,
                    .revision = old ? NDIS_PARAMS_REVISION_OLD : NDIS_PARAMS_REVISION,
                    .size_bytes = old ? NDIS_PARAMS_BYTES_OLD : (uint16_t)sizeof(p)},
-        .ip4_csum = param(use.csum & NETVSC_CSUM_IP4, rx4 & NDIS_CSUM_IP),
-        .tcp4_csum = param(use.csum & NETVSC_CSUM_TCP4, rx4 & NDIS_CSUM_TCP),
-        .tcp6_csum = param(use.csum & NETVSC_CSUM_TCP6, rx6 & NDIS_CSUM_TCP),
+        .ip4_csum = param(use.csum & NETVSC_CSUM_IP4, rx & NETVSC_CSUM_IP4),
+        .tcp4_csum = param(use.csum & NETVSC_CSUM_TCP4, rx & NETVSC_CSUM_TCP4),
+        .tcp6_csum = param(use.csum & NETVSC_CSUM_TCP6, rx & NETVSC_CSUM_TCP6),
         .lso4 = use.lso4_bytes ? NDIS_PARAM_ON : NDIS_PARAM_OFF,
         .lso6 = use.lso6_bytes ? NDIS_PARAM_ON : NDIS_PARAM_OFF,
     };
@@ -128,8 +145,8 @@ int netvsc_offload_set(struct netvsc *nic)
     if (can->header.type != NDIS_OBJECT_OFFLOAD)
         return 0; /* nothing to choose from */
     if (!old) {
-        p.udp4_csum = param(use.csum & NETVSC_CSUM_UDP4, rx4 & NDIS_CSUM_UDP);
-        p.udp6_csum = param(use.csum & NETVSC_CSUM_UDP6, rx6 & NDIS_CSUM_UDP);
+        p.udp4_csum = param(use.csum & NETVSC_CSUM_UDP4, rx & NETVSC_CSUM_UDP4);
+        p.udp6_csum = param(use.csum & NETVSC_CSUM_UDP6, rx & NETVSC_CSUM_UDP6);
     }
     return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_OFFLOAD_PARAMS, &p, p.header.size_bytes);
 }
@@ -144,5 +161,6 @@ int netvsc_offload_agreed(struct netvsc *nic)
     if (reply.status != RNDIS_STATUS_SUCCESS)
         return -ECONNREFUSED;
     nic->info.offload = choose(nic);
+    nic->info.rx_csum = verdicts(nic);
     return 0;
 }

@@ -12,6 +12,8 @@ const uint8_t stack_card_mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
 const uint8_t stack_far_mac[6] = {0x02, 0xfa, 0, 0, 0, 1};
 
 struct lwip_bench stack;
+struct netvsc_config stack_config;
+struct hvhost_nic_config stack_card_config;
 
 uint32_t stack_sum(const uint8_t *data, uint32_t bytes)
 {
@@ -39,6 +41,7 @@ static err_t on_input(struct pbuf *p, struct netif *netif)
     if (stack.in_result != ERR_OK)
         return stack.in_result;
     stack.in_count++;
+    stack.in_checks = netif->chksum_flags;
     stack.in_pieces = pbuf_clen(p);
     stack.in_bytes = p->tot_len;
     pbuf_copy_partial(p, stack.in_frame, sizeof(stack.in_frame), 0);
@@ -70,17 +73,21 @@ void stack_attach(void)
 /* A card with (sections) for sending. */
 void stack_setup(unsigned sections)
 {
-    struct hvhost_nic_config card = {
-        .recv_buf_bytes = 1u << 20, .send_buf_bytes = sections * 6144u, .ring_bytes = 1u << 17};
-    const struct netvsc_config config = {.tx_aggregate_bytes = 1}; /* a packet per frame */
+    struct hvhost_nic_config card = stack_card_config;
 
+    if (!card.recv_buf_bytes)
+        card.recv_buf_bytes = 1u << 20;
+    card.send_buf_bytes = sections * 6144u;
+    card.ring_bytes = 1u << 17;
+    if (!stack_config.tx_aggregate_bytes)
+        stack_config.tx_aggregate_bytes = 1; /* a packet per frame */
     memset(&stack, 0, sizeof(stack));
     memcpy(card.mac, stack_card_mac, sizeof(stack_card_mac));
     card.send_buf_bytes = (card.send_buf_bytes + 4095) & ~4095u;
     assert_int_equal(hvhost_create(NULL, &stack.host), 0);
     assert_int_equal(hvhost_nic_add(stack.host, &card, &stack.card), 0);
     assert_int_equal(hvhost_port_add(stack.host, on_far, NULL, &stack.port), 0);
-    assert_int_equal(netvsc_netif_add(&stack.nif, &config), 0);
+    assert_int_equal(netvsc_netif_add(&stack.nif, &stack_config), 0);
     stack.nif.netif.input = on_input;
     netif_set_up(&stack.nif.netif);
     stack_attach();
@@ -96,6 +103,8 @@ void stack_teardown(void)
     assert_null(hvhost_audit(stack.host));
     netvsc_netif_remove(&stack.nif);
     hvhost_destroy(stack.host);
+    stack_config = (struct netvsc_config){0};
+    stack_card_config = (struct hvhost_nic_config){0};
     assert_int_equal(lwip_stats.memp[MEMP_PBUF_POOL]->used, 0);
     assert_int_equal(lwip_stats.memp[MEMP_PBUF]->used, 0);
 }

@@ -30,8 +30,13 @@ struct lwip_bench {
     unsigned in_pieces; /* of the last chain */
     uint32_t in_bytes;
     uint8_t in_frame[2048];
+    u16_t in_checks; /* the netif's checksum switches as input saw them */
     err_t in_result;
 };
+
+/* What stack_setup() asks for, beside what it needs; zeroed by stack_teardown(). */
+extern struct netvsc_config stack_config;
+extern struct hvhost_nic_config stack_card_config;
 
 /* The only one: lwIP's input function has no context of ours. */
 extern struct lwip_bench stack;

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Checksums of received frames in software: which of lwIP's checks the host's verdict spares, and
+ * the truth to hold the host's word against.
+ *
+ * Theory of operation. A verdict about TCP or UDP spares a check only where lwIP would make it at
+ * once: a fragment's sum is checked when the datagram is whole, on the word of the last fragment,
+ * which says nothing about the others. So it is believed only for whole datagrams directly behind
+ * the IP header. What has no verdict lwIP checks itself: nothing unchecked is ever trusted. The
+ * frame may change while it is read here; lengths are read once.
+ */
+#include "netvsc_netif_var.h"
+
+#define ETHERTYPE_OFF 12u
+#define ETHERTYPE_IP4 0x0800u
+#define ETHERTYPE_IP6 0x86DDu
+#define IP4_BYTES_MIN 20u
+#define IP6_BYTES 40u
+#define IP4_FRAGMENT 0x3FFFu /* more fragments, or an offset */
+#define PROTO_TCP 6u
+#define PROTO_UDP 17u
+#define TCP_BYTES_MIN 20u
+#define UDP_BYTES 8u
+#define SUM_RIGHT 0xFFFFu
+
+static uint32_t get16(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 8 | at[1];
+}
+
+static bool find_ip4(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *out)
+{
+    uint32_t first = ip[0], total = get16(ip + 2);
+    uint32_t header = (first & 0xFu) * 4;
+
+    if (first >> 4 != 4 || header < IP4_BYTES_MIN || total < header || total > bytes)
+        return false;
+    out->off = NETVSC_ETH_BYTES + header;
+    out->bytes = total - header;
+    out->proto = ip[9];
+    out->whole = (get16(ip + 6) & IP4_FRAGMENT) == 0;
+    return true;
+}
+
+static bool find_ip6(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *out)
+{
+    uint32_t payload = get16(ip + 4);
+
+    if (ip[0] >> 4 != 6 || payload > bytes - IP6_BYTES)
+        return false;
+    out->v6 = true;
+    out->off = NETVSC_ETH_BYTES + IP6_BYTES;
+    out->bytes = payload;
+    out->proto = ip[6]; /* an extension header is no transport: not whole */
+    out->whole = true;
+    return true;
+}
+
+bool netvsc_netif_find_l4(const uint8_t *frame, uint32_t len_bytes, struct netvsc_netif_l4 *out)
+{
+    uint32_t ip_bytes = len_bytes - NETVSC_ETH_BYTES;
+    uint32_t ethertype;
+
+    *out = (struct netvsc_netif_l4){0};
+    if (len_bytes < NETVSC_ETH_BYTES + IP4_BYTES_MIN)
+        return false;
+    ethertype = get16(frame + ETHERTYPE_OFF);
+    if (ethertype == ETHERTYPE_IP4)
+        return find_ip4(frame + NETVSC_ETH_BYTES, ip_bytes, out);
+    if (ethertype == ETHERTYPE_IP6 && ip_bytes >= IP6_BYTES)
+        return find_ip6(frame + NETVSC_ETH_BYTES, ip_bytes, out);
+    return false;
+}
+
+uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum)
+{
+    struct netvsc_netif_l4 l4;
+    uint16_t spared = 0;
+
+    if (csum & NETVSC_CSUM_IP_OK)
+        spared = NETIF_CHECKSUM_CHECK_IP;
+    if (!(csum & NETVSC_CSUM_L4_OK) || !netvsc_netif_find_l4(frame->data, frame->len_bytes, &l4) ||
+        !l4.whole)
+        return spared;
+    if (l4.proto == PROTO_TCP)
+        spared |= NETIF_CHECKSUM_CHECK_TCP;
+    else if (l4.proto == PROTO_UDP)
+        spared |= NETIF_CHECKSUM_CHECK_UDP;
+    return spared;
+}
+
+/* ---- the truth ------------------------------------------------------------------------------- */
+
+/* Of big-endian 16-bit words, unfolded. */
+static uint64_t add(uint64_t sum, const uint8_t *data, uint32_t bytes)
+{
+    for (; bytes >= 2; data += 2, bytes -= 2)
+        sum += get16(data);
+    return bytes ? sum + ((uint32_t)data[0] << 8) : sum;
+}
+
+static bool right(uint64_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    return sum == SUM_RIGHT;
+}
+
+static uint8_t l4_truth(const uint8_t *frame, const struct netvsc_netif_l4 *l4)
+{
+    const uint8_t *addresses = frame + NETVSC_ETH_BYTES + (l4->v6 ? 8 : 12);
+    uint64_t sum = add(l4->proto + l4->bytes, addresses, l4->v6 ? 32 : 8);
+
+    if (l4->proto == PROTO_TCP ? l4->bytes < TCP_BYTES_MIN
+                               : l4->proto != PROTO_UDP || l4->bytes < UDP_BYTES)
+        return 0;
+    if (l4->proto == PROTO_UDP && get16(frame + l4->off + 6) == 0)
+        return 0; /* sent without a sum */
+    return right(add(sum, frame + l4->off, l4->bytes)) ? NETVSC_CSUM_L4_OK : NETVSC_CSUM_L4_BAD;
+}
+
+uint8_t netvsc_netif_truth(const uint8_t *frame, uint32_t len_bytes)
+{
+    const uint8_t *ip = frame + NETVSC_ETH_BYTES;
+    struct netvsc_netif_l4 l4;
+    uint8_t truth = 0;
+
+    if (!netvsc_netif_find_l4(frame, len_bytes, &l4))
+        return 0;
+    if (!l4.v6)
+        truth |=
+            right(add(0, ip, l4.off - NETVSC_ETH_BYTES)) ? NETVSC_CSUM_IP_OK : NETVSC_CSUM_IP_BAD;
+    return l4.whole ? (uint8_t)(truth | l4_truth(frame, &l4)) : truth;
+}
