@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* netvscctl: the cards of a bus; give them to user space, and back. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -269,6 +270,19 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* Half a change is worse than none or all of it: Ctrl-C and a session that ends have to wait. */
+static void hold_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
 static int run_locked(const struct command *command, struct ctl *ctl, const struct options *options)
 {
     const int lock = ctl_lock(ctl);
@@ -278,6 +292,7 @@ static int run_locked(const struct command *command, struct ctl *ctl, const stru
         return app_fail(1, ctl->state_dir, strerror(-lock),
                         lock == -EBUSY ? "Wait for the other netvscctl"
                                        : "Run as root, or give --state");
+    hold_signals();
     status = ctl_look(ctl) == 0
                  ? command->run(ctl, options)
                  : app_fail(1, ctl->nic.instance, "it has left the bus", "See netvscctl list");

@@ -42,6 +42,7 @@ static uint64_t now_ms(void)
 static void detach(const struct ctl *ctl, int kept)
 {
     char path[CTL_PATH_BYTES];
+    sigset_t none;
     int fd;
 
     (void)setsid();
@@ -49,6 +50,9 @@ static void detach(const struct ctl *ctl, int kept)
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    /* SIGTERM ends it, as it does at shutdown; whoever forked us may have blocked it. */
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     for (fd = 0; fd < 256; fd++) {
         if (fd != kept)
             close(fd);

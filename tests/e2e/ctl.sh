@@ -102,6 +102,20 @@ unset "pids[shell]"
 check "the shell is gone: the card goes back" wait_for 15 driver_is hv_netvsc
 check "with all it had" wait_for 5 back
 
+# The terminal goes away while the kernel is at it.
+kill -STOP "${pids[kernel]}"
+start cut "$bin/netvscctl" bind "$tap" --root "$machine"
+check "half way" wait_for 5 test -s "$(drivers)/hv_netvsc/unbind"
+kill -HUP "${pids[cut]}"
+kill -TERM "${pids[cut]}"
+kill -CONT "${pids[kernel]}"
+wait "${pids[cut]}"
+check "a hang-up in the middle does not stop it there" equal $? 0
+unset "pids[cut]"
+check "the card changed hands all the same" driver_is uio_hv_generic
+check "and back" ctl unbind "$card_a"
+check "with what it had before" back
+
 check "bind and confirm" ctl bind "$tap" --rollback 60
 watcher=$(cat "$machine/run/netvsc/$card_a.rollback")
 check "somebody watches" kill -0 "$watcher"
