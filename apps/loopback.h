@@ -16,6 +16,7 @@ struct loopback_config {
     uint64_t bytes;     /* each way; 0 is a connection without data */
     uint32_t mtu_bytes; /* 0 = 1500 */
     uint32_t spin_us;
+    enum netvsc_switch offload; /* of sums and segments sent */
     uint64_t timeout_ns; /* for each phase */
 };
 

@@ -38,6 +38,7 @@ static void on_state(struct netvsc_netif *nif)
     }
     memcpy(nif->netif.hwaddr, info->mac, MAC_BYTES);
     set_mtu(&nif->netif, info->mtu_bytes);
+    netvsc_netif_offload(nif);
     if (info->link_up)
         netif_set_link_up(&nif->netif);
 }
@@ -102,6 +103,7 @@ int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *confi
     own.rx = netvsc_netif_rx;
     own.event = on_event;
     own.ctx = nif;
+    nif->tx_csum = config->tx_csum;
     rc = netvsc_create(&own, &nif->nic);
     if (rc)
         return rc;

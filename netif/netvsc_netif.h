@@ -25,6 +25,7 @@
     X(rx_drop_csum, "frames dropped: the host found an IP, TCP or UDP sum wrong")                  \
     X(rx_csum_disagree, "verdicts of the host that were wrong (mode verify)")                      \
     X(rx_above_stack, "frames longer than a pbuf chain can say (65535)")                           \
+    X(tx_csum_differs, "sums of lwIP's that tx_csum = verify found wrong")                         \
     X(tx_queued, "chains that had to wait in the backlog")                                         \
     X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full or no memory to copy")           \
     X(tx_drop_size, "chains refused with ERR_VAL: longer than the MTU allows, or empty")           \
@@ -41,6 +42,10 @@ struct netvsc_netif {
     struct netvsc *nic;
     bool rx_verify; /* config.rx_csum is NETVSC_VERIFY */
     struct netvsc_netif_stats stats;
+    enum netvsc_switch tx_csum; /* as configured */
+    bool tcp_sums_by_host;      /* agreed on */
+    bool shrank;                /* the MTU, since the netif was added */
+    uint32_t mtu_before;
     struct pbuf *backlog[NETVSC_NETIF_BACKLOG];
     uint32_t backlog_head, backlog_tail;
     void (*on_event)(void *ctx, enum netvsc_event event); /* after ours; may be NULL */

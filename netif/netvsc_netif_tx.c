@@ -12,15 +12,44 @@
 
 #include <errno.h>
 
-static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
+#define MAC_PAIR_BYTES 12u
+
+/* A slot with the chain in it, but for (skip) bytes behind the addresses. */
+static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
+                       const struct netvsc_tx_meta *meta, uint32_t skip, struct netvsc_slot *slot)
 {
-    struct netvsc_slot slot;
-    int rc = netvsc_tx_begin(nif->nic, p->tot_len, &slot);
+    int rc = netvsc_queue_tx_begin_meta(nif->nic, 0, p->tot_len - skip, meta, slot);
+    u16_t rest = (u16_t)(p->tot_len - skip);
 
     if (rc)
         return rc;
-    pbuf_copy_partial(p, slot.data, p->tot_len, 0);
-    netvsc_tx_commit(nif->nic, &slot, p->tot_len);
+    if (skip) {
+        rest = (u16_t)(rest - pbuf_copy_partial(p, slot->data, MAC_PAIR_BYTES, 0));
+        pbuf_copy_partial(p, slot->data + MAC_PAIR_BYTES, rest, (u16_t)(MAC_PAIR_BYTES + skip));
+    } else {
+        pbuf_copy_partial(p, slot->data, rest, 0);
+    }
+    return 0;
+}
+
+static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
+{
+    struct netvsc_tx_meta meta;
+    struct netvsc_slot slot;
+    uint32_t skip = netvsc_netif_look(nif, p, &meta);
+    uint32_t bytes = p->tot_len - skip;
+    int rc = begin_chain(nif, p, &meta, skip, &slot);
+
+    if (!rc && meta.csum && nif->tx_csum == NETVSC_VERIFY &&
+        !netvsc_netif_sum_right(slot.data, bytes, &meta)) {
+        nif->stats.tx_csum_differs++;
+        netvsc_tx_cancel(nif->nic, &slot);
+        meta.csum = 0; /* what is wrong stays wrong, for the receiver to find */
+        rc = begin_chain(nif, p, &meta, skip, &slot);
+    }
+    if (rc)
+        return rc;
+    netvsc_tx_commit(nif->nic, &slot, bytes);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #define NETVSC_NETIF_VAR_H
 
 #include "netvsc_netif.h"
+#include "netvsc_queue.h"
 
 /* netvsc_netif_rx.c: config.rx of the NIC; (ctx) is the struct netvsc_netif. */
 void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count);
@@ -31,5 +32,15 @@ err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 /* Send what waits, as far as the NIC takes it. Returns how many chains left the backlog. */
 unsigned netvsc_netif_drain(struct netvsc_netif *nif);
 void netvsc_netif_drop_backlog(struct netvsc_netif *nif);
+
+/* netvsc_netif_offload.c */
+/* What the host shall do with (p). Returns how many bytes of a tag to leave out of the frame. */
+uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
+                           struct netvsc_tx_meta *meta);
+/* Is the TCP sum in the frame, which lwIP computed, the one the host will come to? */
+bool netvsc_netif_sum_right(const uint8_t *frame, uint32_t len_bytes,
+                            const struct netvsc_tx_meta *meta);
+/* The NIC is up: who computes sums from now on. */
+void netvsc_netif_offload(struct netvsc_netif *nif);
 
 #endif

@@ -40,11 +40,12 @@ static void check_nothing_leaked(void)
     assert_int_equal(lwip_stats.memp[MEMP_TCP_PCB_LISTEN]->used, 0);
 }
 
-static void run(uint64_t bytes, uint32_t mtu_bytes)
+static void run_offload(uint64_t bytes, uint32_t mtu_bytes, enum netvsc_switch offload)
 {
     const struct loopback_config config = {
         .bytes = bytes,
         .mtu_bytes = mtu_bytes,
+        .offload = offload,
         .spin_us = UINT32_MAX,
         .timeout_ns = 600 * PORT_NS_PER_S,
     };
@@ -56,6 +57,35 @@ static void run(uint64_t bytes, uint32_t mtu_bytes)
     assert_int_equal(lb.end[1].received, bytes);
     assert_true(lb.end[0].sum_in.sums == lb.end[1].sum_out.sums);
     assert_true(lb.end[1].sum_in.sums == lb.end[0].sum_out.sums);
+}
+
+static void run(uint64_t bytes, uint32_t mtu_bytes)
+{
+    run_offload(bytes, mtu_bytes, NETVSC_AUTO);
+}
+
+/* lwIP's receiver checks what the host computed: whatever is wrong would not arrive. */
+static void tcp_sums_are_left_to_the_host_as_told(void **state)
+{
+    static const enum netvsc_switch how[] = {NETVSC_AUTO, NETVSC_OFF, NETVSC_VERIFY};
+
+    (void)state;
+    for (unsigned i = 0; i < countof(how); i++) {
+        struct netvsc_stats stats;
+
+        run_offload(200000, 0, how[i]);
+        for (unsigned end = 0; end < 2; end++) {
+            const struct netif *netif = &lb.nif[end].netif;
+            bool by_lwip = netif->chksum_flags & NETIF_CHECKSUM_GEN_TCP;
+
+            netvsc_stats(lb.nif[end].nic, &stats);
+            assert_int_equal(by_lwip, how[i] != NETVSC_AUTO);
+            assert_int_equal(stats.tx_csum > 100, how[i] != NETVSC_OFF);
+            assert_int_equal(lb.nif[end].stats.tx_csum_differs, 0);
+        }
+        loopback_close(&lb);
+    }
+    check_nothing_leaked();
 }
 
 static void a_million_bytes_cross_both_ways_and_the_books_balance(void **state)
@@ -99,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_million_bytes_cross_both_ways_and_the_books_balance),
+        cmocka_unit_test(tcp_sums_are_left_to_the_host_as_told),
         cmocka_unit_test(odd_and_tiny_amounts_cross),
         cmocka_unit_test(small_and_large_mtus_carry_the_same),
     };
