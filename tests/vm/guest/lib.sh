@@ -34,7 +34,7 @@ feature() {
         echo "---- $client: $name failed: $*"
         tail -n 20 /tmp/feature.out
     fi
-    echo "  $verdict $client: $name"
+    echo "  $verdict $client: $name ($(cut -d ' ' -f 1 /proc/uptime))"
     echo "result $client|$name|$verdict" >&3
 }
 
