@@ -82,6 +82,15 @@ struct hvh_fault_slot {
     bool armed;
 };
 
+/* See hvh_tell.c. */
+struct hvh_tell {
+    uint32_t speed_told;     /* 100 bit/s, as the guest last heard it */
+    uint32_t network_change; /* to be told; 0 = none */
+    bool vf_offered, vf_told;
+    bool vf_path;   /* the guest wants unicast by the VF */
+    bool path_back; /* the guest is to be told that it does not get it */
+};
+
 struct hvhost_nic {
     struct hvhost *host;
     unsigned index;
@@ -92,6 +101,7 @@ struct hvhost_nic {
     bool offered;
     bool link_up;
     bool link_told; /* link_up as the guest last heard it */
+    struct hvh_tell tell;
 
     /* while a guest is connected */
     struct hvh_guest guest;
@@ -205,14 +215,21 @@ const uint8_t *hvh_gather_at(const struct hvh_gather *g, uint32_t off, uint32_t 
 
 /* A control request; completes the packet, then answers the request. */
 void hvh_rndis_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
-/* Tell the guest about the link if it heard otherwise last. */
-void hvh_rndis_link(struct hvhost_nic *nic);
 
 /* The answer to a query: returns RNDIS_STATUS_*, information in (info) and (*info_bytes). */
 #define HVH_INFO_BYTES_MAX 512u
 uint32_t hvh_oid_query(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, uint32_t in_bytes,
                        uint8_t *info, uint32_t *info_bytes);
 uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, uint32_t in_bytes);
+
+/* ---- hvh_tell.c ------------------------------------------------------------------------- */
+
+void hvh_tell_open(struct hvhost_nic *nic);
+/* Tell the guest what it has heard otherwise, as far as there is room; is there anything? */
+void hvh_tell(struct hvhost_nic *nic);
+bool hvh_tell_due(const struct hvhost_nic *nic);
+/* This frame to the guest goes by its VF. */
+bool hvh_tell_by_vf(const struct hvhost_nic *nic, const uint8_t *frame);
 
 /* ---- hvh_tx.c, hvh_rx.c ----------------------------------------------------------------- */
 

@@ -114,7 +114,7 @@ void hvh_nvs_open(struct hvhost_nic *nic)
     nic->filter = 0;
     nic->multicast_count = 0;
     nic->offload = (struct hvh_offload_set){0};
-    nic->link_told = true; /* a guest assumes a cable until told otherwise */
+    hvh_tell_open(nic);
     memcpy(nic->mac, nic->permanent_mac, sizeof(nic->mac));
 }
 

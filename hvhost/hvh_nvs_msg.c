@@ -230,11 +230,6 @@ void hvh_nvs_memory_gone(struct hvh_chan *chan, const struct vmbus_region *mem)
         send_buf_drop(nic);
 }
 
-void hvh_nvs_switch_data_path(struct hvh_chan *chan, const struct hvh_nvs_request *req)
-{
-    acknowledge(chan, req); /* there is no VF: all traffic stays synthetic */
-}
-
 void hvh_nvs_oid_query_ex(struct hvh_chan *chan, const struct hvh_nvs_request *req)
 {
     /* Type, NDIS status, bytes of information. */

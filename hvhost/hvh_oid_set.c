@@ -33,6 +33,8 @@ static uint32_t set_filter(struct hvhost_nic *nic, const uint8_t *in, uint32_t i
 
 static uint32_t set_multicast(struct hvhost_nic *nic, const uint8_t *in, uint32_t in_bytes)
 {
+    if (nic->config.refuse_multicast)
+        return RNDIS_STATUS_NOT_SUPPORTED;
     if (in_bytes % 6 != 0)
         return RNDIS_STATUS_INVALID_LENGTH;
     if (in_bytes / 6 > HVH_MULTICAST_MAX)

@@ -53,21 +53,6 @@ static void indicate(struct hvhost_nic *nic, uint32_t status, const void *buffer
     reply(nic, msg, head.len_bytes, NULL);
 }
 
-void hvh_rndis_link(struct hvhost_nic *nic)
-{
-    struct rndis_indicate msg = {
-        .type = RNDIS_MSG_INDICATE_STATUS,
-        .len_bytes = sizeof(msg),
-        .status = nic->link_up ? RNDIS_IND_MEDIA_CONNECT : RNDIS_IND_MEDIA_DISCONNECT,
-    };
-
-    if (nic->state != HVH_OPERATIONAL || nic->link_told == nic->link_up)
-        return;
-    /* Without room for it now the next step tries again: the last word on the link must arrive. */
-    if (hvh_control(nic, &msg, sizeof(msg), NULL))
-        nic->link_told = nic->link_up;
-}
-
 /* ---- one function per request ----------------------------------------------------------- */
 
 static void serve_initialize(struct hvh_chan *chan, const struct request *req)

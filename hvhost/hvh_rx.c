@@ -237,6 +237,10 @@ static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
         nic->stats.rx_drop_filter++;
         return;
     }
+    if (hvh_tell_by_vf(nic, frame->data)) {
+        nic->stats.rx_drop_vf++;
+        return;
+    }
     describe(nic, frame, hash, &e);
     if (!fits(nic, frame, &e)) {
         nic->stats.rx_drop_size++;

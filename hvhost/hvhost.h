@@ -50,6 +50,7 @@ struct hvhost_nic_config {
     uint32_t lso_max_bytes;    /* longest IP packet it may hand over to be cut [62780] */
     bool no_subchannel_rings;  /* the guest's kernel cannot map them: uio before Linux 5.0 */
     bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
+    bool refuse_multicast;     /* knows no multicast list, as OpenVMM */
     bool punish;               /* close the channel on a strict_* finding */
     bool poll;                 /* host keeps its interrupt mask set and looks at every step */
     bool whole_section;        /* messages and ranges span the section, data at 256, as OpenVMM */
@@ -79,6 +80,14 @@ void hvhost_nic_offer(struct hvhost_nic *nic);
 
 /* Cable in or out: indicated to the guest. */
 void hvhost_nic_link(struct hvhost_nic *nic, bool up);
+
+enum hvhost_indication {
+    HVHOST_LINK_SPEED,     /* in 100 bit/s */
+    HVHOST_NETWORK_CHANGE, /* the card is on another network: 1 possibly, 2 surely, 3 by its cable */
+    HVHOST_VF,             /* a virtual function is there (1), or withdrawn (0) */
+};
+/* What else happens to a card: its guest is told, at once or as soon as it can hear it. */
+void hvhost_nic_indicate(struct hvhost_nic *nic, enum hvhost_indication what, uint32_t value);
 
 /* ---- the switch ------------------------------------------------------------------------------ */
 

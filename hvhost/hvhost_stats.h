@@ -22,6 +22,8 @@
     X(rx_reclaimed, "transfer-page packets outstanding when the channel closed")                   \
     X(rx_drop_down, "not running, or packet filter 0")                                             \
     X(rx_drop_filter, "packet filter or MAC address did not match")                                \
+    X(rx_drop_vf, "unicast that went by the VF the guest switched to")                             \
+    X(vf_switches, "times the guest switched its data path")                                       \
     X(rx_drop_section, "no receive section free")                                                  \
     X(rx_drop_ring, "host-to-guest ring full")                                                     \
     X(rx_csum_ok, "of them with a TCP or UDP sum found right")                                     \

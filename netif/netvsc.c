@@ -40,6 +40,8 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
         nic->config.step_timeout_ms = STEP_TIMEOUT_MS_DEFAULT;
     if (!nic->config.nvs_version_max)
         nic->config.nvs_version_max = NVS_VERSION_61;
+    nic->control.promiscuous = config->promiscuous;
+    nic->control.all_multicast = true;
     nic->mtu_wanted = config->mtu_bytes ? config->mtu_bytes : MTU_DEFAULT;
     *out = nic;
     return 0;

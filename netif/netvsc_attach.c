@@ -154,6 +154,7 @@ static int send_filter_on(struct netvsc *nic)
 
     if (nic->config.promiscuous)
         filter |= NDIS_FILTER_PROMISCUOUS;
+    nic->control.filter = filter;
     return netvsc_ctl_set_u32(nic, OID_PACKET_FILTER, filter);
 }
 

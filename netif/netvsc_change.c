@@ -11,6 +11,9 @@
 
 static const struct netvsc_change *const changes[NETVSC_CHANGES] = {
     [NETVSC_CHANGE_RSS] = &netvsc_rss_change,
+    [NETVSC_CHANGE_MAC] = &netvsc_mac_change,
+    [NETVSC_CHANGE_LIST] = &netvsc_list_change,
+    [NETVSC_CHANGE_FILTER] = &netvsc_filter_change,
 };
 
 void netvsc_change_ask(struct netvsc *nic, enum netvsc_change_id id)

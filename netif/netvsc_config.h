@@ -39,6 +39,8 @@ enum netvsc_event {
     NETVSC_EVENT_LINK,           /* link_up changed */
     NETVSC_EVENT_SPEED,          /* link_speed_bps changed */
     NETVSC_EVENT_NETWORK_CHANGE, /* the host moved us to another network: DHCP again */
+    NETVSC_EVENT_MAC,            /* info.mac changed as netvsc_set_mac() asked */
+    NETVSC_EVENT_REFUSED,        /* a change was refused, see netvsc_control.h */
     NETVSC_EVENT_STATE,          /* netvsc_state() changed */
 };
 

@@ -289,6 +289,25 @@ bool netvsc_ctl_message(struct netvsc *nic, const uint8_t *host, uint32_t len_by
     return true;
 }
 
+/*
+ * A virtual function came or went. We count it and never ask for the data path to go there: so all
+ * frames keep coming here.
+ */
+static void take_vf(struct netvsc *nic, const uint8_t *copy, uint32_t bytes)
+{
+    struct nvs_vf_association msg;
+
+    if (bytes < sizeof(msg)) {
+        nic->stats.host_bad_packet++;
+        return;
+    }
+    memcpy(&msg, copy, sizeof(msg));
+    if (msg.allocated)
+        nic->stats.vf_offered++;
+    else
+        nic->stats.vf_withdrawn++;
+}
+
 void netvsc_ctl_inband(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes)
 {
     uint8_t copy[NETVSC_REPLY_BYTES_MAX];
@@ -299,6 +318,8 @@ void netvsc_ctl_inband(struct netvsc *nic, const uint8_t *host, uint32_t len_byt
         nic->stats.host_bad_packet++;
     else if (type == NVS_MSG_SEND_TABLE)
         netvsc_rss_send_table(nic, copy, bytes);
-    else if (type != NVS_MSG_VF_ASSOCIATION) /* of no use to us, but no offence */
+    else if (type == NVS_MSG_VF_ASSOCIATION)
+        take_vf(nic, copy, bytes);
+    else if (type != NVS_MSG_SWITCH_DATA_PATH) /* to where ours is anyway */
         nic->stats.host_bad_packet++;
 }

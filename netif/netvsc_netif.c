@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The lwIP face of the NIC: add, remove, poll, and the NIC's events told to lwIP. Frames to pbufs
- * is in netvsc_netif_rx.c, pbufs to frames in netvsc_netif_tx.c.
- *
- * Multicast filters are left out: the NIC receives all multicast.
+ * is in netvsc_netif_rx.c, pbufs to frames in netvsc_netif_tx.c, multicast groups in
+ * netvsc_netif_groups.c.
  */
 #include "netvsc_netif_var.h"
 
@@ -51,6 +50,14 @@ static void on_link(struct netvsc_netif *nif)
         netif_set_link_down(&nif->netif);
 }
 
+/* Down and up, so that everybody on the network hears of the new address. */
+static void on_mac(struct netvsc_netif *nif)
+{
+    netif_set_link_down(&nif->netif);
+    memcpy(nif->netif.hwaddr, netvsc_info(nif->nic)->mac, MAC_BYTES);
+    on_link(nif);
+}
+
 static void on_event(void *ctx, enum netvsc_event event)
 {
     struct netvsc_netif *nif = ctx;
@@ -66,6 +73,10 @@ static void on_event(void *ctx, enum netvsc_event event)
         netif_set_link_down(&nif->netif);
         on_link(nif);
         break;
+    case NETVSC_EVENT_MAC:
+        on_mac(nif);
+        break;
+    case NETVSC_EVENT_REFUSED:
     case NETVSC_EVENT_SPEED:
         break;
     }
@@ -90,6 +101,7 @@ static err_t init(struct netif *netif)
     netif->output_ip6 = ethip6_output;
 #endif
     netif->linkoutput = netvsc_netif_output;
+    netvsc_netif_groups_begin(netif->state);
     return ERR_OK;
 }
 

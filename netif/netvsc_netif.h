@@ -37,6 +37,13 @@ struct netvsc_netif_stats {
 #undef X
 };
 
+#define NETVSC_NETIF_GROUPS 40u /* more than a host is told of */
+
+struct netvsc_netif_group {
+    uint8_t mac[6];
+    unsigned uses; /* groups of lwIP's with this address; 0 = free */
+};
+
 struct netvsc_netif {
     struct netif netif; /* lwIP's; first, so that a struct netif * finds us */
     struct netvsc *nic;
@@ -48,6 +55,8 @@ struct netvsc_netif {
     uint32_t mtu_before;
     struct pbuf *backlog[NETVSC_NETIF_BACKLOG];
     uint32_t backlog_head, backlog_tail;
+    struct netvsc_netif_group group[NETVSC_NETIF_GROUPS];
+    unsigned groups_beyond;                               /* joined, but without a place there */
     void (*on_event)(void *ctx, enum netvsc_event event); /* after ours; may be NULL */
     void *on_event_ctx;
 };

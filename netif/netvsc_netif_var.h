@@ -33,6 +33,8 @@ err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 unsigned netvsc_netif_drain(struct netvsc_netif *nif);
 void netvsc_netif_drop_backlog(struct netvsc_netif *nif);
 
+/* netvsc_netif_groups.c: from now on lwIP's groups say which multicast is received. */
+void netvsc_netif_groups_begin(struct netvsc_netif *nif);
 /* netvsc_netif_offload.c */
 /* What the host shall do with (p). Returns how many bytes of a tag to leave out of the frame. */
 uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,

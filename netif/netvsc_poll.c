@@ -37,8 +37,9 @@ void netvsc_set_state(struct netvsc *nic, enum netvsc_state state)
 
 static void tell_events(struct netvsc *nic)
 {
-    static const enum netvsc_event order[] = {NETVSC_EVENT_STATE, NETVSC_EVENT_LINK,
-                                              NETVSC_EVENT_SPEED, NETVSC_EVENT_NETWORK_CHANGE};
+    static const enum netvsc_event order[] = {
+        NETVSC_EVENT_STATE, NETVSC_EVENT_MAC,            NETVSC_EVENT_LINK,
+        NETVSC_EVENT_SPEED, NETVSC_EVENT_NETWORK_CHANGE, NETVSC_EVENT_REFUSED};
 
     for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         uint32_t bit = 1u << order[i];
@@ -142,6 +143,7 @@ static void attached(struct netvsc *nic)
 {
     nic->stats.attaches++;
     netvsc_queues_admit(nic);
+    netvsc_control_attached(nic);
     netvsc_set_state(nic, NETVSC_UP);
 }
 

@@ -71,6 +71,10 @@
     X(sleeps, "times the interrupt was armed")                                                     \
     X(ctl_sent, "control requests sent")                                                           \
     X(ctl_late, "control replies nobody waited for (late or wrong id)")                            \
+    X(vf_offered, "virtual functions the host offered; traffic stays here")                        \
+    X(vf_withdrawn, "virtual functions the host withdrew")                                         \
+    X(ctl_changes, "settings changed while up")                                                    \
+    X(ctl_refused, "settings the host refused")                                                    \
     X(ctl_indications, "status indications")                                                       \
     X(host_bad_xid, "completions for something never sent")                                        \
     X(host_bad_packet, "packets of unknown type or too short")                                     \

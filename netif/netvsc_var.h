@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "netvsc_control.h"
 #include "ndis_reg.h"
 #include "netvsc_queue.h"
 #include "nvs.h"
@@ -112,6 +113,18 @@ struct netvsc_ctl {
     uint8_t reply[NETVSC_REPLY_BYTES_MAX];
 };
 
+/* ---- filters and address: see netvsc_control.c ------------------------------------------------ */
+
+struct netvsc_control {
+    bool promiscuous, all_multicast;
+    bool list_told, list_refused; /* the host has (group), or takes no list */
+    bool has_mac;
+    uint8_t mac[6], permanent_mac[6];
+    uint32_t filter, filter_sent; /* NDIS_FILTER_* in force, and in the request under way */
+    unsigned groups;              /* more than fit in (group): all multicast */
+    uint8_t group[NETVSC_MULTICAST_MAX][6];
+};
+
 /* One step of attach or detach; see netvsc_steps.c. */
 struct netvsc_step {
     const char *name;
@@ -127,6 +140,9 @@ struct netvsc_step {
 
 enum netvsc_change_id {
     NETVSC_CHANGE_RSS,
+    NETVSC_CHANGE_MAC,
+    NETVSC_CHANGE_LIST, /* before the filter that makes the host look at it */
+    NETVSC_CHANGE_FILTER,
     NETVSC_CHANGES
 };
 
@@ -168,6 +184,7 @@ struct netvsc {
     struct netvsc_info info;
 
     struct netvsc_ctl ctl;
+    struct netvsc_control control;
     const struct netvsc_step *steps; /* ends with a row without name */
     unsigned step;
     bool step_sent;
@@ -183,6 +200,11 @@ struct netvsc {
 
     struct netvsc_queue *queue[NETVSC_QUEUES_MAX]; /* config.queues of them */
 };
+
+/* netvsc_control.c: the NIC is up. */
+void netvsc_control_attached(struct netvsc *nic);
+/* NDIS_FILTER_* for what is wanted. */
+uint32_t netvsc_filter_wanted(const struct netvsc *nic);
 
 /* netvsc_count.c: size classes and kinds of (frames) handed up, or of one sent. */
 void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count);
@@ -226,6 +248,7 @@ int netvsc_ctl_accept_set(struct netvsc *nic);
 
 /* netvsc_change.c */
 extern const struct netvsc_change netvsc_rss_change;
+extern const struct netvsc_change netvsc_mac_change, netvsc_list_change, netvsc_filter_change;
 void netvsc_change_ask(struct netvsc *nic, enum netvsc_change_id id);
 bool netvsc_change_pending(const struct netvsc *nic, enum netvsc_change_id id);
 void netvsc_changes_forget(struct netvsc *nic);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "netvsc_control.h"
 #include "port_clock.h"
 #include "port_log.h"
 #include "vmbus.h"
@@ -35,11 +36,16 @@ static void schedule(struct port_attach *attach, uint64_t now_ns)
 
 static void on_up(struct port_attach *attach, uint64_t now_ns)
 {
-    if (attach->said)
+    if (attach->reopening)
+        port_log(PORT_LOG_INFO, "attached again after %llu ms, MTU %u",
+                 (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS),
+                 netvsc_info(attach->nif->nic)->mtu_bytes);
+    else if (attach->said)
         port_log(PORT_LOG_INFO, "the host is back after %llu ms",
                  (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS));
     attach->was_up = true;
     attach->said = false;
+    attach->reopening = false;
     attach->lost_at_ns = 0;
 }
 
@@ -60,6 +66,12 @@ static void say_lost(struct port_attach *attach, uint64_t now_ns)
 
 static void on_lost(struct port_attach *attach, uint64_t now_ns)
 {
+    if (attach->reopening && !attach->lost_at_ns) {
+        attach->lost_at_ns = now_ns;
+        attach->delay_ms = PORT_ATTACH_RETRY_MIN_MS;
+        attach->retry_at_ns = now_ns; /* nothing is wrong: no need to wait */
+        return;
+    }
     if (!attach->lost_at_ns) {
         say_lost(attach, now_ns);
         attach->lost_at_ns = now_ns;
@@ -106,6 +118,16 @@ uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t no
     if (!attach->wanted || !attach->was_up || !is_lost(netvsc_state(attach->nif->nic)))
         return UINT64_MAX;
     return attach->retry_at_ns > now_ns ? attach->retry_at_ns - now_ns : 0;
+}
+
+int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t now_ns)
+{
+    const bool up = netvsc_state(attach->nif->nic) == NETVSC_UP;
+    const int rc = netvsc_set_mtu(attach->nif->nic, mtu_bytes, now_ns);
+
+    if (rc == 0 && up)
+        attach->reopening = true;
+    return rc;
 }
 
 void port_attach_end(struct port_attach *attach, uint64_t now_ns)

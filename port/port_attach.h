@@ -32,6 +32,7 @@ struct port_attach {
     uint64_t lost_at_ns;
     struct port_log_limit limit; /* a host that comes and goes must not fill the log */
     bool said;
+    bool reopening; /* because we asked for it */
 };
 
 /* Attach to (dev), which is taken over, and keep attached. -errno of netvsc_attach(); dev is closed
@@ -43,6 +44,12 @@ void port_attach_poll(struct port_attach *attach, uint64_t now_ns);
 
 /* Nanoseconds until the next try; UINT64_MAX = none. */
 uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t now_ns);
+
+/*
+ * Another MTU, as netvsc_set_mtu(): a NIC that is up is detached and attached again at once, while
+ * connections live on. -EINVAL.
+ */
+int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t now_ns);
 
 /* Start a clean detach and do not come back. Poll until netvsc_state() is neither UP nor DETACHING.
  */

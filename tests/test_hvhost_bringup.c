@@ -187,6 +187,8 @@ static void data_path_switch_gets_an_empty_completion_only_if_asked(void **state
 
     (void)state;
     raw_bring_up(g);
+    hvhost_nic_indicate(g->nic, HVHOST_VF, 1);
+    raw_expect(g, &pkt);
     raw_nvs(g, &msg, sizeof(msg), 0);
     raw_expect_none(g);
     raw_nvs(g, &msg, sizeof(msg), 1);

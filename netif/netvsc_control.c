@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Changes while the NIC is up.
+ *
+ * Theory of operation. Wants are noted in struct netvsc_control and a change is asked for
+ * (netvsc_change.c). What is sent is made from the wants when it is sent, so ten wishes in a row cost
+ * one request. What the host refuses goes back to what it was and is told.
+ *
+ * The multicast list goes before the filter bits that make the host look at it. A host that knows no
+ * list (OpenVMM) is asked once per attach and then given all multicast.
+ */
+#include "netvsc_control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "netvsc_var.h"
+
+#define MTU_MIN 68u
+#define MTU_MAX 65521u
+#define MAC_BYTES 6u
+
+/* ---- filter ---------------------------------------------------------------------------------- */
+
+uint32_t netvsc_filter_wanted(const struct netvsc *nic)
+{
+    const struct netvsc_control *c = &nic->control;
+    uint32_t filter = NDIS_FILTER_DIRECTED | NDIS_FILTER_BROADCAST;
+
+    if (c->all_multicast || (c->groups && !c->list_told))
+        filter |= NDIS_FILTER_ALL_MULTICAST;
+    else if (c->groups)
+        filter |= NDIS_FILTER_MULTICAST;
+    if (c->promiscuous)
+        filter |= NDIS_FILTER_PROMISCUOUS;
+    return filter;
+}
+
+static int send_filter(struct netvsc *nic)
+{
+    nic->control.filter_sent = netvsc_filter_wanted(nic);
+    return netvsc_ctl_set_u32(nic, OID_PACKET_FILTER, nic->control.filter_sent);
+}
+
+static int accept_filter(struct netvsc *nic)
+{
+    int rc = netvsc_ctl_accept_set(nic);
+
+    if (rc == 0)
+        nic->control.filter = nic->control.filter_sent;
+    return rc;
+}
+
+static int send_list(struct netvsc *nic)
+{
+    struct netvsc_control *c = &nic->control;
+
+    c->list_told = false;
+    if (c->all_multicast || c->list_refused || c->groups > NETVSC_MULTICAST_MAX || !c->groups)
+        return 0;
+    return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_MULTICAST_LIST, c->group, c->groups * MAC_BYTES);
+}
+
+static int accept_list(struct netvsc *nic)
+{
+    int rc;
+
+    if (nic->ctl.await == NETVSC_AWAIT_NOTHING)
+        return 0;
+    rc = netvsc_ctl_accept_set(nic);
+    nic->control.list_told = rc == 0;
+    return rc;
+}
+
+/* ---- address --------------------------------------------------------------------------------- */
+
+/* OID_RNDIS_CONFIG's information: offsets count from its start, texts are UTF-16. */
+struct mac_param {
+    uint32_t name_off, name_bytes;
+    uint32_t type;
+    uint32_t value_off, value_bytes;
+    uint16_t name[14];
+    uint16_t value[2 * MAC_BYTES];
+};
+static_assert(sizeof(struct mac_param) == 72, "wire layout");
+#define PARAM_STRING 2u
+
+static int send_mac(struct netvsc *nic)
+{
+    static const char name[] = "NetworkAddress", digits[] = "0123456789ABCDEF";
+    struct mac_param param = {.name_off = offsetof(struct mac_param, name),
+                              .name_bytes = sizeof(param.name),
+                              .type = PARAM_STRING,
+                              .value_off = offsetof(struct mac_param, value),
+                              .value_bytes = sizeof(param.value)};
+    const uint8_t *mac = nic->control.has_mac ? nic->control.mac : nic->control.permanent_mac;
+
+    if (memcmp(mac, nic->info.mac, MAC_BYTES) == 0)
+        return 0;
+    for (unsigned i = 0; i < sizeof(name) - 1; i++)
+        param.name[i] = (uint8_t)name[i];
+    for (unsigned i = 0; i < MAC_BYTES; i++) {
+        param.value[2 * i] = (uint8_t)digits[mac[i] >> 4];
+        param.value[2 * i + 1] = (uint8_t)digits[mac[i] & 0xF];
+    }
+    return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_RNDIS_CONFIG, &param, sizeof(param));
+}
+
+static int accept_mac(struct netvsc *nic)
+{
+    return nic->ctl.await == NETVSC_AWAIT_NOTHING ? 0 : netvsc_ctl_accept_set(nic);
+}
+
+/* Hosts that do not know the parameter say yes and do nothing: what counts is what they have now. */
+static int query_current(struct netvsc *nic)
+{
+    return netvsc_ctl_query(nic, OID_CURRENT_MAC);
+}
+
+static int accept_current(struct netvsc *nic)
+{
+    const uint8_t *want = nic->control.has_mac ? nic->control.mac : nic->control.permanent_mac;
+    uint8_t mac[MAC_BYTES];
+    int rc = netvsc_ctl_accept_info(nic, mac, sizeof(mac));
+
+    if (rc)
+        return rc;
+    if (memcmp(mac, want, sizeof(mac)) != 0)
+        return -ECONNREFUSED;
+    if (memcmp(nic->info.mac, want, MAC_BYTES) != 0)
+        netvsc_raise(nic, NETVSC_EVENT_MAC);
+    memcpy(nic->info.mac, want, MAC_BYTES);
+    return 0;
+}
+
+/* ---- what came of it ------------------------------------------------------------------------- */
+
+static void tell_refusal(struct netvsc *nic, const char *what, int error, const char *hint)
+{
+    nic->stats.ctl_refused++;
+    snprintf(nic->failure, sizeof(nic->failure), "%s: %s (%s)", what,
+             error == -ETIMEDOUT ? "the host did not answer in time" : "the host refused it", hint);
+    netvsc_raise(nic, NETVSC_EVENT_REFUSED);
+}
+
+#define HINT_SPOOFING "is MAC address spoofing allowed for this card?"
+
+/* Ask again if what stands is not what is wanted, now that the want has changed. */
+static void filter_again(struct netvsc *nic)
+{
+    if (netvsc_filter_wanted(nic) != nic->control.filter)
+        netvsc_change_ask(nic, NETVSC_CHANGE_FILTER);
+}
+
+static void filter_done(struct netvsc *nic, int error)
+{
+    struct netvsc_control *c = &nic->control;
+
+    if (!error) {
+        nic->stats.ctl_changes++;
+    } else if (c->promiscuous && !(c->filter & NDIS_FILTER_PROMISCUOUS)) {
+        c->promiscuous = false;
+        tell_refusal(nic, "promiscuous mode", error, HINT_SPOOFING);
+        filter_again(nic);
+    } else {
+        tell_refusal(nic, "packet filter", error, "the old one stays");
+    }
+}
+
+static void list_done(struct netvsc *nic, int error)
+{
+    if (!error) {
+        nic->stats.ctl_changes++;
+    } else {
+        nic->control.list_refused = true;
+        tell_refusal(nic, "multicast list", error, "all multicast is received instead");
+    }
+    filter_again(nic);
+}
+
+static void mac_done(struct netvsc *nic, int error)
+{
+    struct netvsc_control *c = &nic->control;
+
+    if (!error) {
+        nic->stats.ctl_changes++;
+        return;
+    }
+    memcpy(c->mac, nic->info.mac, MAC_BYTES);
+    c->has_mac = memcmp(c->mac, c->permanent_mac, MAC_BYTES) != 0;
+    tell_refusal(nic, "MAC address", error, HINT_SPOOFING);
+}
+
+static const struct netvsc_step list_steps[] = {
+    {"multicast list", send_list, accept_list, 0, false},
+    {NULL, NULL, NULL, 0, false},
+};
+static const struct netvsc_step filter_steps[] = {
+    {"packet filter", send_filter, accept_filter, 0, false},
+    {NULL, NULL, NULL, 0, false},
+};
+static const struct netvsc_step mac_steps[] = {
+    {"MAC address", send_mac, accept_mac, 0, false},
+    {"MAC address in use", query_current, accept_current, 0, false},
+    {NULL, NULL, NULL, 0, false},
+};
+const struct netvsc_change netvsc_list_change = {list_steps, list_done};
+const struct netvsc_change netvsc_filter_change = {filter_steps, filter_done};
+const struct netvsc_change netvsc_mac_change = {mac_steps, mac_done};
+
+void netvsc_control_attached(struct netvsc *nic)
+{
+    struct netvsc_control *c = &nic->control;
+
+    c->list_told = false;
+    c->list_refused = false;
+    memcpy(c->permanent_mac, nic->info.mac, MAC_BYTES);
+    if (c->has_mac)
+        netvsc_change_ask(nic, NETVSC_CHANGE_MAC);
+    if (!c->all_multicast && c->groups)
+        netvsc_change_ask(nic, NETVSC_CHANGE_LIST);
+    else
+        filter_again(nic);
+}
+
+/* ---- wants ----------------------------------------------------------------------------------- */
+
+static void want(struct netvsc *nic, enum netvsc_change_id change)
+{
+    if (nic->state == NETVSC_UP) /* else at the end of attach */
+        netvsc_change_ask(nic, change);
+}
+
+void netvsc_promiscuous(struct netvsc *nic, bool on)
+{
+    nic->control.promiscuous = on;
+    nic->config.promiscuous = nic->config.promiscuous && on;
+    want(nic, NETVSC_CHANGE_FILTER);
+}
+
+void netvsc_all_multicast(struct netvsc *nic, bool on)
+{
+    nic->control.all_multicast = on;
+    want(nic, NETVSC_CHANGE_LIST);
+}
+
+void netvsc_multicast(struct netvsc *nic, const uint8_t (*groups)[6], unsigned count)
+{
+    struct netvsc_control *c = &nic->control;
+
+    c->groups = count;
+    if (count && count <= NETVSC_MULTICAST_MAX)
+        memcpy(c->group, groups, count * MAC_BYTES);
+    if (!c->all_multicast)
+        want(nic, NETVSC_CHANGE_LIST);
+}
+
+uint32_t netvsc_filter(const struct netvsc *nic)
+{
+    return nic->state == NETVSC_UP ? nic->control.filter : 0;
+}
+
+int netvsc_set_mac(struct netvsc *nic, const uint8_t mac[6])
+{
+    static const uint8_t zero[MAC_BYTES];
+    struct netvsc_control *c = &nic->control;
+
+    if (mac && ((mac[0] & 1) || memcmp(mac, zero, sizeof(zero)) == 0))
+        return -EINVAL;
+    c->has_mac = mac != NULL;
+    if (mac)
+        memcpy(c->mac, mac, MAC_BYTES);
+    want(nic, NETVSC_CHANGE_MAC);
+    return 0;
+}
+
+int netvsc_set_mtu(struct netvsc *nic, uint32_t mtu_bytes, uint64_t now_ns)
+{
+    if (mtu_bytes < MTU_MIN || mtu_bytes > MTU_MAX)
+        return -EINVAL;
+    nic->mtu_wanted = mtu_bytes;
+    if (nic->state == NETVSC_UP || nic->state == NETVSC_ATTACHING)
+        netvsc_detach(nic, now_ns);
+    return 0;
+}
+
+int netvsc_filter_mac(struct netvsc *nic, const uint8_t mac[6], bool add)
+{
+    (void)nic;
+    (void)mac;
+    (void)add;
+    return -ENOTSUP;
+}
+
+int netvsc_filter_vlan(struct netvsc *nic, uint16_t id, bool add)
+{
+    (void)nic;
+    (void)id;
+    (void)add;
+    return -ENOTSUP;
+}
