@@ -148,6 +148,9 @@ int ctl_give_back(struct ctl *ctl, const struct ctl_saved *saved);
  * uio device or an interface. -ETIMEDOUT, -ENODEV. */
 int ctl_wait_driver(struct ctl *ctl, const char *driver);
 
+/* Say that (path) in sysfs could not be written, and what to do about (rc). Returns 1. */
+int ctl_put_failed(const char *path, int rc);
+
 /* /etc/driverctl.d/vmbus-GUID, as driverctl keeps it. */
 int ctl_persist(const struct ctl *ctl);
 int ctl_forget(const struct ctl *ctl);

@@ -33,7 +33,6 @@
 struct step {
     char path[CTL_PATH_BYTES];
     char text[64];
-    const char *remedy;
 };
 
 struct plan {
@@ -41,13 +40,13 @@ struct plan {
     unsigned count;
 };
 
-static struct step *add_step(struct plan *plan, const char *text, const char *remedy)
+/* Write (text); the path is for the caller to fill. */
+static char *add_step(struct plan *plan, const char *text)
 {
     struct step *step = &plan->steps[plan->count++];
 
     snprintf(step->text, sizeof(step->text), "%s", text);
-    step->remedy = remedy;
-    return step;
+    return step->path;
 }
 
 static bool has_override(const struct ctl *ctl)
@@ -70,16 +69,12 @@ static void make_plan(const struct ctl *ctl, struct plan *plan)
 
     plan->count = 0;
     if (has_override(ctl))
-        ctl_bus_path(ctl, add_step(plan, CTL_DRIVER, "Run as root")->path,
-                     "/devices/%s/driver_override", guid);
+        ctl_bus_path(ctl, add_step(plan, CTL_DRIVER), "/devices/%s/driver_override", guid);
     else
-        ctl_bus_path(ctl, add_step(plan, VMBUS_CLASS_NIC, "Run as root")->path,
-                     "/drivers/" CTL_DRIVER "/new_id");
+        ctl_bus_path(ctl, add_step(plan, VMBUS_CLASS_NIC), "/drivers/" CTL_DRIVER "/new_id");
     if (ctl->nic.driver[0])
-        ctl_bus_path(ctl, add_step(plan, guid, "Run as root")->path, "/drivers/%s/unbind",
-                     ctl->nic.driver);
-    ctl_bus_path(ctl, add_step(plan, guid, "See dmesg, and netvscctl doctor")->path,
-                 "/drivers/" CTL_DRIVER "/bind");
+        ctl_bus_path(ctl, add_step(plan, guid), "/drivers/%s/unbind", ctl->nic.driver);
+    ctl_bus_path(ctl, add_step(plan, guid), "/drivers/" CTL_DRIVER "/bind");
 }
 
 static void show_plan(const struct ctl *ctl, const struct plan *plan,
@@ -164,7 +159,7 @@ static int carry_out(struct ctl *ctl, const struct plan *plan, struct ctl_saved 
         /* Somebody had added the class before; it stays when we go. */
         if (rc == 0 || (is_id && rc == -EEXIST))
             continue;
-        return app_fail(1, step->path, strerror(-rc), step->remedy);
+        return ctl_put_failed(step->path, rc);
     }
     return 0;
 }

@@ -77,12 +77,23 @@ int ctl_forget(const struct ctl *ctl)
 /* ---- giving back
  * --------------------------------------------------------------------------------- */
 
+int ctl_put_failed(const char *path, int rc)
+{
+    const char *remedy = "See dmesg, and netvscctl doctor";
+
+    if (rc == -EACCES || rc == -EPERM)
+        remedy = "Run as root";
+    else if (rc == -ENOENT)
+        remedy = "This bus has no such driver; an emulated one has none to change";
+    return app_fail(1, path, strerror(-rc), remedy);
+}
+
 /* Write (text); what fails is said, and the rest is tried all the same. Exit status. */
 static int put(struct ctl *ctl, const char *path, const char *text)
 {
     const int rc = ctl->ops->write(ctl->ctx, path, text);
 
-    return rc ? app_fail(1, path, strerror(-rc), "Run as root; see dmesg") : 0;
+    return rc ? ctl_put_failed(path, rc) : 0;
 }
 
 static int put_override(struct ctl *ctl, const struct ctl_saved *saved)
@@ -125,7 +136,6 @@ static int put_driver(struct ctl *ctl, const char *driver, bool *moved)
 
     if (strcmp(ctl->nic.driver, driver) == 0)
         return 0;
-    *moved = true;
     if (ctl->nic.driver[0]) {
         status = put(ctl, ctl_bus_path(ctl, path, "/drivers/%s/unbind", ctl->nic.driver),
                      ctl->nic.instance);
@@ -134,6 +144,7 @@ static int put_driver(struct ctl *ctl, const char *driver, bool *moved)
     }
     if (status == 0 && driver[0])
         status = put(ctl, ctl_bus_path(ctl, path, "/drivers/%s/bind", driver), ctl->nic.instance);
+    *moved = status == 0;
     return status;
 }
 
