@@ -176,7 +176,7 @@ void hvh_nvs_open(struct hvhost_nic *nic);
 void hvh_nvs_close(struct hvhost_nic *nic);
 /* No more frames until the guest has closed: HALT, or a buffer revoked. */
 void hvh_nvs_stop(struct hvh_chan *chan);
-/* The guest takes (mem) back. A buffer not revoked before counts in strict_gpa and stops the card. */
+/* The guest takes (mem) back. One not revoked before counts in strict_gpa and stops the card. */
 void hvh_nvs_memory_gone(struct hvh_chan *chan, const struct vmbus_region *mem);
 /* An in-band or GPA-direct packet in nic->packet. */
 void hvh_nvs_serve(struct hvh_chan *chan);

@@ -69,7 +69,8 @@ static bool query_number(const struct hvhost_nic *nic, uint32_t oid, uint32_t *o
     }
 }
 
-static uint32_t query_rss_caps(const struct hvhost_nic *nic, uint32_t in_bytes, uint8_t *out, uint32_t *out_bytes)
+static uint32_t query_rss_caps(const struct hvhost_nic *nic, uint32_t in_bytes, uint8_t *out,
+                               uint32_t *out_bytes)
 {
     struct ndis_rss_caps caps = {
         .header = {.type = NDIS_OBJECT_RSS_CAPS, .revision = 2, .size_bytes = sizeof(caps)},

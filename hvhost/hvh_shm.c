@@ -9,7 +9,8 @@
  * node:
  *
  *   guest connects         OPEN_CHANNEL; its ring memory is what dev/uioN.map0 is now
- *   guest sends s32 1      the doorbell; s32 0 (mask) concerns its own kernel, not us
+ *   guest sends s32 1      the doorbell; which channels it is for say the bits of the interrupt
+ *                          page. s32 0 (mask) concerns its own kernel, not us
  *   we send s32 count      an interrupt; when the socket is full the guest has one to read anyway
  *   guest hangs up or dies CLOSE_CHANNEL
  *   we hang up             rescind
@@ -38,6 +39,7 @@
 #include <unistd.h>
 
 #include "hvh_shm_var.h"
+#include "vmbus_reg.h"
 
 /* Per card and step: doorbells taken with one system call, and openers looked at. */
 #define DOORBELL_BATCH 16u
@@ -53,6 +55,7 @@ static void hang_up(struct hvh_shm_card *card)
         return;
     if (hvh_nic_connected(card->nic))
         hvh_nic_disconnect(card->nic);
+    hvh_shm_chans_close(card);
     close(card->conn_fd);
     card->conn_fd = -1;
     card->withdrawn = false;
@@ -85,7 +88,8 @@ static void rescinded(void *ctx)
     card->withdrawn = true; /* hung up in the next step */
 }
 
-static const struct hvh_face_ops face_ops = {.interrupt = interrupt, .rescinded = rescinded};
+static const struct hvh_face_ops face_ops = {
+    .interrupt = interrupt, .rescinded = rescinded, .offered = hvh_shm_chan_offered};
 
 /* Let the peer of (fd) open the card. On failure the caller still owns (fd). */
 static int connect_guest(struct hvh_shm_card *card, int fd)
@@ -150,6 +154,40 @@ static int receive(int fd, int32_t value[DOORBELL_BATCH], unsigned len[DOORBELL_
     return got < 0 ? -errno : got;
 }
 
+/* The guest set the channel's bit before it rang; taking it here pairs with that. */
+static bool event_take(const struct hvh_shm_card *card, uint32_t relid)
+{
+    uint8_t *bits = card->guest.int_page.base + VMBUS_INT_PAGE_TO_HOST_BYTES;
+    _Atomic uint32_t *word = (_Atomic uint32_t *)(void *)bits + relid / 32;
+    uint32_t bit = 1u << (relid % 32);
+
+    return atomic_load_explicit(word, memory_order_relaxed) & bit &&
+           atomic_fetch_and_explicit(word, ~bit, memory_order_acq_rel) & bit;
+}
+
+/*
+ * Two doorbells on their way may find all their bits at the first one. A guest with one channel
+ * need not set any.
+ */
+static void ring_channels(struct hvh_shm_card *card)
+{
+    uint32_t relid = hvh_nic_relid(card->nic);
+    bool only_primary = true;
+    bool any = event_take(card, relid);
+
+    if (any)
+        hvh_nic_doorbell(card->nic, relid);
+    for (unsigned i = 1; i < HVH_SHM_CHANS; i++) {
+        if (!card->chan[i].rings.base)
+            continue;
+        only_primary = false;
+        if (event_take(card, relid + i))
+            hvh_nic_doorbell(card->nic, relid + i);
+    }
+    if (only_primary && !any)
+        hvh_nic_doorbell(card->nic, relid);
+}
+
 static unsigned take_doorbells(struct hvh_shm_card *card)
 {
     int32_t value[DOORBELL_BATCH];
@@ -165,7 +203,7 @@ static unsigned take_doorbells(struct hvh_shm_card *card)
     for (i = 0; i < got && !end; i++) {
         end = len[i] == 0;
         if (len[i] == sizeof(value[i]) && value[i] == 1) {
-            hvh_nic_doorbell(card->nic, hvh_nic_relid(card->nic));
+            ring_channels(card);
             done++;
         }
     }
@@ -203,6 +241,7 @@ static unsigned step(void *ctx, uint64_t now_ns)
     for (i = 0; i < shm->count; i++) {
         card = &shm->cards[i];
         follow_offer(card);
+        done += hvh_shm_chans_step(card);
         p[2 * i] = (struct pollfd){.fd = card->conn_fd, .events = POLLIN};
         p[2 * i + 1] = (struct pollfd){.fd = card->listen_fd, .events = POLLIN};
     }
@@ -210,7 +249,7 @@ static unsigned step(void *ctx, uint64_t now_ns)
      * One look at everything: cheaper than asking each socket, and nearly always there is nothing.
      */
     if (poll(p, 2 * shm->count, 0) <= 0)
-        return 0;
+        return done;
     for (i = 0; i < shm->count; i++) {
         if (p[2 * i].revents)
             done += take_doorbells(&shm->cards[i]);

@@ -68,6 +68,15 @@ int hvh_tree_region(struct hvh_tree *tree, const char *path, size_t len_bytes)
     return -rc;
 }
 
+int hvh_tree_rename(struct hvh_tree *tree, const char *from, const char *to)
+{
+    int rc = hvh_tree_note(tree, to);
+
+    if (rc != 0)
+        return rc;
+    return renameat(tree->dir_fd, from, tree->dir_fd, to) == 0 ? 0 : -errno;
+}
+
 int hvh_tree_socket(struct hvh_tree *tree, const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};

@@ -134,6 +134,10 @@ static void make_channel(struct build *b)
     attr(b, name, "0");
     path_of(name, "channels/%u/cpu", relid);
     attr(b, name, "0");
+    /* By this file programs know a kernel that has rings of sub-channels. */
+    path_of(name, "%s/channels/%u/ring", b->dir, relid);
+    if (b->rc == 0 && !hvh_nic_config(b->card->nic)->no_subchannel_rings)
+        b->rc = hvh_tree_region(b->tree, name, 0);
     path_of(name, "channels/%u/monitor_id", relid);
     if (monitor != VMBUS_MONITOR_NONE)
         attr(b, name, "%u", monitor);

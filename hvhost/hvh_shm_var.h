@@ -42,6 +42,8 @@ int hvh_tree_symlink(struct hvh_tree *tree, const char *path, const char *target
 int hvh_tree_text(struct hvh_tree *tree, const char *path, const char *text);
 /* A file of (len_bytes) zeroes whose memory is really there: no SIGBUS later when tmpfs is full. */
 int hvh_tree_region(struct hvh_tree *tree, const char *path, size_t len_bytes);
+/* Give a file made earlier another name; it is on the list under both. */
+int hvh_tree_rename(struct hvh_tree *tree, const char *from, const char *to);
 /* A listening SOCK_SEQPACKET socket. Returns its descriptor. */
 int hvh_tree_socket(struct hvh_tree *tree, const char *path);
 
@@ -61,6 +63,15 @@ struct hvh_shm;
 
 #define HVH_SHM_MAPS 5u
 
+#define HVH_SHM_CHANS 64u
+
+/* A sub-channel of the guest that has the card open. */
+struct hvh_shm_chan {
+    bool shown; /* its folder is there */
+    bool tried; /* to make its ring */
+    struct vmbus_region rings;
+};
+
 struct hvh_shm_card {
     struct hvh_shm *shm;
     struct hvhost_nic *nic;
@@ -69,8 +80,9 @@ struct hvh_shm_card {
     int listen_fd; /* -1 while not published */
     int conn_fd;   /* -1 while nobody has it open */
     bool withdrawn;
-    bool failed;            /* could not be shown again; not tried before the next offer */
-    uint32_t interrupts;    /* the count a guest reads, modulo 2^32 */
+    bool failed;         /* could not be shown again; not tried before the next offer */
+    uint32_t interrupts; /* the count a guest reads, modulo 2^32 */
+    struct hvh_shm_chan chan[HVH_SHM_CHANS]; /* [0] is unused */
     struct hvh_guest guest; /* rings are mapped per guest, the rest while published */
 };
 
@@ -100,5 +112,13 @@ void hvh_shm_show_state(struct hvh_shm_card *card, unsigned state);
 /* dev/uioN.(suffix). */
 void hvh_shm_file_name(const struct hvh_shm_card *card, const char *suffix,
                        char out[HVH_TREE_PATH_BYTES]);
+
+/* ---- hvh_shm_chan.c: sub-channels of the guest ----------------------------------------------- */
+
+void hvh_shm_chan_offered(void *ctx, unsigned index);
+/* Make and open rings that are due. Returns how many. */
+unsigned hvh_shm_chans_step(struct hvh_shm_card *card);
+/* The guest is gone and the core has let go of its memory. */
+void hvh_shm_chans_close(struct hvh_shm_card *card);
 
 #endif

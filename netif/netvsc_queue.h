@@ -52,7 +52,7 @@ struct netvsc_rss {
  * entry without queue or no type, -EBUSY the change before is not done.
  */
 int netvsc_rss_set(struct netvsc *nic, const struct netvsc_rss *rss);
-/* What is in force: 0, -EINPROGRESS a change is under way, -ENOTSUP; else why the last one failed. */
+/* What is in force: 0, -EINPROGRESS a change is under way, -ENOTSUP; else how the last failed. */
 int netvsc_rss_get(const struct netvsc *nic, struct netvsc_rss *out);
 
 /* The queue the host would like a flow with (hash) to be sent on. Any thread. */

@@ -46,7 +46,7 @@ static int shm_signal(void *ctx, uint32_t relid)
     struct vmbus_shm *dev = ctx;
     const int32_t one = 1;
 
-    (void)relid; /* one channel; the node's write() names none */
+    (void)relid; /* the node's write() names none: the interrupt page does */
     atomic_store_explicit(&dev->in->interrupt_mask, 0, memory_order_seq_cst);
     if (send(dev->sock, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(one))
         return 0;
@@ -84,10 +84,23 @@ static int shm_irq_take(void *ctx)
 
 static int shm_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
 {
-    (void)ctx;
-    (void)index;
-    (void)out;
-    return -ENOTSUP;
+    struct vmbus_shm *dev = ctx;
+    struct vmbus_channel_entry entry;
+
+    if (index == 0 || index >= VMBUS_SHM_CHANS || !vmbus_sysfs_has_rings(dev->dir, dev->relid))
+        return -ENOTSUP;
+    int error = vmbus_sysfs_channel_find(dev->dir, index, &entry);
+    if (error == 0 && dev->ring[index].base == NULL)
+        error = vmbus_sysfs_ring_map(dev->dir, entry.relid, &dev->ring[index]);
+    if (error != 0)
+        return error;
+    *out = (struct vmbus_chan_region){
+        .relid = entry.relid,
+        .subchannel = index,
+        .monitor_id = entry.monitor_id,
+        .rings = dev->ring[index],
+    };
+    return 0;
 }
 
 static void unmap(struct vmbus_region *region)
@@ -105,6 +118,8 @@ static void shm_close(void *ctx)
         close(dev->sock);
     for (unsigned kind = 0; kind < VMBUS_MAP_KINDS; kind++)
         unmap(&dev->map[kind]);
+    for (unsigned i = 0; i < VMBUS_SHM_CHANS; i++)
+        unmap(&dev->ring[i]);
     unmap(&dev->ram);
     free(dev->pfn);
     /* Last, so that the next guest cannot be in before we are out. */
@@ -179,6 +194,7 @@ static int open_steps(const struct vmbus_shm_opening *o, struct vmbus_map maps[V
     int error = vmbus_sysfs_device_dir(o->bus, o->info, dir);
     if (error != 0)
         return vmbus_shm_fail_file(o, -EPROTO, o->info->instance);
+    memcpy(o->dev->dir, dir, sizeof(dir));
     error = vmbus_sysfs_maps(o->bus, o->info, o->err, maps);
     if (error == 0)
         error = vmbus_sysfs_primary(dir, o->err, primary);
@@ -210,6 +226,7 @@ int vmbus_shm_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
         return error;
     }
     primary.rings = o.dev->map[VMBUS_MAP_RINGS];
+    o.dev->relid = primary.relid;
     *out = (struct vmbus_transport){
         .ops = &shm_ops,
         .ctx = o.dev,

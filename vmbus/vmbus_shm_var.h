@@ -5,6 +5,8 @@
 
 #include "vmbus_sysfs_var.h"
 
+#define VMBUS_SHM_CHANS 64u
+
 struct vmbus_shm {
     int sock;
     int lock_fd;
@@ -12,6 +14,9 @@ struct vmbus_shm {
     struct vmbus_region ram;
     uint64_t *pfn;
     struct vmbus_ring_ctl *in; /* host to guest */
+    char dir[VMBUS_PATH_BYTES]; /* DEVICE_DIR, where sub-channels appear */
+    uint32_t relid;             /* of the primary */
+    struct vmbus_region ring[VMBUS_SHM_CHANS];
 };
 
 /* What is being opened, handed from step to step. */

@@ -82,6 +82,15 @@ int vmbus_sysfs_channel_find(const char *device_dir, uint32_t index,
                              struct vmbus_channel_entry *out);
 
 /*
+ * Map the ring of sub-channel (relid); munmap() it. -EAGAIN it is not there (yet), -EPROTO of a
+ * size no ring has, or -errno.
+ */
+int vmbus_sysfs_ring_map(const char *device_dir, uint32_t relid, struct vmbus_region *out);
+
+/* Does this kernel show rings at all? It shows the primary's, too, then. */
+bool vmbus_sysfs_has_rings(const char *device_dir, uint32_t primary_relid);
+
+/*
  * Relid and monitor of the primary channel from attributes of the device itself. -EPROTO with (err)
  * filled. Both providers fill (*out) with it, then set (*out).rings.
  */

@@ -49,7 +49,7 @@ struct uio {
     bool subchannel_irqs; /* this kernel survives the interrupt of a sub-channel */
     char dir[VMBUS_PATH_BYTES];
     struct uio_mapping map[VMBUS_MAP_KINDS];
-    struct uio_mapping ring[64]; /* of sub-channel (index) */
+    struct vmbus_region ring[64]; /* of sub-channel (index) */
     struct vmbus_uio_dma dma;
 };
 
@@ -83,35 +83,6 @@ static int uio_irq_take(void *ctx)
     return got < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -EIO;
 }
 
-/* Open and map channels/RELID/ring: two halves, so whole pages and an even number of them. */
-static int map_ring(const struct uio *uio, uint32_t relid, struct uio_mapping *out)
-{
-    char path[VMBUS_PATH_BYTES];
-    struct stat st;
-
-    if (vmbus_path(path, "%s/channels/%u/ring", uio->dir, relid) != 0)
-        return -EPROTO;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? -EAGAIN : -errno;
-    void *base = MAP_FAILED;
-    int error = fstat(fd, &st) == 0 ? 0 : -errno;
-    if (error == 0 && (st.st_size <= 0 || st.st_size > INT32_MAX ||
-                       st.st_size % (off_t)(2 * VMBUS_PAGE_BYTES) != 0))
-        error = -EPROTO;
-    if (error == 0) {
-        base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (base == MAP_FAILED)
-            error = errno == ENODEV ? -EAGAIN : -errno; /* ENODEV: not open yet */
-    }
-    close(fd);
-    if (error != 0)
-        return error;
-    out->base = base;
-    out->len_bytes = (size_t)st.st_size;
-    return 0;
-}
-
 static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
 {
     struct uio *uio = ctx;
@@ -125,14 +96,14 @@ static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regi
     if (entry.monitor_id == VMBUS_MONITOR_NONE && !uio->subchannel_irqs)
         return -ENOTSUP;
     if (uio->ring[index].base == NULL)
-        error = map_ring(uio, entry.relid, &uio->ring[index]);
+        error = vmbus_sysfs_ring_map(uio->dir, entry.relid, &uio->ring[index]);
     if (error != 0)
         return error;
     *out = (struct vmbus_chan_region){
         .relid = entry.relid,
         .subchannel = index,
         .monitor_id = entry.monitor_id,
-        .rings = {uio->ring[index].base, uio->ring[index].len_bytes},
+        .rings = uio->ring[index],
         .keep_masked = !uio->subchannel_irqs,
     };
     return 0;
@@ -150,7 +121,8 @@ static void uio_close(void *ctx)
     struct uio *uio = ctx;
 
     for (size_t i = 0; i < sizeof(uio->ring) / sizeof(uio->ring[0]); i++)
-        unmap(&uio->ring[i]);
+        if (uio->ring[i].base != NULL)
+            munmap(uio->ring[i].base, uio->ring[i].len_bytes);
     for (unsigned i = 0; i < VMBUS_MAP_KINDS; i++)
         unmap(&uio->map[i]);
     vmbus_uio_dma_free(&uio->dma);
