@@ -15,16 +15,19 @@
  * There is one program per process, and lwIP keeps its state in globals anyway, so the state here
  * is one static struct.
  */
+#define _GNU_SOURCE /* cpu_set_t */
 #include "app_control.h"
 #include "app_report.h"
 #include "app_var.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
 #include "lwip/init.h"
 #include "lwip/priv/tcp_priv.h"
+#include "netvsc_control.h"
 #include "netvsc_look.h"
 #include "port_clock.h"
 #include "port_pcap.h"
@@ -69,6 +72,13 @@ static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
 
     (void)ctx;
     port_pcap_write(app.pcap, &record);
+}
+
+static void on_event(void *ctx, enum netvsc_event event)
+{
+    (void)ctx;
+    if (event == NETVSC_EVENT_REFUSED)
+        port_log(PORT_LOG_WARN, "%s", netvsc_failure(app.nif.nic));
 }
 
 static void on_taken(void *ctx)
@@ -164,6 +174,10 @@ static int open_card(struct vmbus_device *dev)
         vmbus_close(dev);
         return app_fail(1, "card", strerror(-rc), "Free some memory");
     }
+    app.nif.on_event = on_event;
+    if (app.options.has_mac)
+        netvsc_set_mac(app.nif.nic, app.options.mac);
+    netvsc_promiscuous(app.nif.nic, app.options.promiscuous);
     rc = port_attach_begin(&app.attach, dev, port_clock_now());
     if (rc == 0)
         return 0;
@@ -203,7 +217,7 @@ static int open_control(void)
     const char *path = app.options.control;
     int rc;
 
-    app.report = (struct app_report){app.spec->name, &app.nif, app.emulate.host};
+    app.report = (struct app_report){app.spec->name, &app.nif, &app.attach, app.emulate.host};
     app.control.answer = app_report;
     app.control.ctx = &app.report;
     app.control.fd = -1;
@@ -215,6 +229,19 @@ static int open_control(void)
     if (rc)
         port_log(PORT_LOG_DEBUG, "no control socket: %s", strerror(-rc));
     return 0;
+}
+
+static int pin(void)
+{
+    cpu_set_t cpus;
+
+    if (!app.options.pinned)
+        return 0;
+    CPU_ZERO(&cpus);
+    CPU_SET(app.options.cpu, &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus) == 0)
+        return 0;
+    return app_fail(1, "--cpu", strerror(errno), "Give a CPU this program may use, see nproc");
 }
 
 /* All or nothing. */
@@ -339,7 +366,9 @@ int app_main(const struct app_spec *spec, int argc, char **argv)
     port_log_setup(spec->name, app.options.log);
     /* Cannot fail: the options' bounds are the same. */
     port_tcp_sizes(app.options.tcp_window_bytes, app.options.tcp_sndbuf_bytes);
-    status = come_up();
+    status = pin();
+    if (status == 0)
+        status = come_up();
     if (status)
         return status;
     status = serve();

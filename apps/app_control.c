@@ -166,42 +166,49 @@ static char *take_word(char **at, const char *before)
     return word;
 }
 
-bool app_control_parse(char *request, const char **command, bool *json)
+static void take_pair(struct app_control_request *out, const char *key, const char *value)
 {
-    char *at = request + strspn(request, " \t");
+    if (strcmp(key, "command") == 0)
+        out->command = value;
+    else if (strcmp(key, "name") == 0)
+        out->name = value;
+    else if (strcmp(key, "value") == 0)
+        out->value = value;
+    else if (strcmp(key, "format") == 0)
+        out->json = strcmp(value, "text") != 0;
+}
+
+bool app_control_parse(char *text, struct app_control_request *out)
+{
+    char *at = text + strspn(text, " \t");
     char *key, *value;
 
-    *command = NULL;
-    *json = true;
+    *out = (struct app_control_request){.json = true};
     if (*at++ != '{')
         return false;
     while ((key = take_word(&at, " \t,"))) {
         value = take_word(&at, " \t:");
         if (!value)
             return false;
-        if (strcmp(key, "command") == 0)
-            *command = value;
-        else if (strcmp(key, "format") == 0)
-            *json = strcmp(value, "text") != 0;
+        take_pair(out, key, value);
     }
     at += strspn(at, " \t");
-    return *at == '}' && *command;
+    return *at == '}' && out->command;
 }
 
 static void answer(struct app_control *control, struct app_control_client *client)
 {
     FILE *out = open_memstream(&client->answer, &client->bytes);
-    const char *command;
-    bool json;
+    struct app_control_request request;
 
     client->sent = 0;
     if (!out) {
         drop(client);
         return;
     }
-    if (!app_control_parse(client->request, &command, &json))
+    if (!app_control_parse(client->request, &request))
         fprintf(out, "{\"error\": \"not a request\"}\n");
-    else if (!control->answer(control->ctx, command, json, out))
+    else if (!control->answer(control->ctx, &request, out))
         fprintf(out, "{\"error\": \"no such command\"}\n");
     if (fclose(out) != 0)
         drop(client);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket of a running program: one line of JSON in, one answer out, closed. A request is
- * {"command": "stats", "format": "json"}; formats are json and text. What is wrong is answered with
- * {"error": "..."} in either. Private to apps/.
+ * {"command": "stats", "format": "json"} or {"command": "set", "name": "mtu", "value": "9000"}; formats
+ * are json and text. What is wrong is answered with {"error": "..."} in either. Private to apps/.
  */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
@@ -29,13 +29,19 @@ struct app_control_client {
     size_t bytes, sent;
 };
 
+struct app_control_request {
+    const char *command; /* never NULL */
+    const char *name, *value; /* may be NULL */
+    bool json;
+};
+
 struct app_control {
     int fd; /* -1: none */
     char path[APP_CONTROL_PATH_BYTES];
     uint64_t look_at_ns;
     struct app_control_client client[APP_CONTROL_CLIENTS];
-    /* Write the answer to (command); false: there is no such command. */
-    bool (*answer)(void *ctx, const char *command, bool json, FILE *out);
+    /* Write the answer; false: there is no such command. */
+    bool (*answer)(void *ctx, const struct app_control_request *request, FILE *out);
     void *ctx;
 };
 
@@ -57,7 +63,7 @@ int app_control_folder(char *out, size_t out_bytes);
 /* Connected to (path), or -errno; -ECONNREFUSED means that its program has gone. */
 int app_control_connect(const char *path);
 
-/* The values of "command" and "format" in a request, which is changed. False: it is no request. */
-bool app_control_parse(char *request, const char **command, bool *json);
+/* What (text), which is changed, asks for. False: it is no request. */
+bool app_control_parse(char *text, struct app_control_request *out);
 
 #endif

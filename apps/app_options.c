@@ -22,6 +22,9 @@ enum {
     KEY_PCAP,
     KEY_STATS,
     KEY_CONTROL,
+    KEY_MAC,
+    KEY_PROMISCUOUS,
+    KEY_CPU,
     KEY_LOG,
     KEY_SPIN,
     KEY_TCP_WINDOW,
@@ -41,6 +44,10 @@ static const struct argp_option common[] = {
     {"ipv6", KEY_IPV6, "ADDR", OPTION_ARG_OPTIONAL, "link-local and SLAAC, and ADDR", 0},
     {"dns", KEY_DNS, "ADDR", 0, "name server; up to two", 0},
     {"mtu", KEY_MTU, "BYTES", 0, "wanted MTU [1500]", 0},
+    /* Left out of --help, which fits a screen: docs/features.md has them. */
+    {"mac", KEY_MAC, "ADDR", OPTION_HIDDEN, "another MAC address, if the host allows it", 0},
+    {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
+    {"promiscuous", KEY_PROMISCUOUS, NULL, OPTION_HIDDEN, "receive frames for others, if it allows it", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},
     {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
@@ -155,6 +162,12 @@ static error_t parse_emulate(struct parsing *p, char *text)
     return app_emulate_parse(text, &p->out->emulate);
 }
 
+static error_t parse_mac(struct parsing *p, const char *text)
+{
+    p->out->has_mac = app_mac_parse(text, p->out->mac);
+    return p->out->has_mac ? 0 : bad("mac", text, "Give a unicast address, as 02:15:5d:01:02:03");
+}
+
 static error_t parse_spin(struct parsing *p, const char *text)
 {
     if (strcmp(text, "always") != 0)
@@ -180,6 +193,11 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
         return parse_u32("mtu", arg, 68, 65521, &out->mtu_bytes);
     case KEY_LOG:
         return parse_log(p, arg);
+    case KEY_MAC:
+        return parse_mac(p, arg);
+    case KEY_CPU:
+        out->pinned = true;
+        return parse_u32("cpu", arg, 0, 1023, &out->cpu);
     case KEY_SPIN:
         return parse_spin(p, arg);
     case KEY_TCP_WINDOW:
@@ -239,6 +257,9 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
         break;
     case KEY_PCAP:
         p->out->pcap = arg;
+        break;
+    case KEY_PROMISCUOUS:
+        p->out->promiscuous = true;
         break;
     case KEY_CONTROL:
         p->out->control = arg;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app_control.h"
 #include "app_var.h"
 #include "netvsc_look.h"
 #include "netvsc_queue.h"
@@ -208,21 +209,39 @@ static void ring(struct writer *w, const struct app_report *report)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-bool app_report(void *ctx, const char *command, bool json, FILE *out)
+static void set(const struct app_report *report, const struct app_control_request *request,
+                FILE *out)
+{
+    const char *wrong = request->name && request->value
+                            ? app_change(report, request->name, request->value)
+                            : "set takes a name and a value";
+
+    if (wrong)
+        fprintf(out, "{\"error\": \"%s\"}\n", wrong);
+    else
+        fputs(request->json ? "{\"asked\": true}\n" : "asked\n", out);
+}
+
+bool app_report(void *ctx, const struct app_control_request *request, FILE *out)
 {
     static const struct {
         const char *name;
         void (*write)(struct writer *w, const struct app_report *report);
     } commands[] = {{"stats", stats}, {"xstats", xstats}, {"ring", ring}};
-    struct writer w = {.out = out, .json = json, .first = true};
+    struct writer w = {.out = out, .json = request->json, .first = true};
+
+    if (strcmp(request->command, "set") == 0) {
+        set(ctx, request, out);
+        return true;
+    }
 
     for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(commands[i].name, command) != 0)
+        if (strcmp(commands[i].name, request->command) != 0)
             continue;
-        if (json)
+        if (w.json)
             fputc('{', out);
         commands[i].write(&w, ctx);
-        if (json)
+        if (w.json)
             fputs("}\n", out);
         return true;
     }

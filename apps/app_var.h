@@ -33,6 +33,10 @@ struct app_options {
     struct app_emulate_options emulate;
     bool emulated;
     bool stats;
+    bool promiscuous, has_mac;
+    uint8_t mac[6];
+    bool pinned;
+    uint32_t cpu;
     enum port_log_level log;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };

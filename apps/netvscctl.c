@@ -11,6 +11,7 @@
 
 struct options {
     const char *command, *nic;
+    const char *program; /* after set NAME=VALUE */
     const char *bus, *state, *root;
     struct ctl_bind_options bind;
     bool json, answered, said;
@@ -44,7 +45,8 @@ static void print_help(struct argp_state *state)
            "  options NIC   options with which a program takes over the saved addresses\n"
            "  unbind NIC    give it back to the kernel: hv_netvsc bound, addresses restored\n"
            "  stats [PID|PATH]   the card of a running program; xstats: every counter, per queue;\n"
-           "                     ring: indices, masks and send sections as they are now\n\n");
+           "                     ring: indices, masks and send sections as they are now\n"
+           "  set NAME=VALUE [PID|PATH]   mtu=BYTES, promiscuous=on|off or mac=ADDRESS|own\n\n");
     app_help(state);
     printf("\nState: ready = bound to uio_hv_generic, a program can take it; kernel = held by "
            "hv_netvsc;\n"
@@ -60,6 +62,10 @@ static error_t say_argument(struct options *options, char *arg)
     }
     if (!options->nic) {
         options->nic = arg;
+        return 0;
+    }
+    if (!options->program && strcmp(options->command, "set") == 0) {
+        options->program = arg;
         return 0;
     }
     app_fail(2, arg, "one command and one card are enough", "See netvscctl --help");
@@ -251,6 +257,7 @@ static const struct command {
     bool changes; /* one at a time */
 } commands[] = {
     {"list", list, NO_NIC, false},
+    {"set", NULL, A_PROGRAM, false},
     {"stats", NULL, A_PROGRAM, false},
     {"xstats", NULL, A_PROGRAM, false},
     {"ring", NULL, A_PROGRAM, false},
@@ -308,6 +315,8 @@ static int run(const struct options *options)
 
     if (!command)
         return app_fail(2, options->command, "unknown command", "See netvscctl --help");
+    if (command->nic == A_PROGRAM && strcmp(command->name, "set") == 0)
+        return ctl_set(options->nic, options->program, options->json);
     if (command->nic == A_PROGRAM)
         return ctl_ask(command->name, options->nic, options->json);
     if (command->nic == NO_NIC && options->nic)

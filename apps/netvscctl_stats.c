@@ -100,29 +100,66 @@ static char *receive(int fd)
     return NULL;
 }
 
-int ctl_ask(const char *command, const char *whom, bool json)
+/* The reason in {"error": "reason"}, cut off in place. */
+static const char *reason(char *answer)
 {
-    char request[APP_CONTROL_REQUEST_BYTES];
-    char *answer = NULL;
-    int status, fd = -1;
-    int bytes;
+    static const char before[] = "{\"error\": \"";
+    char *end = strrchr(answer, '"');
 
-    status = find(whom, &fd);
+    if (strncmp(answer, before, sizeof(before) - 1) != 0 || end < answer + sizeof(before) - 1)
+        return NULL;
+    *end = '\0';
+    return answer + sizeof(before) - 1;
+}
+
+/* Exit status. */
+static int ask(const char *what, const char *whom, const char *request)
+{
+    const size_t bytes = strlen(request);
+    char *answer = NULL;
+    const char *wrong;
+    int fd = -1, status = find(whom, &fd);
+
     if (status)
         return status;
-    bytes = snprintf(request, sizeof(request), "{\"command\": \"%s\", \"format\": \"%s\"}\n",
-                     command, json ? "json" : "text");
-    if (send(fd, request, (size_t)bytes, MSG_NOSIGNAL) == bytes)
+    if (send(fd, request, bytes, MSG_NOSIGNAL) == (ssize_t)bytes)
         answer = receive(fd);
     else
         app_fail(1, "request", strerror(errno), "Try again");
     close(fd);
     if (!answer)
         return 1;
-    if (strncmp(answer, "{\"error\"", 8) == 0)
-        status = app_fail(1, command, "the program does not know it", "Use its own netvscctl");
+    wrong = reason(answer);
+    if (wrong)
+        status = app_fail(1, what, wrong, "See netvscctl --help");
     else
         fputs(answer, stdout);
     free(answer);
     return status;
+}
+
+int ctl_ask(const char *command, const char *whom, bool json)
+{
+    char request[APP_CONTROL_REQUEST_BYTES];
+
+    snprintf(request, sizeof(request), "{\"command\": \"%s\", \"format\": \"%s\"}\n", command,
+             json ? "json" : "text");
+    return ask(command, whom, request);
+}
+
+int ctl_set(const char *change, const char *whom, bool json)
+{
+    const char *value = change ? strchr(change, '=') : NULL;
+    char request[APP_CONTROL_REQUEST_BYTES];
+    int bytes;
+
+    if (!value)
+        return app_fail(2, "set", "of what, to what", "Give NAME=VALUE");
+    bytes = snprintf(request, sizeof(request),
+                     "{\"command\": \"set\", \"name\": \"%.*s\", \"value\": \"%s\", "
+                     "\"format\": \"%s\"}\n",
+                     (int)(value - change), change, value + 1, json ? "json" : "text");
+    if ((size_t)bytes >= sizeof(request))
+        return app_fail(2, "set", "the value is too long", "See netvscctl --help");
+    return ask(change, whom, request);
 }

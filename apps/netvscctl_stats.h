@@ -11,4 +11,7 @@
  */
 int ctl_ask(const char *command, const char *whom, bool json);
 
+/* The same with "set" and (change), NAME=VALUE. */
+int ctl_set(const char *change, const char *whom, bool json);
+
 #endif

@@ -26,6 +26,21 @@ static void set_mtu(struct netif *netif, uint32_t mtu_bytes)
 #endif
 }
 
+/*
+ * Tell the network where we are now. lwIP does so by itself only where it is built without address
+ * conflict detection.
+ */
+static void announce(struct netvsc_netif *nif)
+{
+#if LWIP_IPV4
+    struct netif *netif = &nif->netif;
+
+    if (netif_is_up(netif) && netif_is_link_up(netif) &&
+        !ip4_addr_isany_val(*netif_ip4_addr(netif)))
+        etharp_gratuitous(netif);
+#endif
+}
+
 static void on_state(struct netvsc_netif *nif)
 {
     const struct netvsc_info *info = netvsc_info(nif->nic);
@@ -56,6 +71,7 @@ static void on_mac(struct netvsc_netif *nif)
     netif_set_link_down(&nif->netif);
     memcpy(nif->netif.hwaddr, netvsc_info(nif->nic)->mac, MAC_BYTES);
     on_link(nif);
+    announce(nif);
 }
 
 static void on_event(void *ctx, enum netvsc_event event)

@@ -21,17 +21,17 @@ static struct {
     uint64_t now_ns;
 } f;
 
-static bool answer(void *ctx, const char *command, bool json, FILE *out)
+static bool answer(void *ctx, const struct app_control_request *request, FILE *out)
 {
     (void)ctx;
-    if (strcmp(command, "long") == 0) {
+    if (strcmp(request->command, "long") == 0) {
         for (unsigned i = 0; i < LONG_BYTES; i++)
             fputc('x', out);
         return true;
     }
-    if (strcmp(command, "short") != 0)
+    if (strcmp(request->command, "short") != 0)
         return false;
-    fputs(json ? "{\"json\": true}\n" : "text\n", out);
+    fputs(request->json ? "{\"json\": true}\n" : "text\n", out);
     return true;
 }
 
