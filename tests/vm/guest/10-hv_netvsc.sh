@@ -17,12 +17,13 @@ ping_big() {
 }
 ping6_l1() { ping -6 -c 3 -i 0.2 -w 5 fd09::1; }
 bulk_in() {
-    wget -q -O /tmp/bulk http://10.9.0.1:8080/bulk &&
+    timeout 60 wget -q -O /tmp/bulk http://10.9.0.1:8080/bulk &&
         [ "$(md5sum </tmp/bulk)" = "$(l1 'md5sum </www/bulk')" ]
 }
 bulk_out() {
     httpd -p 8080 -h /tmp
-    l1 'rm -f /tmp/back; wget -q -O /tmp/back http://10.9.0.2:8080/bulk && cmp /tmp/back /www/bulk'
+    l1 'rm -f /tmp/back
+        timeout 60 wget -q -O /tmp/back http://10.9.0.2:8080/bulk && cmp /tmp/back /www/bulk'
 }
 driver_name() { ethtool -i eth0 | grep -q 'driver: hv_netvsc'; }
 offloads() { ethtool -k eth0 | grep -q checksumming; }

@@ -12,10 +12,11 @@ client="hv_netvsc $kernel" # of the table; our driver's scripts say otherwise
 exec 3<>/dev/ttyS1
 script_failed=0
 
-# l1 COMMAND: run it one level up; its output here, its status ours.
+# l1 COMMAND: run it one level up; its output here, its status ours. Its lines become one, as the
+# agent answers each line. No answer for 90 s is a failure, not a stop.
 l1() {
-    echo "$*" >&3
-    while IFS= read -r answer <&3; do
+    echo "$(echo "$*" | tr '\n' ';')" >&3
+    while IFS= read -r -t 90 answer <&3; do
         case $answer in
         "|"*) echo "${answer#|}" ;;
         =*) return "${answer#=}" ;;
