@@ -7,6 +7,7 @@
 #include "port_clock.h"
 #include "stderr_catcher.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "lwip/init.h"
@@ -205,6 +206,28 @@ static void after_the_end_nobody_tries_again(void **state)
     assert_int_equal(port_attach_next_deadline(&f.attach, f.now_ns), UINT64_MAX);
 }
 
+static void another_mtu_is_attached_again_at_once(void **state)
+{
+    (void)state;
+    begin();
+    run_until(NETVSC_UP);
+    stderr_catch(&f.catcher);
+    assert_int_equal(port_attach_set_mtu(&f.attach, 67, f.now_ns), -EINVAL);
+    assert_int_equal(port_attach_set_mtu(&f.attach, 600, f.now_ns), 0);
+    assert_int_equal(netvsc_state(f.nif.nic), NETVSC_DETACHING);
+    run_ms(30);
+    assert_int_equal(netvsc_state(f.nif.nic), NETVSC_UP);
+    assert_int_equal(f.nif.netif.mtu, 600);
+    assert_true(netif_is_link_up(&f.nif.netif));
+    assert_int_equal(port_attach_set_mtu(&f.attach, 9000, f.now_ns), 0);
+    run_ms(30);
+    assert_int_equal(netvsc_state(f.nif.nic), NETVSC_UP);
+    assert_true(f.nif.netif.mtu > 1500);
+    assert_null(strstr(stderr_caught(&f.catcher), "the host is gone"));
+    assert_int_equal(f.opens, 2);
+    assert_null(app_books(&f.nif, f.emulate.host));
+}
+
 #define CARD_TEST(f) cmocka_unit_test_setup_teardown(f, make_card, drop_card)
 
 int main(void)
@@ -216,6 +239,7 @@ int main(void)
         CARD_TEST(a_host_that_comes_and_goes_fills_no_log),
         CARD_TEST(a_first_attach_that_fails_is_left_to_the_program),
         CARD_TEST(after_the_end_nobody_tries_again),
+        CARD_TEST(another_mtu_is_attached_again_at_once),
     };
 
     lwip_init();
