@@ -25,6 +25,7 @@ enum {
     KEY_MAC,
     KEY_PROMISCUOUS,
     KEY_CPU,
+    KEY_LATENCY,
     KEY_LOG,
     KEY_SPIN,
     KEY_TCP_WINDOW,
@@ -47,6 +48,7 @@ static const struct argp_option common[] = {
     /* Left out of --help, which fits a screen: docs/features.md has them. */
     {"mac", KEY_MAC, "ADDR", OPTION_HIDDEN, "another MAC address, if the host allows it", 0},
     {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
+    {"latency", KEY_LATENCY, "US", OPTION_HIDDEN, "how often the hypervisor looks", 0},
     {"promiscuous", KEY_PROMISCUOUS, NULL, OPTION_HIDDEN, "receive frames for others, if it allows it", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},
@@ -195,6 +197,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
         return parse_log(p, arg);
     case KEY_MAC:
         return parse_mac(p, arg);
+    case KEY_LATENCY:
+        return parse_u32("latency", arg, 1, 6553, &out->latency_us);
     case KEY_CPU:
         out->pinned = true;
         return parse_u32("cpu", arg, 0, 1023, &out->cpu);

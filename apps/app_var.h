@@ -36,7 +36,7 @@ struct app_options {
     bool promiscuous, has_mac;
     uint8_t mac[6];
     bool pinned;
-    uint32_t cpu;
+    uint32_t cpu, latency_us;
     enum port_log_level log;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };

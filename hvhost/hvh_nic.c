@@ -102,17 +102,31 @@ void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid)
     chan_rung(chan);
 }
 
+static struct vmbus_monitor_page *monitor_page(const struct hvh_chan *chan)
+{
+    return (struct vmbus_monitor_page *)(void *)chan->nic->guest.monitor_page.base;
+}
+
+/* As configured, or less if the guest's entry says so. Its unit is 100 ns. */
+static uint64_t monitor_latency_ns(const struct hvh_chan *chan)
+{
+    const uint64_t own_ns = chan->nic->config.monitor_latency_us * UINT64_C(1000);
+    const uint64_t wish_ns =
+        monitor_page(chan)->latency_100ns[chan->monitor_id / 32][chan->monitor_id % 32] *
+        UINT64_C(100);
+
+    return wish_ns && wish_ns < own_ns ? wish_ns : own_ns;
+}
+
 static void monitor_look(struct hvh_chan *chan, uint64_t now_ns)
 {
-    struct vmbus_monitor_page *page;
     uint32_t bit = 1u << (chan->monitor_id % 32);
 
     if (chan->monitor_id == VMBUS_MONITOR_NONE || now_ns < chan->monitor_due_ns)
         return;
-    chan->monitor_due_ns = now_ns + chan->nic->config.monitor_latency_us * UINT64_C(1000);
-    page = (struct vmbus_monitor_page *)(void *)chan->nic->guest.monitor_page.base;
+    chan->monitor_due_ns = now_ns + monitor_latency_ns(chan);
     /* Acquire: pairs with the guest's atomic OR. What it published before is seen after. */
-    if (atomic_fetch_and_explicit(&page->group[chan->monitor_id / 32].pending, ~bit,
+    if (atomic_fetch_and_explicit(&monitor_page(chan)->group[chan->monitor_id / 32].pending, ~bit,
                                   memory_order_acq_rel) &
         bit)
         chan_rung(chan);

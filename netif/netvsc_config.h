@@ -55,6 +55,7 @@ struct netvsc_config {
     uint16_t tx_tci; /* VLAN tag of frames sent without one. 0 = none */
     enum netvsc_switch rx_csum; /* the host's verdicts in netvsc_frame.csum */
     uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
+    uint32_t monitor_latency_us; /* how often the hypervisor looks for doorbells. 0 = as it likes */
     uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
     /*
      * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames, whose

@@ -209,10 +209,21 @@ const struct netvsc_change netvsc_list_change = {list_steps, list_done};
 const struct netvsc_change netvsc_filter_change = {filter_steps, filter_done};
 const struct netvsc_change netvsc_mac_change = {mac_steps, mac_done};
 
+/* Channels without a monitor have nothing to set: their doorbell is at once. */
+static void set_latency(struct netvsc *nic)
+{
+    const uint32_t us = nic->config.monitor_latency_us;
+
+    for (unsigned i = 0; us && i < nic->info.queues; i++)
+        if (vmbus_chan_latency(nic->queue[i]->chan, us) == 0)
+            nic->stats.latency_set++;
+}
+
 void netvsc_control_attached(struct netvsc *nic)
 {
     struct netvsc_control *c = &nic->control;
 
+    set_latency(nic);
     c->list_told = false;
     c->list_refused = false;
     memcpy(c->permanent_mac, nic->info.mac, MAC_BYTES);

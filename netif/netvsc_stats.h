@@ -73,6 +73,7 @@
     X(ctl_late, "control replies nobody waited for (late or wrong id)")                            \
     X(vf_offered, "virtual functions the host offered; traffic stays here")                        \
     X(vf_withdrawn, "virtual functions the host withdrew")                                         \
+    X(latency_set, "channels whose doorbell is looked for as often as we asked")                   \
     X(ctl_changes, "settings changed while up")                                                    \
     X(ctl_refused, "settings the host refused")                                                    \
     X(ctl_indications, "status indications")                                                       \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Statistics and what changes while the NIC runs: filters, addresses, MTU, link.
-foreach(name test_stats test_filter test_vf)
+foreach(name test_stats test_filter test_vf test_latency)
   netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 endforeach()
 netvsc_test(test_app_control LIBS app)

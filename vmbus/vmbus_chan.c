@@ -211,6 +211,15 @@ static void chan_hang_bells(struct vmbus_chan *chan, const struct vmbus_chan_reg
     struct vmbus_monitor_page *page = (struct vmbus_monitor_page *)(void *)t->monitor_page.base;
     chan->monitor.word = &page->group[region->monitor_id / 32].pending;
     chan->monitor.bit = 1u << (region->monitor_id % 32);
+    chan->latency = &page->latency_100ns[region->monitor_id / 32][region->monitor_id % 32];
+}
+
+int vmbus_chan_latency(struct vmbus_chan *chan, uint32_t us)
+{
+    if (chan->latency == NULL)
+        return -ENOTSUP;
+    *chan->latency = us < UINT16_MAX / 10 ? (uint16_t)(us * 10) : UINT16_MAX;
+    return 0;
 }
 
 int vmbus_chan_create(struct vmbus_device *dev, const struct vmbus_chan_region *region,

@@ -82,6 +82,12 @@ int vmbus_chan_flush(struct vmbus_chan *chan);
 /* True when all that was published has been consumed by the host; never on a dead channel. */
 bool vmbus_chan_tx_drained(struct vmbus_chan *chan);
 
+/*
+ * Ask the hypervisor to look for this channel's doorbell every (us) microseconds, 6553 at most; it
+ * follows as far as it likes. -ENOTSUP the channel has no monitor.
+ */
+int vmbus_chan_latency(struct vmbus_chan *chan, uint32_t us);
+
 uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 const struct vmbus_chan_stats *vmbus_chan_stats(const struct vmbus_chan *chan);
 

@@ -22,6 +22,7 @@ struct vmbus_chan {
     bool dead; /* one of the rings is corrupt */
     struct vmbus_device *dev;
     struct vmbus_bell monitor; /* how the hypervisor is told, or NULL: ops->signal */
+    uint16_t *latency;         /* its entry in the monitor page, or NULL */
     struct vmbus_bell event;   /* which channel it is, for hosts that look there */
     struct vmbus_chan_stats stats;
     uint32_t relid;
