@@ -209,8 +209,7 @@ static void params_complete(struct hvh_kvm *kvm, uint8_t *params)
     params[BP_LOADER] = 0xFF; /* no number of its own */
     params[BP_LOAD_FLAGS] |= LOAD_HIGH | LOAD_HEAP;
     put(params + BP_HEAP_END, 0xFE00, 2);
-    memcpy(kvm->ram.base + HVH_BOOT_CMDLINE, kvm->config.cmdline,
-           strlen(kvm->config.cmdline) + 1);
+    memcpy(kvm->ram.base + HVH_BOOT_CMDLINE, kvm->config.cmdline, strlen(kvm->config.cmdline) + 1);
     put(params + BP_CMDLINE, HVH_BOOT_CMDLINE, 4);
     e820_add(params, 0, LOW_RAM_END, E820_RAM);
     e820_add(params, HVH_ACPI_BASE, HVH_ACPI_BYTES, E820_ACPI);

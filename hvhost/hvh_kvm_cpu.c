@@ -29,8 +29,7 @@
 
 static struct kvm_cpuid2 *cpuid_alloc(unsigned entries)
 {
-    struct kvm_cpuid2 *list =
-        calloc(1, sizeof(*list) + entries * sizeof(struct kvm_cpuid_entry2));
+    struct kvm_cpuid2 *list = calloc(1, sizeof(*list) + entries * sizeof(struct kvm_cpuid_entry2));
 
     if (list)
         list->nent = entries;

@@ -59,7 +59,7 @@ static void on_offered(void *ctx, unsigned index)
     struct hvh_bus_chan *primary = ctx;
 
     if (index < hvh_nic_config(primary->nic)->max_queues) /* a fault may grant more */
-        primary[index].wanted = true; /* they follow it in the list */
+        primary[index].wanted = true;                     /* they follow it in the list */
 }
 
 static const struct hvh_face_ops face_ops = {
@@ -273,8 +273,7 @@ void hvh_bus_modify(struct hvh_vmbus *bus, const void *data, uint32_t bytes)
     (void)bytes;
     memcpy(&msg, data, sizeof(msg));
     chan = hvh_bus_chan_find(bus, msg.relid);
-    ok = chan && chan->state == HVH_BUS_OPEN &&
-         (msg.vp < bus->config.vps || msg.vp == HVH_VP_NONE);
+    ok = chan && chan->state == HVH_BUS_OPEN && (msg.vp < bus->config.vps || msg.vp == HVH_VP_NONE);
     if (ok)
         chan->vp = msg.vp;
     else

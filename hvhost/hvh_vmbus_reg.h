@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HVH_MSG_BYTES_MAX 240u /* payload of a SynIC message */
+#define HVH_MSG_BYTES_MAX 240u  /* payload of a SynIC message */
 #define HVH_MSG_TYPE_CHANNEL 1u /* SynIC message type of all of them */
-#define HVH_SINT_VMBUS 2u      /* the synthetic interrupt source VMBus uses */
+#define HVH_SINT_VMBUS 2u       /* the synthetic interrupt source VMBus uses */
 
 /* Connection ids of HvPostMessage; of HvSignalEvent: HVH_CONN_EVENT | relid. */
 #define HVH_CONN_MSG_OLD 1u /* versions before 5.0 */
@@ -146,9 +146,9 @@ static_assert(sizeof(struct hvh_msg_gpadl_torndown) == 12, "wire layout");
 
 struct hvh_msg_contact {
     struct hvh_msg_head head;
-    uint32_t version; /* HVH_BUS_* */
-    uint32_t vp;      /* gets all messages */
-    uint64_t interrupt_page; /* before 5.0; from then on SINT and VTL */
+    uint32_t version;          /* HVH_BUS_* */
+    uint32_t vp;               /* gets all messages */
+    uint64_t interrupt_page;   /* before 5.0; from then on SINT and VTL */
     uint64_t monitor_to_guest; /* guest-physical addresses, 0 = none */
     uint64_t monitor_to_host;
 };

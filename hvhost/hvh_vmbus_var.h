@@ -27,7 +27,7 @@ struct hvh_bus_gpadl {
 };
 
 enum hvh_bus_state {
-    HVH_BUS_HIDDEN,    /* not offered, or released after a rescind */
+    HVH_BUS_HIDDEN, /* not offered, or released after a rescind */
     HVH_BUS_OFFERED,
     HVH_BUS_OPEN,
     HVH_BUS_RESCINDED, /* the guest was told and has not let go of it yet */

@@ -216,7 +216,7 @@ static void versions_are_taken_up_to_the_newest_allowed(void **state)
     static const struct {
         uint32_t version;
         uint8_t accepted;
-    } rows[] = {{0x0000000D, 0}, {0x00010001, 0}, {HVH_BUS_2_4, 1}, {HVH_BUS_4_0, 1},
+    } rows[] = {{0x0000000D, 0},  {0x00010001, 0},  {HVH_BUS_2_4, 1}, {HVH_BUS_4_0, 1},
                 {HVH_BUS_4_1, 1}, {HVH_BUS_5_0, 0}, {HVH_BUS_5_3, 0}, {0x00060000, 0}};
     struct bench b;
 
@@ -477,8 +477,19 @@ static uint32_t dice(uint32_t *seed)
 /* Mostly sensible words, so that messages get past the first check. */
 static void random_message(struct bench *b, uint32_t *seed)
 {
-    const uint32_t words[] = {0, 1, 2, 8, 16, 0x50003, RING_HANDLE, RING_HANDLE + 1, 4096, 100,
-                              hvh_nic_relid(b->nic), 0x00010018, 0xFFFFFFFF};
+    const uint32_t words[] = {0,
+                              1,
+                              2,
+                              8,
+                              16,
+                              0x50003,
+                              RING_HANDLE,
+                              RING_HANDLE + 1,
+                              4096,
+                              100,
+                              hvh_nic_relid(b->nic),
+                              0x00010018,
+                              0xFFFFFFFF};
     uint32_t msg[HVH_MSG_BYTES_MAX / 4];
     uint32_t type = 1 + dice(seed) % 28;
 
