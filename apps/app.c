@@ -167,6 +167,8 @@ static int open_card(struct vmbus_device *dev)
     const struct netvsc_config config = {
         .mtu_bytes = app.options.mtu_bytes,
         .monitor_latency_us = app.options.latency_us,
+        .tx_csum = app.options.offload,
+        .tx_lso = app.options.offload,
         .capture = app.pcap ? capture : NULL,
     };
     int rc = netvsc_netif_add(&app.nif, &config);

@@ -19,6 +19,7 @@ enum {
     KEY_IPV6,
     KEY_DNS,
     KEY_MTU,
+    KEY_OFFLOAD,
     KEY_PCAP,
     KEY_STATS,
     KEY_CONTROL,
@@ -50,6 +51,7 @@ static const struct argp_option common[] = {
     {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
     {"latency", KEY_LATENCY, "US", OPTION_HIDDEN, "how often the hypervisor looks", 0},
     {"promiscuous", KEY_PROMISCUOUS, NULL, OPTION_HIDDEN, "receive frames for others, if it allows it", 0},
+    {"offload", KEY_OFFLOAD, "HOW", OPTION_HIDDEN, "work for the host: auto, off, verify", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},
     {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
@@ -151,6 +153,22 @@ static error_t parse_dns(struct parsing *p, const char *text)
     return 0;
 }
 
+static error_t parse_offload(const char *text, enum netvsc_switch *out)
+{
+    static const struct {
+        const char *name;
+        enum netvsc_switch how;
+    } known[] = {{"auto", NETVSC_AUTO}, {"off", NETVSC_OFF}, {"verify", NETVSC_VERIFY}};
+
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(text, known[i].name) == 0) {
+            *out = known[i].how;
+            return 0;
+        }
+    }
+    return bad("offload", text, "Say auto, off or verify.");
+}
+
 static error_t parse_log(struct parsing *p, const char *text)
 {
     if (port_log_parse(text, &p->out->log))
@@ -193,6 +211,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
         return parse_dns(p, arg);
     case KEY_MTU:
         return parse_u32("mtu", arg, 68, 65521, &out->mtu_bytes);
+    case KEY_OFFLOAD:
+        return parse_offload(arg, &out->offload);
     case KEY_LOG:
         return parse_log(p, arg);
     case KEY_MAC:

@@ -38,6 +38,7 @@ struct app_options {
     bool pinned;
     uint32_t cpu, latency_us;
     enum port_log_level log;
+    enum netvsc_switch offload;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };
 

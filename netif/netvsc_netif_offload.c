@@ -17,8 +17,6 @@
 
 #include <string.h>
 
-#include "lwip/inet_chksum.h"
-
 #define TAG_OFF 12u
 #define TAG_BYTES 4u
 #define HEAD_BYTES 78u /* tag, Ethernet, IPv6, TCP */
@@ -73,26 +71,6 @@ uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
         meta->l4_off = (uint8_t)off;
     }
     return skip;
-}
-
-bool netvsc_netif_sum_right(const uint8_t *frame, uint32_t len_bytes,
-                            const struct netvsc_tx_meta *meta)
-{
-    bool v6 = meta->csum == NETVSC_CSUM_TCP6;
-    const uint8_t *ip = frame + IP_OFF;
-    uint32_t end = v6 ? IP_OFF + IP6_BYTES + get16(ip + 4) : IP_OFF + get16(ip + 2);
-    uint32_t l4_bytes, sum;
-
-    if (end > len_bytes || end < meta->l4_off)
-        return false;
-    l4_bytes = end - meta->l4_off;
-    sum = (uint16_t)~inet_chksum(frame + meta->l4_off, (u16_t)l4_bytes);
-    sum += (uint16_t)~inet_chksum(ip + (v6 ? 8 : 12), v6 ? 32 : 8);
-    sum += lwip_htons(PROTO_TCP);
-    sum += lwip_htons((u16_t)l4_bytes);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    return sum == 0xFFFF;
 }
 
 void netvsc_netif_offload(struct netvsc_netif *nif)

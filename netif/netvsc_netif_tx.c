@@ -41,7 +41,7 @@ static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
     int rc = begin_chain(nif, p, &meta, skip, &slot);
 
     if (!rc && meta.csum && nif->tx_csum == NETVSC_VERIFY &&
-        !netvsc_netif_sum_right(slot.data, bytes, &meta)) {
+        !(netvsc_netif_truth(slot.data, bytes) & NETVSC_CSUM_L4_OK)) {
         nif->stats.tx_csum_differs++;
         netvsc_tx_cancel(nif->nic, &slot);
         meta.csum = 0; /* what is wrong stays wrong, for the receiver to find */

@@ -39,9 +39,6 @@ void netvsc_netif_groups_begin(struct netvsc_netif *nif);
 /* What the host shall do with (p). Returns how many bytes of a tag to leave out of the frame. */
 uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
                            struct netvsc_tx_meta *meta);
-/* Is the TCP sum in the frame, which lwIP computed, the one the host will come to? */
-bool netvsc_netif_sum_right(const uint8_t *frame, uint32_t len_bytes,
-                            const struct netvsc_tx_meta *meta);
 /* The NIC is up: who computes sums from now on. */
 void netvsc_netif_offload(struct netvsc_netif *nif);
 

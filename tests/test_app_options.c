@@ -77,6 +77,7 @@ static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **stat
         {"--ipv6=10.0.0.1", "--ipv6 10.0.0.1: not a valid value"},
         {"--dhcp --dns nowhere", "--dns nowhere: not a valid value"},
         {"--dhcp --dns 1.1.1.1 --dns 2.2.2.2 --dns 3.3.3.3", "at most two name servers"},
+        {"--dhcp --offload on", "--offload on: not a valid value. Say auto, off or verify"},
         {"--dhcp --mtu 67", "--mtu 67: not a valid value. Give a number from 68 to 65521"},
         {"--dhcp --mtu 65522", "--mtu 65522: not a valid value"},
         {"--dhcp --mtu 1500x", "--mtu 1500x: not a valid value"},
@@ -131,7 +132,7 @@ static void good_values_arrive_where_they_belong(void **state)
     (void)state;
     assert_int_equal(
         parse("--bus /run/b --nic eth1 --ip 10.0.0.2/24 --gateway 10.0.0.1 --ipv6=fd00::2/64 "
-              "--mtu 9000 --pcap f --stats --log debug",
+              "--mtu 9000 --offload verify --pcap f --stats --log debug",
               &options),
         APP_GO_ON);
     assert_string_equal(options.bus, "/run/b");
@@ -141,6 +142,7 @@ static void good_values_arrive_where_they_belong(void **state)
     assert_true(options.net.ipv6);
     assert_string_equal(ip6addr_ntoa(&options.net.address6), "FD00::2");
     assert_int_equal(options.mtu_bytes, 9000);
+    assert_int_equal(options.offload, NETVSC_VERIFY);
     assert_string_equal(options.pcap, "f");
     assert_true(options.stats);
     assert_int_equal(options.log, PORT_LOG_DEBUG);
