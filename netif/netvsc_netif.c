@@ -47,6 +47,7 @@ static void on_state(struct netvsc_netif *nif)
 
     if (netvsc_state(nif->nic) != NETVSC_UP) {
         netif_set_link_down(&nif->netif);
+        netvsc_netif_burst_drop(nif);
         netvsc_netif_drop_backlog(nif);
         return;
     }
@@ -151,11 +152,20 @@ void netvsc_netif_remove(struct netvsc_netif *nif)
     nif->nic = NULL;
 }
 
+void netvsc_netif_flush(struct netvsc_netif *nif)
+{
+    netvsc_netif_burst_end(nif);
+    netvsc_flush(nif->nic);
+}
+
 unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned budget)
 {
-    unsigned done = netvsc_poll(nif->nic, now_ns, budget);
+    unsigned done;
+
+    netvsc_netif_burst_end(nif); /* a slot must not outlive a poll */
+    done = netvsc_poll(nif->nic, now_ns, budget);
 
     done += netvsc_netif_drain(nif);
-    netvsc_flush(nif->nic); /* the backlog, and what lwIP said when told of the link */
+    netvsc_netif_flush(nif); /* the backlog, and what lwIP said when told of the link */
     return done;
 }

@@ -26,6 +26,8 @@
     X(rx_csum_disagree, "verdicts of the host that were wrong (mode verify)")                      \
     X(rx_above_stack, "frames longer than a pbuf chain can say (65535)")                           \
     X(tx_csum_differs, "sums of lwIP's that tx_csum = verify found wrong")                         \
+    X(tx_bursts, "packets put together from segments, for the host to cut")                        \
+    X(tx_burst_segments, "segments in them")                                                       \
     X(tx_queued, "chains that had to wait in the backlog")                                         \
     X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full or no memory to copy")           \
     X(tx_drop_size, "chains refused with ERR_VAL: longer than the MTU allows, or empty")           \
@@ -44,6 +46,19 @@ struct netvsc_netif_group {
     unsigned uses; /* groups of lwIP's with this address; 0 = free */
 };
 
+#define NETVSC_NETIF_HEAD_BYTES 114u /* Ethernet, IPv6, TCP with all its options */
+
+/* Segments of one connection being put together; see netvsc_netif_burst.c. */
+struct netvsc_netif_burst {
+    bool open;
+    uint8_t flags; /* of the last segment */
+    uint32_t head_bytes, mss_bytes, bytes, bytes_max;
+    uint32_t segments, next_seq;
+    struct netvsc_tx_meta meta;
+    struct netvsc_slot slot;
+    uint8_t head[NETVSC_NETIF_HEAD_BYTES]; /* what is the same in all of them */
+};
+
 struct netvsc_netif {
     struct netif netif; /* lwIP's; first, so that a struct netif * finds us */
     struct netvsc *nic;
@@ -53,6 +68,7 @@ struct netvsc_netif {
     bool tcp_sums_by_host;      /* agreed on */
     bool shrank;                /* the MTU, since the netif was added */
     uint32_t mtu_before;
+    struct netvsc_netif_burst burst;
     struct pbuf *backlog[NETVSC_NETIF_BACKLOG];
     uint32_t backlog_head, backlog_tail;
     struct netvsc_netif_group group[NETVSC_NETIF_GROUPS];
@@ -76,5 +92,8 @@ void netvsc_netif_remove(struct netvsc_netif *nif);
  * netif (netif_set_link_up); when it leaves, netif_set_link_down: lwIP's connections live on.
  */
 unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned budget);
+
+/* Send what lwIP said since the last poll: as netvsc_flush(). */
+void netvsc_netif_flush(struct netvsc_netif *nif);
 
 #endif

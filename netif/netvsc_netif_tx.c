@@ -38,8 +38,12 @@ static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
     struct netvsc_slot slot;
     uint32_t skip = netvsc_netif_look(nif, p, &meta);
     uint32_t bytes = p->tot_len - skip;
-    int rc = begin_chain(nif, p, &meta, skip, &slot);
+    int rc = skip ? NETVSC_NETIF_ALONE : netvsc_netif_burst(nif, p, &meta);
 
+    if (rc != NETVSC_NETIF_ALONE)
+        return rc;
+    netvsc_netif_burst_end(nif);
+    rc = begin_chain(nif, p, &meta, skip, &slot);
     if (!rc && meta.csum && nif->tx_csum == NETVSC_VERIFY &&
         !(netvsc_netif_truth(slot.data, bytes) & NETVSC_CSUM_L4_OK)) {
         nif->stats.tx_csum_differs++;

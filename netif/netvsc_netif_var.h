@@ -39,7 +39,15 @@ void netvsc_netif_groups_begin(struct netvsc_netif *nif);
 /* What the host shall do with (p). Returns how many bytes of a tag to leave out of the frame. */
 uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
                            struct netvsc_tx_meta *meta);
-/* The NIC is up: who computes sums from now on. */
+/* netvsc_netif_burst.c */
+#define NETVSC_NETIF_ALONE 1
+/* Send (p) as part of a burst: 0, NETVSC_NETIF_ALONE it is none of one, or as begin. */
+int netvsc_netif_burst(struct netvsc_netif *nif, const struct pbuf *p,
+                       const struct netvsc_tx_meta *meta);
+void netvsc_netif_burst_end(struct netvsc_netif *nif);
+void netvsc_netif_burst_drop(struct netvsc_netif *nif);
+
+/* netvsc_netif_offload.c: the NIC is up: who computes sums from now on. */
 void netvsc_netif_offload(struct netvsc_netif *nif);
 
 #endif

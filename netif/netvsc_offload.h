@@ -47,4 +47,12 @@ struct netvsc_tx_meta {
 int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
                                const struct netvsc_tx_meta *meta, struct netvsc_slot *slot);
 
+/*
+ * As netvsc_queue_tx_commit(), with another wish than at begin that needs as many elements: one of
+ * csum, lso4 and lso6 instead of another, the same tag. What the host does
+ * not do, or does not fit, is cancelled.
+ */
+void netvsc_queue_tx_commit_meta(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
+                                 size_t len_bytes, const struct netvsc_tx_meta *meta);
+
 #endif

@@ -295,6 +295,31 @@ void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct net
     netvsc_tx_free_slot(tx, slot->token & 0xFFFF);
 }
 
+void netvsc_queue_tx_commit_meta(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
+                                 size_t len_bytes, const struct netvsc_tx_meta *meta)
+{
+    struct netvsc_queue *q = nic->queue[queue];
+    struct netvsc_tx_slot *entry = slot_of(&q->tx, slot->token);
+    struct netvsc_tx_meta wish = *meta;
+    struct rndis_tx_info before, now;
+
+    if (!entry)
+        return;
+    if (!wish.has_tci) {
+        wish.has_tci = entry->meta.has_tci;
+        wish.tci = entry->meta.tci;
+    }
+    before = info_of(q, &entry->meta);
+    now = info_of(q, &wish);
+    if (!netvsc_offload_ok(nic, &wish, (uint32_t)len_bytes) || len_bytes > slot->room_bytes ||
+        rndis_tx_info_bytes(&before) != rndis_tx_info_bytes(&now)) {
+        netvsc_queue_tx_cancel(nic, queue, slot);
+        return;
+    }
+    entry->meta = wish;
+    netvsc_queue_tx_commit(nic, queue, slot, len_bytes);
+}
+
 uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned queue)
 {
     return nic->queue[queue]->tx.outstanding;

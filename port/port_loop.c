@@ -96,7 +96,7 @@ bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
         port_attach_poll(config->attach, now_ns);
     run_timers(loop, now_ns);
     for (unsigned i = 0; i < config->nics; i++)
-        netvsc_flush(config->nif[i]->nic);
+        netvsc_netif_flush(config->nif[i]);
     done += step_peer(&config->peer, now_ns);
     done += step_peer(&config->control, now_ns);
     loop->stats.turns++;

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * TSO for a TCP that knows nothing of it. lwIP emits the segments of a window one after the other;
+ * consecutive ones of one connection are put together here in one send section, the first with its
+ * headers, the others with their data only, and leave as one packet for the host to cut again. A
+ * segment joins if its headers are the first's but for sequence number, flags, lengths, IP
+ * identification and sums, and if it carries on where the last one ended. A burst ends with the
+ * first segment shorter than the rest, or with PSH or FIN, which a cutting host puts on the last
+ * segment only, or when its section is full; in any case before anything else leaves and at the end
+ * of the turn.
+ *
+ * Forwarded segments never join: they come with a sum, and what was received in pieces leaves in
+ * the same pieces.
+ */
+#include "netvsc_netif_var.h"
+
+#include <string.h>
+
+#define IP_OFF 14u
+#define IP4_TOTAL_OFF 16u /* from here on in the frame: total length, identification */
+#define IP4_SUM_OFF 24u
+#define IP6_PAYLOAD_OFF 18u
+#define TCP_SEQ_OFF 4u
+#define TCP_DATA_OFF 12u
+#define TCP_FLAGS_OFF 13u
+#define TCP_SUM_OFF 16u
+#define FLAG_FIN 0x01u
+#define FLAG_PSH 0x08u
+#define FLAG_ACK 0x10u
+
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* A segment on its way, taken apart. */
+struct segment {
+    uint8_t head[NETVSC_NETIF_HEAD_BYTES]; /* headers; what may differ is 0 */
+    uint32_t head_bytes, payload_bytes;
+    uint32_t seq;
+    uint8_t flags;
+};
+
+/* Leave out what may differ between the segments of a burst. */
+static void blank(struct segment *s, const struct netvsc_tx_meta *meta)
+{
+    uint8_t *tcp = s->head + meta->l4_off;
+
+    if (meta->csum == NETVSC_CSUM_TCP6) {
+        memset(s->head + IP6_PAYLOAD_OFF, 0, 2);
+    } else {
+        memset(s->head + IP4_TOTAL_OFF, 0, 4);
+        memset(s->head + IP4_SUM_OFF, 0, 2);
+    }
+    memset(tcp + TCP_SEQ_OFF, 0, 4);
+    tcp[TCP_FLAGS_OFF] = 0;
+    memset(tcp + TCP_SUM_OFF, 0, 2);
+}
+
+/* False: no data, flags that are not for a burst, or headers longer than ours ever are. */
+static bool take_apart(const struct pbuf *p, const struct netvsc_tx_meta *meta, struct segment *s)
+{
+    const uint8_t *tcp = s->head + meta->l4_off;
+    uint32_t bytes = pbuf_copy_partial(p, s->head, sizeof(s->head), 0);
+
+    s->head_bytes = meta->l4_off + (tcp[TCP_DATA_OFF] >> 4) * 4u;
+    if (s->head_bytes > bytes || s->head_bytes >= p->tot_len)
+        return false;
+    s->payload_bytes = p->tot_len - s->head_bytes;
+    s->seq = get32(tcp + TCP_SEQ_OFF);
+    s->flags = tcp[TCP_FLAGS_OFF];
+    if ((s->flags & ~(FLAG_FIN | FLAG_PSH)) != FLAG_ACK)
+        return false;
+    blank(s, meta);
+    return true;
+}
+
+void netvsc_netif_burst_end(struct netvsc_netif *nif)
+{
+    struct netvsc_netif_burst *b = &nif->burst;
+    struct netvsc_tx_meta meta = b->meta;
+
+    if (!b->open)
+        return;
+    b->open = false;
+    if (b->segments > 1) {
+        meta.lso4 = b->meta.csum == NETVSC_CSUM_TCP4;
+        meta.lso6 = !meta.lso4;
+        meta.csum = 0;
+        meta.mss_bytes = (uint16_t)b->mss_bytes;
+        b->slot.data[meta.l4_off + TCP_FLAGS_OFF] = b->flags;
+        nif->stats.tx_bursts++;
+        nif->stats.tx_burst_segments += b->segments;
+    }
+    netvsc_queue_tx_commit_meta(nif->nic, 0, &b->slot, b->bytes, &meta);
+}
+
+void netvsc_netif_burst_drop(struct netvsc_netif *nif)
+{
+    if (nif->burst.open)
+        netvsc_tx_cancel(nif->nic, &nif->burst.slot);
+    nif->burst.open = false;
+}
+
+static bool joins(const struct netvsc_netif_burst *b, const struct segment *s,
+                  const struct netvsc_tx_meta *meta)
+{
+    return b->open && s->seq == b->next_seq && s->payload_bytes <= b->mss_bytes &&
+           s->head_bytes == b->head_bytes && s->payload_bytes <= b->bytes_max - b->bytes &&
+           meta->csum == b->meta.csum && meta->l4_off == b->meta.l4_off &&
+           memcmp(s->head, b->head, s->head_bytes) == 0;
+}
+
+/* May more follow? A short segment, PSH and FIN are the last of a burst. */
+static void go_on(struct netvsc_netif *nif, const struct segment *s)
+{
+    struct netvsc_netif_burst *b = &nif->burst;
+
+    b->next_seq = s->seq + s->payload_bytes;
+    b->flags = s->flags;
+    b->segments++;
+    if (s->payload_bytes < b->mss_bytes || s->flags != FLAG_ACK)
+        netvsc_netif_burst_end(nif);
+}
+
+static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
+                     const struct netvsc_tx_meta *meta, const struct segment *s)
+{
+    const struct netvsc_offload *use = &netvsc_info(nif->nic)->offload;
+    uint32_t max =
+        NETVSC_ETH_BYTES + (meta->csum == NETVSC_CSUM_TCP6 ? use->lso6_bytes : use->lso4_bytes);
+    struct netvsc_netif_burst *b = &nif->burst;
+    int rc = netvsc_queue_tx_begin_meta(nif->nic, 0, p->tot_len, meta, &b->slot);
+
+    if (rc)
+        return rc;
+    pbuf_copy_partial(p, b->slot.data, p->tot_len, 0);
+    b->open = true;
+    b->meta = *meta;
+    b->bytes = p->tot_len;
+    b->bytes_max = b->slot.room_bytes < max ? b->slot.room_bytes : max;
+    b->head_bytes = s->head_bytes;
+    b->mss_bytes = s->payload_bytes;
+    b->segments = 0;
+    memcpy(b->head, s->head, s->head_bytes);
+    go_on(nif, s);
+    return 0;
+}
+
+int netvsc_netif_burst(struct netvsc_netif *nif, const struct pbuf *p,
+                       const struct netvsc_tx_meta *meta)
+{
+    const struct netvsc_offload *use = &netvsc_info(nif->nic)->offload;
+    struct netvsc_netif_burst *b = &nif->burst;
+    struct segment s;
+
+    if (!use->lso4_bytes || !use->lso6_bytes || nif->tx_csum == NETVSC_VERIFY || !meta->csum ||
+        !take_apart(p, meta, &s))
+        return NETVSC_NETIF_ALONE;
+    if (joins(b, &s, meta)) {
+        pbuf_copy_partial(p, b->slot.data + b->bytes, (u16_t)s.payload_bytes, (u16_t)s.head_bytes);
+        b->bytes += s.payload_bytes;
+        go_on(nif, &s);
+        return 0;
+    }
+    netvsc_netif_burst_end(nif);
+    return open_with(nif, p, meta, &s);
+}
