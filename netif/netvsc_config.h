@@ -18,9 +18,10 @@ struct netvsc_frame {
     uint32_t len_bytes;  /* without FCS and without VLAN tag */
     uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
     bool has_tci;
-    uint8_t csum;  /* NETVSC_CSUM_* verdicts of the host */
-    uint8_t queue; /* it came on, or leaves by */
-    uint32_t hash; /* RSS hash, 0 if the host gave none */
+    uint8_t csum;    /* NETVSC_CSUM_* verdicts of the host */
+    uint8_t queue;   /* it came on, or leaves by */
+    uint32_t packet; /* private */
+    uint32_t hash;   /* RSS hash, 0 if the host gave none */
 };
 #define NETVSC_CSUM_IP_OK 0x1u
 #define NETVSC_CSUM_L4_OK 0x2u
@@ -44,6 +45,8 @@ enum netvsc_event {
     NETVSC_EVENT_STATE,          /* netvsc_state() changed */
 };
 
+#define NETVSC_RX_COPY_ALL UINT32_MAX
+
 struct netvsc_config {
     uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65521. 0 = 1500 */
     uint32_t queues;    /* wanted, 1..64; info.queues says how many there are. 0 = 1 */
@@ -51,8 +54,12 @@ struct netvsc_config {
     bool rss_symmetric; /* a key with which both directions of a flow have one hash */
     bool promiscuous;
     enum netvsc_switch tx_csum, tx_lso; /* sums and segments left to the host; LSO needs both */
-    uint32_t tx_aggregate_bytes; /* frames up to so long share packets. 0 = 512, 1 = none */
-    uint16_t tx_tci; /* VLAN tag of frames sent without one. 0 = none */
+    uint32_t tx_aggregate_bytes;        /* frames up to so long share packets. 0 = 512, 1 = none */
+    uint16_t tx_tci;                    /* VLAN tag of frames sent without one. 0 = none */
+    /* lwIP gets frames up to so long as copies. 0 = 256; NETVSC_RX_COPY_ALL: no memory of the
+     * host's is ever shown to it, for guests that do not trust theirs. */
+    uint32_t rx_copybreak_bytes;
+    uint8_t rx_hold_percent; /* of the receive buffer that may be held, see netvsc_hold.h. 0 = 50 */
     enum netvsc_switch rx_csum; /* the host's verdicts in netvsc_frame.csum */
     uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
     uint32_t monitor_latency_us; /* how often the hypervisor looks for doorbells. 0 = as it likes */

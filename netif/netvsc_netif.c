@@ -15,6 +15,7 @@
 
 #define MAC_BYTES 6u
 #define MTU_BEFORE_UP 1500u
+#define COPYBREAK_DEFAULT_BYTES 256u
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
@@ -128,17 +129,25 @@ int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *confi
     int rc;
 
     memset(nif, 0, sizeof(*nif));
+    nif->rx_copybreak_bytes =
+        config->rx_copybreak_bytes ? config->rx_copybreak_bytes : COPYBREAK_DEFAULT_BYTES;
+    nif->loans = netvsc_netif_loans_create();
+    if (!nif->loans)
+        return -ENOMEM;
     nif->rx_verify = config->rx_csum == NETVSC_VERIFY;
     own.rx = netvsc_netif_rx;
     own.event = on_event;
     own.ctx = nif;
     nif->tx_csum = config->tx_csum;
     rc = netvsc_create(&own, &nif->nic);
-    if (rc)
+    if (rc) {
+        netvsc_netif_loans_abandon(nif->loans);
         return rc;
+    }
     if (!netif_add_noaddr(&nif->netif, nif, init, netif_input)) {
         netvsc_destroy(nif->nic);
         nif->nic = NULL;
+        netvsc_netif_loans_abandon(nif->loans);
         return -ENOMEM;
     }
     return 0;
@@ -150,6 +159,8 @@ void netvsc_netif_remove(struct netvsc_netif *nif)
     netif_remove(&nif->netif);
     netvsc_destroy(nif->nic);
     nif->nic = NULL;
+    netvsc_netif_loans_abandon(nif->loans);
+    nif->loans = NULL;
 }
 
 void netvsc_netif_flush(struct netvsc_netif *nif)

@@ -21,6 +21,8 @@
     X(rx_input, "frames lwIP took")                                                                \
     X(rx_drop_pbuf, "frames dropped: no pbuf free")                                                \
     X(rx_drop_input, "frames lwIP's input refused")                                                \
+    X(rx_zerocopy, "frames handed to lwIP where the host wrote them, but for their headers")       \
+    X(rx_copied, "frames copied: short ones, and all while too many are lent")                     \
     X(rx_csum_spared, "frames whose TCP or UDP sum lwIP did not check again: the host had")        \
     X(rx_drop_csum, "frames dropped: the host found an IP, TCP or UDP sum wrong")                  \
     X(rx_csum_disagree, "verdicts of the host that were wrong (mode verify)")                      \
@@ -62,6 +64,8 @@ struct netvsc_netif_burst {
 struct netvsc_netif {
     struct netif netif; /* lwIP's; first, so that a struct netif * finds us */
     struct netvsc *nic;
+    uint32_t rx_copybreak_bytes; /* shorter frames are copied */
+    struct netvsc_netif_loans *loans;
     bool rx_verify; /* config.rx_csum is NETVSC_VERIFY */
     struct netvsc_netif_stats stats;
     enum netvsc_switch tx_csum; /* as configured */

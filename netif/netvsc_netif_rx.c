@@ -2,8 +2,9 @@
 /*
  * Frames become pbufs.
  *
- * Theory of operation. Each frame is copied from the receive buffer into a pbuf chain, because its
- * memory goes back to the host when config.rx returns.
+ * Theory of operation. Frames longer than the copybreak stay where the host wrote them, but for
+ * their headers (netvsc_netif_loan.c); others are copied from the receive buffer into a chain of
+ * pool pbufs, and so are all while lwIP keeps too much of the receive buffer already.
  *
  * A VLAN tag travels beside the frame on this NIC and inside the frame in lwIP. It is put back
  * here, or a tagged frame would reach a stack that did not ask for that VLAN.
@@ -16,22 +17,8 @@
 #include "netvsc_netif_var.h"
 
 #define PBUF_BYTES_MAX 65535u
-#define MAC_PAIR_BYTES 12u /* where a VLAN tag goes */
-#define VLAN_TAG_BYTES 4u
 #define VLAN_ETHERTYPE 0x8100u
 #define VLAN_ID_MASK 0x0FFFu
-
-/* Copy of (frame) with its VLAN tag back between addresses and type. */
-static void copy_tagged(struct pbuf *p, const struct netvsc_frame *frame)
-{
-    const uint8_t tag[VLAN_TAG_BYTES] = {VLAN_ETHERTYPE >> 8, VLAN_ETHERTYPE & 0xFF,
-                                         (uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
-    u16_t rest = (u16_t)(frame->len_bytes - MAC_PAIR_BYTES);
-
-    pbuf_take(p, frame->data, MAC_PAIR_BYTES);
-    pbuf_take_at(p, tag, sizeof(tag), MAC_PAIR_BYTES);
-    pbuf_take_at(p, frame->data + MAC_PAIR_BYTES, rest, MAC_PAIR_BYTES + VLAN_TAG_BYTES);
-}
 
 /* ---- checksums ------------------------------------------------------------------------------- */
 
@@ -70,25 +57,50 @@ static void set_checks(struct netvsc_netif *nif, const struct netvsc_frame *fram
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-/* A chain with a copy of (frame). NULL: dropped and counted. */
-static struct pbuf *copy(struct netvsc_netif *nif, const struct netvsc_frame *frame)
+/* A chain with a copy of (frame), with (tag) put in unless that is NULL. */
+static struct pbuf *copy(const struct netvsc_frame *frame, const uint8_t *tag, uint32_t len_bytes)
 {
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len_bytes, PBUF_POOL);
+    const uint32_t macs = NETVSC_NETIF_MACS_BYTES;
+
+    if (!p)
+        return NULL;
+    if (!tag) {
+        pbuf_take(p, frame->data, (u16_t)len_bytes);
+        return p;
+    }
+    pbuf_take(p, frame->data, (u16_t)macs);
+    pbuf_take_at(p, tag, NETVSC_NETIF_TAG_BYTES, (u16_t)macs);
+    pbuf_take_at(p, frame->data + macs, (u16_t)(frame->len_bytes - macs),
+                 (u16_t)(macs + NETVSC_NETIF_TAG_BYTES));
+    return p;
+}
+
+/* The chain for lwIP. NULL: dropped and counted. */
+static struct pbuf *chain(struct netvsc_netif *nif, const struct netvsc_frame *frame)
+{
+    const uint8_t tag[NETVSC_NETIF_TAG_BYTES] = {VLAN_ETHERTYPE >> 8, VLAN_ETHERTYPE & 0xFF,
+                                                 (uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
     /* VLAN 0 is no VLAN, only a priority. */
     bool tagged = frame->has_tci && (frame->tci & VLAN_ID_MASK) != 0;
-    uint32_t len_bytes = frame->len_bytes + (tagged ? VLAN_TAG_BYTES : 0);
-    struct pbuf *p;
+    uint32_t len_bytes = frame->len_bytes + (tagged ? NETVSC_NETIF_TAG_BYTES : 0);
+    struct pbuf *p = NULL;
 
     if (len_bytes > PBUF_BYTES_MAX) {
         nif->stats.rx_above_stack++;
         return NULL;
     }
-    p = pbuf_alloc(PBUF_RAW, (u16_t)len_bytes, PBUF_POOL);
-    if (!p)
-        nif->stats.rx_drop_pbuf++;
-    else if (tagged)
-        copy_tagged(p, frame);
+    if (frame->len_bytes > nif->rx_copybreak_bytes)
+        p = netvsc_netif_lend(nif, frame, tagged ? tag : NULL);
+    if (p) {
+        nif->stats.rx_zerocopy++;
+        return p;
+    }
+    p = copy(frame, tagged ? tag : NULL, len_bytes);
+    if (p)
+        nif->stats.rx_copied++;
     else
-        pbuf_take(p, frame->data, (u16_t)len_bytes);
+        nif->stats.rx_drop_pbuf++;
     return p;
 }
 
@@ -101,7 +113,7 @@ static void input(struct netvsc_netif *nif, const struct netvsc_frame *frame)
         nif->stats.rx_drop_csum++;
         return;
     }
-    p = copy(nif, frame);
+    p = chain(nif, frame);
     if (!p)
         return;
     set_checks(nif, frame, csum);

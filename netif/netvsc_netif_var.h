@@ -27,6 +27,21 @@ uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum);
 /* NETVSC_CSUM_* computed in software; 0 where there is no sum to judge. */
 uint8_t netvsc_netif_truth(const uint8_t *frame, uint32_t len_bytes);
 
+/* netvsc_netif_loan.c */
+
+#define NETVSC_NETIF_MACS_BYTES 12u /* behind them goes a VLAN tag */
+#define NETVSC_NETIF_TAG_BYTES 4u
+
+struct netvsc_netif_loans *netvsc_netif_loans_create(void);
+/* Free it now, or with the last pbuf that is out. NULL is allowed. */
+void netvsc_netif_loans_abandon(struct netvsc_netif_loans *pool);
+/*
+ * A chain over the memory of (frame), with (tag) put in unless that is NULL. NULL: copy it, for it
+ * is all header, or too much is lent already.
+ */
+struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                               const uint8_t *tag);
+
 /* netvsc_netif_tx.c */
 err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 /* Send what waits, as far as the NIC takes it. Returns how many chains left the backlog. */

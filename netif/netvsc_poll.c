@@ -58,7 +58,7 @@ void netvsc_close_device(struct netvsc *nic)
         return;
     netvsc_queues_unbind(nic);
     netvsc_changes_forget(nic);
-    vmbus_close(nic->dev);
+    netvsc_hold_close(nic);
     nic->dev = NULL;
     nic->mem = NULL;
     nic->trouble = 0;
@@ -94,6 +94,10 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
         mem->send.len_bytes < VMBUS_PAGE_BYTES)
         return -EINVAL;
     nic->dev = dev;
+    if (netvsc_hold_open(nic)) {
+        nic->dev = NULL;
+        return -ENOMEM;
+    }
     nic->mem = mem;
     nic->now_ns = now_ns;
     nic->next_irq_look_ns = now_ns;
@@ -273,7 +277,7 @@ uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns)
     if (nic->trouble || nic->detach_pending)
         return 0;
     for (unsigned i = 0; i < nic->info.queues; i++)
-        if (nic->queue[i]->ack_count)
+        if (nic->queue[i]->ack_count || netvsc_hold_pending(nic->queue[i]))
             return RETRY_NS;
     if (nic->state == NETVSC_UP && !nic->changing)
         return nic->changes ? 0 : UINT64_MAX;

@@ -94,7 +94,7 @@ static bool join(struct netvsc_queue *q)
 
 static bool queue_idle(const struct netvsc_queue *q)
 {
-    return !q->ack_count && !q->tx.outstanding && !q->tx.begun;
+    return !q->ack_count && !q->held_packets && !q->tx.outstanding && !q->tx.begun;
 }
 
 unsigned netvsc_queue_visit(struct netvsc_queue *q, uint64_t now_ns, unsigned budget)

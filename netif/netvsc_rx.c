@@ -24,9 +24,12 @@
 
 /* ---- completions owed ------------------------------------------------------------------------ */
 
-static void owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t status)
+static struct netvsc_ack *owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t sections)
 {
-    q->ack[q->ack_count++] = (struct netvsc_ack){.xid = xid, .status = status};
+    struct netvsc_ack *ack = &q->ack[q->ack_count++];
+
+    *ack = (struct netvsc_ack){.xid = xid, .status = NVS_STATUS_FAILURE, .sections = sections};
+    return ack;
 }
 
 /* Completions the ring takes without touching what frames already begun need. */
@@ -136,8 +139,10 @@ static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct r
         q->stats.rx_drop_size++;
         return false;
     }
-    *frame = (struct netvsc_frame){
-        .data = msg + at.data_off, .len_bytes = at.data_bytes, .queue = (uint8_t)q->index};
+    *frame = (struct netvsc_frame){.data = msg + at.data_off,
+                                   .len_bytes = at.data_bytes,
+                                   .packet = q->ack_count - 1,
+                                   .queue = (uint8_t)q->index};
     if (at.ppi_bytes && parse_meta(msg, &at, frame)) {
         q->stats.rx_drop_rndis++;
         return false;
@@ -209,23 +214,26 @@ static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
     struct vmbus_xfer_header set;
+    struct netvsc_ack *ack;
     struct nvs_rndis nvs;
     bool ok = true;
 
     if (!packet_ok(pkt, &set, &nvs)) {
         q->stats.host_bad_set++;
-        owe_ack(q, pkt->xid, NVS_STATUS_FAILURE);
+        owe_ack(q, pkt->xid, 1);
         return 1;
     }
     if (nvs.channel_type == NVS_RNDIS_DATA)
         q->stats.rx_packets++;
+    ack = owe_ack(q, pkt->xid, set.range_count);
     for (uint32_t i = 0; i < set.range_count; i++) {
         struct vmbus_xfer_range range;
 
         memcpy(&range, pkt->header + sizeof(set) + i * sizeof(range), sizeof(range));
         ok &= take_range(q, &range, nvs.channel_type == NVS_RNDIS_DATA);
     }
-    owe_ack(q, pkt->xid, ok ? NVS_STATUS_SUCCESS : NVS_STATUS_FAILURE);
+    if (ok)
+        ack->status = NVS_STATUS_SUCCESS;
     return set.range_count;
 }
 
@@ -259,7 +267,7 @@ unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
     bool any = false;
     int rc;
 
-    while (done < budget && q->ack_count < NETVSC_ACKS_MAX) {
+    while (done < budget && q->ack_count < NETVSC_ACKS_MAX - NETVSC_HOLDS_MAX) {
         rc = vmbus_chan_recv(q->chan, &pkt);
         if (rc < 0)
             q->nic->trouble = rc;
@@ -269,6 +277,8 @@ unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
         done += dispatch(q, &pkt);
     }
     hand_up(q);
+    netvsc_hold_settle(q);
+    netvsc_hold_collect(q);
     if (q->ack_count)
         send_acks(q);
     if (any)

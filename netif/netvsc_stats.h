@@ -21,6 +21,9 @@
     X(rx_drop_rndis, "malformed RNDIS message")                                                    \
     X(rx_drop_size, "frame shorter than 14 bytes or longer than MTU allows")                       \
     X(rx_drop_down, "frame while not up (attaching, filter off)")                                  \
+    X(rx_held, "frames kept by their user without a copy")                                         \
+    X(rx_hold_refused, "frames not kept: too much of the receive buffer was already")              \
+    X(rx_held_peak, "most receive sections kept at a time, of all queues their own")               \
     X(rx_acks, "completions given for received packets")                                           \
     X(rx_ack_wait, "polls that stopped because the ring had no room for completions")              \
     X(tx_frames, "frames committed")                                                               \

@@ -18,6 +18,7 @@
 
 #define NETVSC_TX_SLOTS_MAX 4096u /* send sections used; hosts offer 170..2730 */
 #define NETVSC_ACKS_MAX 32768u    /* more than a receive buffer has sections */
+#define NETVSC_HOLDS_MAX 2048u    /* packets kept beyond their poll, per queue */
 #define NETVSC_REPLY_BYTES_MAX 512u
 #define NETVSC_REQUEST_BYTES_MAX RNDIS_REQUEST_BYTES_MAX
 
@@ -60,10 +61,10 @@ struct netvsc_tx {
     uint32_t outstanding; /* frames committed, not completed */
     uint32_t slot_count;
     struct netvsc_tx_pile pile;
-    uint32_t first_section;             /* the queue's share of the send buffer starts here */
+    uint32_t first_section; /* the queue's share of the send buffer starts here */
     uint32_t peak;          /* most sections in use at a time */
     uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
-    struct nvs_msg msg;                 /* template: only the section changes */
+    struct nvs_msg msg;     /* template: only the section changes */
     uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
     struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
 };
@@ -71,7 +72,9 @@ struct netvsc_tx {
 /* A completion owed to the host. */
 struct netvsc_ack {
     uint64_t xid;
-    uint32_t status; /* NVS_STATUS_* */
+    uint32_t status;          /* NVS_STATUS_* */
+    uint32_t sections;        /* it gives back */
+    struct netvsc_hold *hold; /* keeps it, or NULL */
 };
 
 struct netvsc_queue {
@@ -84,6 +87,9 @@ struct netvsc_queue {
     uint64_t now_ns; /* of its last poll */
     unsigned batch_count;
     uint32_t ack_count;
+    struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
+    uint32_t held_packets, held_sections;
+    bool holds_new; /* in ack[], since the poll began */
     struct netvsc_tx tx;
     struct netvsc_frame batch[NETVSC_BATCH_MAX];
     struct netvsc_ack
@@ -182,6 +188,7 @@ struct netvsc {
     struct ndis_offload host_can; /* zero: it did not say */
     struct netvsc_stats stats;    /* of the NIC as a whole; queues have their own */
     struct netvsc_info info;
+    struct netvsc_estate *estate; /* see netvsc_hold.c */
 
     struct netvsc_ctl ctl;
     struct netvsc_control control;
@@ -288,6 +295,16 @@ void netvsc_ctl_completion(struct netvsc *nic, uint64_t xid, const uint8_t *host
 void netvsc_ctl_inband(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes);
 /* False: not a control message either. (host) is a checked range of the receive buffer. */
 bool netvsc_ctl_message(struct netvsc *nic, const uint8_t *host, uint32_t len_bytes);
+
+/* netvsc_hold.c */
+/* The device is attached; -ENOMEM. It is given up: closed now, or by the last hold released. */
+int netvsc_hold_open(struct netvsc *nic);
+void netvsc_hold_close(struct netvsc *nic);
+/* The poll's frames are handed up: take what is held out of ack[]. */
+void netvsc_hold_settle(struct netvsc_queue *q);
+/* Owe the completions of what was released. */
+void netvsc_hold_collect(struct netvsc_queue *q);
+bool netvsc_hold_pending(const struct netvsc_queue *q);
 
 /* netvsc_rx.c */
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);

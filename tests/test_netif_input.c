@@ -2,6 +2,7 @@
 /* What lwIP gets: frames as chains, link, MAC and MTU; and a NIC that goes and comes back. */
 #include "lwip_bench.h"
 #include "netif_wire.h"
+#include "netvsc_netif_var.h"
 
 #include <errno.h>
 #include <string.h>
@@ -156,6 +157,7 @@ static void another_network_looks_like_a_cable_pulled_and_plugged(void **state)
     assert_true(netif_is_link_up(&nif.netif));
     netif_remove(&nif.netif);
     wire_close(&w); /* destroys the NIC */
+    netvsc_netif_loans_abandon(nif.loans);
 }
 
 static void a_card_without_a_cable_comes_up_with_its_link_down(void **state)

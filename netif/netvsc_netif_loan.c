@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pbufs over the receive buffer.
+ *
+ * Theory of operation. A loan is two custom pbufs from a pool that is allocated with the netif: the
+ * first holds a private copy of the frame's beginning, all that lwIP's protocols parse, so that no
+ * header can change between their looks at it; the second is the rest of the frame where the host
+ * wrote it, held until both are freed. What the host may still change is payload, which it wrote
+ * anyway; a program that must not be shown two versions of it asks for copies.
+ *
+ * lwIP may keep pbufs longer than the netif lives. The pool goes with the last of them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "netvsc_hold.h"
+#include "netvsc_netif_var.h"
+
+#define LOANS_MAX 4096u
+/* Ethernet, VLAN tag, IP with options (IPv6: some extensions), TCP with options. */
+#define HEAD_BYTES (NETVSC_ETH_BYTES + NETVSC_NETIF_TAG_BYTES + 60u + 60u)
+#define HEADROOM_BYTES 16u /* for a longer link header, when the packet is forwarded */
+
+struct loan {
+    struct pbuf_custom head; /* lwIP takes it for a PBUF_RAM: its bytes follow it */
+    uint8_t bytes[HEADROOM_BYTES + HEAD_BYTES];
+    struct pbuf_custom rest;
+    struct netvsc_hold *hold;
+    struct netvsc_netif_loans *pool;
+    struct loan *next;
+    unsigned parts; /* of head and rest, not freed yet */
+};
+
+struct netvsc_netif_loans {
+    unsigned out;
+    bool abandoned; /* the netif is gone */
+    struct loan *free;
+    struct loan loan[LOANS_MAX];
+};
+
+struct netvsc_netif_loans *netvsc_netif_loans_create(void)
+{
+    struct netvsc_netif_loans *pool = calloc(1, sizeof(*pool));
+
+    if (!pool)
+        return NULL;
+    for (unsigned i = 0; i < LOANS_MAX; i++) {
+        pool->loan[i].pool = pool;
+        pool->loan[i].next = pool->free;
+        pool->free = &pool->loan[i];
+    }
+    return pool;
+}
+
+void netvsc_netif_loans_abandon(struct netvsc_netif_loans *pool)
+{
+    if (!pool)
+        return;
+    pool->abandoned = true;
+    if (!pool->out)
+        free(pool);
+}
+
+static void part_freed(struct loan *loan)
+{
+    struct netvsc_netif_loans *pool = loan->pool;
+
+    if (--loan->parts)
+        return;
+    netvsc_hold_release(loan->hold);
+    loan->next = pool->free;
+    pool->free = loan;
+    if (--pool->out == 0 && pool->abandoned)
+        free(pool);
+}
+
+/* lwIP gives back one of the two; it is the first member of its pbuf_custom. */
+static void head_freed(struct pbuf *p)
+{
+    part_freed((struct loan *)((uint8_t *)p - offsetof(struct loan, head)));
+}
+
+static void rest_freed(struct pbuf *p)
+{
+    part_freed((struct loan *)((uint8_t *)p - offsetof(struct loan, rest)));
+}
+
+static uint32_t fill_head(uint8_t *to, const struct netvsc_frame *frame, const uint8_t *tag)
+{
+    uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES;
+
+    if (!tag) {
+        memcpy(to, frame->data, own);
+        return own;
+    }
+    memcpy(to, frame->data, NETVSC_NETIF_MACS_BYTES);
+    memcpy(to + NETVSC_NETIF_MACS_BYTES, tag, NETVSC_NETIF_TAG_BYTES);
+    memcpy(to + NETVSC_NETIF_MACS_BYTES + NETVSC_NETIF_TAG_BYTES,
+           frame->data + NETVSC_NETIF_MACS_BYTES, own - NETVSC_NETIF_MACS_BYTES);
+    return own + NETVSC_NETIF_TAG_BYTES;
+}
+
+struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                               const uint8_t *tag)
+{
+    struct loan *loan = nif->loans->free;
+    uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES, head_bytes;
+    struct pbuf *head, *rest;
+
+    if (!loan || frame->len_bytes <= own)
+        return NULL;
+    loan->hold = netvsc_frame_hold(nif->nic, frame);
+    if (!loan->hold)
+        return NULL;
+    nif->loans->free = loan->next;
+    nif->loans->out++;
+    loan->parts = 2;
+    loan->head.custom_free_function = head_freed;
+    loan->rest.custom_free_function = rest_freed;
+    head_bytes = fill_head(loan->bytes + HEADROOM_BYTES, frame, tag);
+    head = pbuf_alloced_custom(PBUF_RAW, (u16_t)head_bytes, PBUF_RAM, &loan->head,
+                               loan->bytes + HEADROOM_BYTES, (u16_t)head_bytes);
+    /* lwIP has no pbuf for memory it must not write; it does not write to payload. */
+    rest = pbuf_alloced_custom(PBUF_RAW, (u16_t)(frame->len_bytes - own), PBUF_REF, &loan->rest,
+                               (void *)(uintptr_t)(frame->data + own),
+                               (u16_t)(frame->len_bytes - own));
+    pbuf_cat(head, rest);
+    return head;
+}
