@@ -11,7 +11,7 @@
 
 #define MIB (1024u * 1024u)
 #define MTU_MIN 68u
-#define MTU_MAX 65521u
+#define MTU_MAX 65522u
 #define MTU_GRANTED_DEFAULT 9202u
 #define SECTION_BYTES_MIN 128u
 #define BUF_BYTES_MAX (1024u * MIB)

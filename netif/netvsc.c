@@ -7,7 +7,7 @@
 
 #define MTU_DEFAULT 1500u
 #define MTU_MIN 68u
-#define MTU_MAX 65521u
+#define MTU_MAX 65522u
 #define STEP_TIMEOUT_MS_DEFAULT 5000u
 
 /* ---- create and destroy ---------------------------------------------------------------------- */

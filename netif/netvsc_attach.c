@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define MTU_MIN 68u
-#define MTU_MAX 65521u
+#define MTU_MAX 65522u
 #define BPS_PER_UNIT 100u /* link speed comes in 100 bit/s */
 #define VLAN_TAG_BYTES 4u
 #define MAC_BYTES 6u

@@ -48,7 +48,7 @@ enum netvsc_event {
 #define NETVSC_RX_COPY_ALL UINT32_MAX
 
 struct netvsc_config {
-    uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65521. 0 = 1500 */
+    uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65522. 0 = 1500 */
     uint32_t queues;    /* wanted, 1..64; info.queues says how many there are. 0 = 1 */
     uint32_t rss_types; /* what is hashed: NETVSC_RSS_*. 0 = NETVSC_RSS_DEFAULT */
     bool rss_symmetric; /* a key with which both directions of a flow have one hash */

@@ -18,7 +18,7 @@
 #include "netvsc_var.h"
 
 #define MTU_MIN 68u
-#define MTU_MAX 65521u
+#define MTU_MAX 65522u
 #define MAC_BYTES 6u
 
 /* ---- filter ---------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@ netvsc_test(test_rndis_packet LIBS netvsc)
 foreach(name test_control test_rx test_rx_control test_tx test_tx_done)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
-foreach(name test_attach test_attach_steps test_detach test_faults)
+foreach(name test_sizes test_attach test_attach_steps test_detach test_faults)
   netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 endforeach()
 netvsc_test(test_tx_offload LIBS netvsc hvhost_core

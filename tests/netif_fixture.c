@@ -128,7 +128,7 @@ static void build_frame(uint8_t *frame, uint32_t len_bytes, uint8_t seed, bool t
 
 void bench_far_send(struct netif_fixture *f, uint32_t len_bytes, uint8_t seed)
 {
-    uint8_t frame[16384];
+    uint8_t frame[NETIF_FIXTURE_FRAME_MAX];
     const struct hvhost_frame out = {.data = frame, .len_bytes = len_bytes};
 
     build_frame(frame, len_bytes, seed, true);

@@ -14,6 +14,8 @@
 #include "netvsc.h"
 #include "vmbus.h"
 
+#define NETIF_FIXTURE_FRAME_MAX 65600u
+
 struct netif_fixture {
     struct hvhost_nic_config card_config; /* set before bench_start() */
     struct netvsc_config config;          /* rx, event and ctx are the fixture's */
@@ -26,10 +28,10 @@ struct netif_fixture {
     unsigned rx_calls, rx_count; /* what the NIC handed up */
     unsigned far_count;          /* what came out at the far end */
     uint32_t far_bytes;          /* length of the last */
-    uint8_t far_frame[16384];    /* the last */
+    uint8_t far_frame[NETIF_FIXTURE_FRAME_MAX];    /* the last */
     unsigned event_count[NETVSC_EVENT_STATE + 1];
     uint32_t rx_bytes;       /* length of the last */
-    uint8_t rx_frame[16384]; /* the last */
+    uint8_t rx_frame[NETIF_FIXTURE_FRAME_MAX]; /* the last */
 };
 
 /* Defaults; no system call, nothing to undo. */

@@ -144,7 +144,7 @@ static void attach_refuses_what_cannot_be(void **state)
     config.rx = f.config.rx;
     config.mtu_bytes = 67;
     assert_int_equal(netvsc_create(&config, &nic), -EINVAL);
-    config.mtu_bytes = 65522;
+    config.mtu_bytes = 65523;
     assert_int_equal(netvsc_create(&config, &nic), -EINVAL);
     config.mtu_bytes = 0;
     config.nvs_version_max = 1;
