@@ -132,6 +132,8 @@ static int open_device(struct vmbus_device **out)
 
     app.attach.nif = &app.nif;
     if (app.options.emulated) {
+        if (!app.options.emulate.queues)
+            app.options.emulate.queues = app.options.queues;
         rc = app_emulate_start(&app.emulate, &app.options.emulate);
         if (rc)
             return rc;
@@ -169,6 +171,7 @@ static int open_card(struct vmbus_device *dev)
         .monitor_latency_us = app.options.latency_us,
         .tx_csum = app.options.offload,
         .tx_lso = app.options.offload,
+        .queues = app.options.queues,
         .capture = app.pcap ? capture : NULL,
     };
     int rc = netvsc_netif_add(&app.nif, &config);

@@ -9,7 +9,8 @@
 #include "hvhost.h"
 #include "vmbus_transport.h"
 
-#define REMEDY_EMULATE "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,strict]"
+#define REMEDY_EMULATE                                                                             \
+    "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,queues=N][,strict]"
 
 bool app_mac_parse(const char *text, uint8_t mac[6])
 {
@@ -42,9 +43,10 @@ static error_t parse_tap(const char *value, struct app_emulate_options *out)
 
 error_t app_emulate_parse(char *text, struct app_emulate_options *out)
 {
-    enum { TAP, MAC, MTU, STRICT };
-    static char tap[] = "tap", mac[] = "mac", mtu[] = "mtu", strict[] = "strict";
-    char *const tokens[] = {tap, mac, mtu, strict, NULL};
+    enum { TAP, MAC, MTU, QUEUES, STRICT };
+    static char tap[] = "tap", mac[] = "mac", mtu[] = "mtu", queues[] = "queues",
+                strict[] = "strict";
+    char *const tokens[] = {tap, mac, mtu, queues, strict, NULL};
     char *value;
     uint64_t number;
 
@@ -62,6 +64,11 @@ error_t app_emulate_parse(char *text, struct app_emulate_options *out)
             if (!value || app_number("emulate mtu", value, 68, 65521, &number))
                 return value ? EINVAL : bad_emulate("mtu needs a number");
             out->mtu_bytes = (uint32_t)number;
+            break;
+        case QUEUES:
+            if (!value || app_number("emulate queues", value, 1, 64, &number))
+                return value ? EINVAL : bad_emulate("queues needs a number");
+            out->queues = (uint32_t)number;
             break;
         case STRICT:
             out->strict = true;
@@ -99,6 +106,7 @@ static int fail_tap(const char *name, int rc)
 static int add_card(struct app_emulate *emulate, const struct app_emulate_options *options)
 {
     struct hvhost_nic_config config = {.mtu_max_bytes = options->mtu_bytes,
+                                       .max_queues = options->queues,
                                        .punish = options->strict};
     int rc;
 

@@ -32,6 +32,7 @@ enum {
     KEY_TCP_WINDOW,
     KEY_TCP_SNDBUF,
     KEY_EMULATE,
+    KEY_QUEUES,
     KEY_HELP,
     KEY_VERSION,
 };
@@ -46,6 +47,7 @@ static const struct argp_option common[] = {
     {"ipv6", KEY_IPV6, "ADDR", OPTION_ARG_OPTIONAL, "link-local and SLAAC, and ADDR", 0},
     {"dns", KEY_DNS, "ADDR", 0, "name server; up to two", 0},
     {"mtu", KEY_MTU, "BYTES", 0, "wanted MTU [1500]", 0},
+    {"queues", KEY_QUEUES, "N", 0, "queues wanted, 1 to 64 [1]", 0},
     /* Left out of --help, which fits a screen: docs/features.md has them. */
     {"mac", KEY_MAC, "ADDR", OPTION_HIDDEN, "another MAC address, if the host allows it", 0},
     {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
@@ -57,8 +59,8 @@ static const struct argp_option common[] = {
     {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
     {"log", KEY_LOG, "LEVEL", 0, "error, warn, info or debug [info]", 0},
     {"spin", KEY_SPIN, "US", 0, "poll so long before sleeping, or always [50]", 0},
-    {"tcp-window", KEY_TCP_WINDOW, "BYTES", 0, "receive window [262144]", 0},
-    {"tcp-sndbuf", KEY_TCP_SNDBUF, "BYTES", 0, "send buffer [131072]", 0},
+    {"tcp-window", KEY_TCP_WINDOW, "BYTES", 0, "receive window [262144]; --tcp-sndbuf likewise", 0},
+    {"tcp-sndbuf", KEY_TCP_SNDBUF, "BYTES", OPTION_HIDDEN, "send buffer [131072]", 0},
     {"help", KEY_HELP, NULL, 0, "this text", -1},
     {"version", KEY_VERSION, NULL, 0, "print the version", -1},
     {0},
@@ -213,6 +215,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
         return parse_u32("mtu", arg, 68, 65521, &out->mtu_bytes);
     case KEY_OFFLOAD:
         return parse_offload(arg, &out->offload);
+    case KEY_QUEUES:
+        return parse_u32("queues", arg, 1, 64, &out->queues);
     case KEY_LOG:
         return parse_log(p, arg);
     case KEY_MAC:

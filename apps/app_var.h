@@ -16,11 +16,12 @@
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-/* --emulate tap=NAME[,mac=M][,mtu=N][,strict] */
+/* --emulate tap=NAME[,mac=M][,mtu=N][,queues=N][,strict] */
 struct app_emulate_options {
     char tap[16]; /* empty: a switch without uplink */
     uint8_t mac[6];
     uint32_t mtu_bytes; /* 0 = the host's default */
+    uint32_t queues;    /* 0 = as many as --queues asks for */
     bool strict;
 };
 
@@ -39,6 +40,7 @@ struct app_options {
     uint32_t cpu, latency_us;
     enum port_log_level log;
     enum netvsc_switch offload;
+    uint32_t queues;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };
 

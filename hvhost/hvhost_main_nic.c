@@ -94,6 +94,7 @@ static const struct number_key number_keys[] = {
     KEY("monitor", monitor_latency_us, 6553), /* the wire has 16 bits of 100 ns */
     KEY("speed", link_speed_100bps, UINT32_MAX),
     KEY("lso", lso_max_bytes, 65535),
+    KEY("queues", max_queues, 64),
 };
 
 static const char *set_number(struct hvhost_nic_config *config, const struct number_key *key,

@@ -98,6 +98,7 @@ static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **stat
         {"--dhcp --emulate tap=t0,mac=nonsense", "mac is not a unicast MAC address"},
         {"--dhcp --emulate tap=t0,mtu=x", "--emulate mtu x: not a valid value"},
         {"--dhcp --emulate tap=t0,mtu", "mtu needs a number"},
+        {"--dhcp --emulate tap=t0,queues=65", "--emulate queues 65: not a valid value"},
         {"--dhcp --emulate tap=t0,loss=3", "--emulate: unknown part"},
         {"--dhcp --emulate tap=t0 --bus /tmp/b", "--emulate: it brings its own bus and card"},
         {"--dhcp --emulate tap=t0 --nic eth0", "--emulate: it brings its own bus and card"},
@@ -157,7 +158,8 @@ static void the_emulated_card_takes_its_parts(void **state)
 
     (void)state;
     assert_int_equal(
-        parse("--dhcp --emulate tap=nvt0,mac=00:15:5d:AB:cd:ef,mtu=9000,strict --spin 0 --port 99",
+        parse("--dhcp --emulate tap=nvt0,mac=00:15:5d:AB:cd:ef,mtu=9000,queues=8,strict "
+              "--queues 4 --spin 0 --port 99",
               &options),
         APP_GO_ON);
     assert_true(options.emulated);
@@ -165,6 +167,8 @@ static void the_emulated_card_takes_its_parts(void **state)
     assert_memory_equal(options.emulate.mac, mac, sizeof(mac));
     assert_int_equal(options.emulate.mtu_bytes, 9000);
     assert_true(options.emulate.strict);
+    assert_int_equal(options.emulate.queues, 8);
+    assert_int_equal(options.queues, 4);
     assert_int_equal(options.spin_us, 0);
     assert_int_equal(own_port, 99);
 }

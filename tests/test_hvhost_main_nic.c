@@ -53,7 +53,7 @@ static void a_number_above_the_limit_is_refused_whatever_its_unit(void **state)
 static void a_card_is_described_in_any_order(void **state)
 {
     char text[] = "mtu=1500,poll,mac=00:15:5D:01:02:ff,nvs=5,recv=2M,guid=x,nodma,punish,nopromisc,"
-                  "offload=csum+lso,lso=32k";
+                  "offload=csum+lso,lso=32k,queues=8";
     static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0xff};
     struct hvhost_nic_config config = {.monitor_latency_us = 100};
 
@@ -68,6 +68,7 @@ static void a_card_is_described_in_any_order(void **state)
     assert_true(config.poll && config.punish && config.refuse_promiscuous);
     assert_int_equal(config.offload, HVHOST_OFFLOAD_TX_CSUM | HVHOST_OFFLOAD_LSO);
     assert_int_equal(config.lso_max_bytes, 32768);
+    assert_int_equal(config.max_queues, 8);
     assert_int_equal(config.monitor_latency_us, 100); /* what is not said stays */
 }
 
