@@ -158,6 +158,14 @@ static int send_filter_on(struct netvsc *nic)
     return netvsc_ctl_set_u32(nic, OID_PACKET_FILTER, filter);
 }
 
+/* What may come in: the tag a host left in the frame is no reason to drop it. */
+static uint32_t rx_frame_max(uint32_t mtu_bytes)
+{
+    uint32_t bytes = mtu_bytes + NETVSC_ETH_BYTES + VLAN_TAG_BYTES;
+
+    return bytes < NETVSC_FRAME_BYTES_MAX ? bytes : NETVSC_FRAME_BYTES_MAX;
+}
+
 static int query_max_frame(struct netvsc *nic)
 {
     /* What stands if the host does not say: all that a section holds, at most what was wanted. */
@@ -165,7 +173,7 @@ static int query_max_frame(struct netvsc *nic)
 
     nic->info.mtu_bytes = nic->mtu_wanted < section_mtu ? nic->mtu_wanted : section_mtu;
     nic->tx_frame_bytes_max = nic->info.mtu_bytes + NETVSC_ETH_BYTES;
-    nic->rx_frame_bytes_max = nic->mtu_wanted + NETVSC_ETH_BYTES + VLAN_TAG_BYTES;
+    nic->rx_frame_bytes_max = rx_frame_max(nic->mtu_wanted);
     return netvsc_ctl_query(nic, OID_MAX_FRAME_SIZE);
 }
 
@@ -179,7 +187,7 @@ static int accept_max_frame(struct netvsc *nic)
     if (mtu_bytes < MTU_MIN || mtu_bytes > MTU_MAX)
         return -EPROTO;
     if (mtu_bytes > nic->mtu_wanted) /* its neighbours may send us that much */
-        nic->rx_frame_bytes_max = mtu_bytes + NETVSC_ETH_BYTES + VLAN_TAG_BYTES;
+        nic->rx_frame_bytes_max = rx_frame_max(mtu_bytes);
     if (mtu_bytes < nic->info.mtu_bytes) {
         nic->info.mtu_bytes = mtu_bytes;
         nic->tx_frame_bytes_max = mtu_bytes + NETVSC_ETH_BYTES;

@@ -9,6 +9,7 @@
 #include "netvsc_offload.h"
 
 #define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are zero padded */
+#define NETVSC_FRAME_BYTES_MAX 65536u
 #define NETVSC_ETH_BYTES 14u
 #define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
 
