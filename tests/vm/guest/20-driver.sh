@@ -52,13 +52,8 @@ echo_line() { [ "$(l1 'echo hello | nc -w 5 10.9.0.2 7')" = hello ]; }
 echo_bulk() {
     l1 'nc 10.9.0.2 7 </www/bulk >/tmp/back; cmp /tmp/back /www/bulk'
 }
-http_page() {
-    # Not through a pipe: a reader that stops early would leave the rest of the answer to the next.
-    l1 'timeout 60 wget -q -O - http://10.9.0.2/' >/tmp/page && grep -qi '<html' /tmp/page
-}
-http_bulk() {
-    l1 'timeout 60 wget -q -O /tmp/back http://10.9.0.2/bulk && cmp /tmp/back /tmp/bulk'
-}
+# Judged up there: a page takes long to come down a serial line.
+http_page() { l1 "timeout 60 wget -q -O - http://10.9.0.2/ | grep -qi '<html'"; }
 http_many() {
     l1 'for i in 1 2 3 4 5 6 7 8; do timeout 60 wget -q -O /tmp/w$i http://10.9.0.2/bulk & done
         wait
@@ -82,7 +77,6 @@ feature "ends clean, books balance" stop
 echo 8 >/proc/sys/vm/nr_hugepages
 mkdir -p /tmp/site
 head -c 2000000 /dev/urandom >/tmp/site/bulk
-base64 /tmp/site/bulk >/tmp/site/bulk.txt
 feature "restart with huge pages (GPA-direct)" start netvsc-http --root /tmp/site
 l1 'timeout 60 wget -q -O /tmp/bulk http://10.9.0.2/bulk'
 bulk_sum() { [ "$(l1 'md5sum </tmp/bulk')" = "$(md5sum </tmp/site/bulk)" ]; }
