@@ -91,7 +91,6 @@ static const struct number_key number_keys[] = {
     KEY("ring", ring_bytes, 1u << 28),
     KEY("dma", dma_bytes, 1u << 30),
     KEY("batch", batch_frames, 375),
-    KEY("queues", max_queues, 64),
     KEY("monitor", monitor_latency_us, 6553), /* the wire has 16 bits of 100 ns */
     KEY("speed", link_speed_100bps, UINT32_MAX),
     KEY("lso", lso_max_bytes, 65535),

@@ -28,11 +28,7 @@ static const struct argp_option argp_options[] = {
 
 static const char doc[] =
     "An emulated Hyper-V host: network cards on a VMBus in a folder, joined by a switch.\v"
-<<<<<<< hvhost/hvhost_main_opts.c
-    "KEYs: guid mac mtu nvs recv send section rsection ring dma batch queues monitor speed lso\n"
-=======
     "KEYs: guid mac mtu nvs recv send section rsection ring dma batch monitor speed lso queues\n"
->>>>>>> /tmp/qm.new
     "(sizes in bytes, k or M), offload=all|none|csum+lso+rcsum+rsc, and the words: poll punish\n"
     "nopromisc nodma.\n\n"
     "Example, a card behind tap0 and a web server on it:\n"
