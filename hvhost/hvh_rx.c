@@ -19,6 +19,8 @@
 
 #include "hvh_host_var.h"
 #include "hvh_nic_var.h"
+
+#define BURST_SECTIONS 48u /* what 64 KiB of TCP need when cut */
 #include "rss_reg.h"
 
 static bool running(const struct hvhost_nic *nic)
@@ -269,7 +271,10 @@ bool hvh_rx_running(const struct hvhost_nic *nic)
 
 bool hvh_rx_room(struct hvhost_nic *nic)
 {
-    if (nic->sections.free[HVH_USE_DATA] == 0)
+    uint32_t part = nic->sections.count / 8; /* a small buffer must not look full for ever */
+    uint32_t keep = part < BURST_SECTIONS ? part : BURST_SECTIONS;
+
+    if (nic->sections.free[HVH_USE_DATA] <= keep)
         return false;
     for (unsigned i = 0; i <= nic->granted; i++) {
         if (batch_room(&nic->chan[i]))

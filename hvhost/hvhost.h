@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "hvhost_fault.h"
+#include "hvhost_frame.h"
 #include "hvhost_stats.h"
 
 struct hvhost;
@@ -90,21 +91,6 @@ enum hvhost_indication {
 void hvhost_nic_indicate(struct hvhost_nic *nic, enum hvhost_indication what, uint32_t value);
 
 /* ---- the switch ------------------------------------------------------------------------------ */
-
-/*
- * A frame on the switch: Ethernet header first, without FCS; a VLAN tag beside it, not inside. Work
- * left over (csum_partial, mss) the switch does for ports that do not, as all of yours.
- */
-struct hvhost_frame {
-    const uint8_t *data;
-    uint32_t len_bytes;
-    uint16_t tci;
-    bool has_tci;
-    bool csum_ok;      /* its TCP or UDP sum is known to be right */
-    bool csum_partial; /* the sum from csum_start on, its pseudo-header's stands at csum_off there */
-    uint16_t csum_start, csum_off;
-    uint16_t mss; /* not 0: TCP, to be cut into segments of so many bytes; csum_partial is set */
-};
 
 /* A far end of your own (tests: generator, sink, scripted peer). deliver may be NULL. */
 int hvhost_port_add(struct hvhost *host,

@@ -77,7 +77,6 @@ static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **stat
         {"--ipv6=10.0.0.1", "--ipv6 10.0.0.1: not a valid value"},
         {"--dhcp --dns nowhere", "--dns nowhere: not a valid value"},
         {"--dhcp --dns 1.1.1.1 --dns 2.2.2.2 --dns 3.3.3.3", "at most two name servers"},
-        {"--dhcp --offload on", "--offload on: not a valid value. Say auto, off or verify"},
         {"--dhcp --mtu 67", "--mtu 67: not a valid value. Give a number from 68 to 65521"},
         {"--dhcp --mtu 65522", "--mtu 65522: not a valid value"},
         {"--dhcp --mtu 1500x", "--mtu 1500x: not a valid value"},
@@ -124,6 +123,18 @@ static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **stat
             fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", rows[i].line, status, text,
                      rows[i].says);
     }
+}
+
+static void offload_is_auto_off_or_verify(void **state)
+{
+    struct app_options options;
+
+    (void)state;
+    assert_int_equal(parse("--dhcp", &options), APP_GO_ON);
+    assert_int_equal(options.offload, NETVSC_AUTO);
+    assert_int_equal(parse("--dhcp --offload off", &options), APP_GO_ON);
+    assert_int_equal(options.offload, NETVSC_OFF);
+    assert_int_equal(parse("--dhcp --offload on", &options), 2);
 }
 
 static void good_values_arrive_where_they_belong(void **state)
@@ -222,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_is_one_line_with_a_remedy_and_exit_status_2),
+        cmocka_unit_test(offload_is_auto_off_or_verify),
         cmocka_unit_test(good_values_arrive_where_they_belong),
         cmocka_unit_test(the_emulated_card_takes_its_parts),
         cmocka_unit_test(the_bus_comes_from_the_environment_unless_given),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A frame on the emulated host's switch. Part of hvhost.h. */
+#ifndef HVHOST_FRAME_H
+#define HVHOST_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Ethernet header first, without FCS; a VLAN tag beside it, not inside. Work left over
+ * (csum_partial, mss) the switch does for ports that do not, as all of yours.
+ */
+struct hvhost_frame {
+    const uint8_t *data;
+    uint32_t len_bytes;
+    uint16_t tci;
+    bool has_tci;
+    bool csum_ok; /* its TCP or UDP sum is known to be right */
+    /* The sum of what comes from csum_start on is missing; csum_off behind that the pseudo-header's
+     * stands in its place. */
+    bool csum_partial;
+    uint16_t csum_start, csum_off;
+    uint16_t mss; /* not 0: TCP, to be cut into segments of so many bytes; csum_partial is set */
+};
+
+#endif
