@@ -236,7 +236,7 @@ static void bad_cards_are_refused(void **state)
     } rows[] = {
         {-EINVAL, {.instance = "not-a-guid"}},
         {-EINVAL, {.mtu_max_bytes = 67}},
-        {-EINVAL, {.mtu_max_bytes = 65522}},
+        {-EINVAL, {.mtu_max_bytes = 65523}},
         {-EINVAL, {.ring_bytes = 8192}},
         {-EINVAL, {.ring_bytes = 20480}}, /* halves of two and a half pages */
         {-EINVAL, {.recv_buf_bytes = 100000}},
