@@ -171,6 +171,7 @@ static int open_card(struct vmbus_device *dev)
         .monitor_latency_us = app.options.latency_us,
         .tx_csum = app.options.offload,
         .tx_lso = app.options.offload,
+        .rx_csum = app.options.offload,
         .queues = app.options.queues,
         .capture = app.pcap ? capture : NULL,
     };
