@@ -257,8 +257,8 @@ static void read_request(struct app_control *control, struct app_control_client 
 
 static void write_answer(struct app_control_client *client)
 {
-    const ssize_t put = send(client->fd, client->answer + client->sent,
-                             client->bytes - client->sent, MSG_NOSIGNAL);
+    const ssize_t put =
+        send(client->fd, client->answer + client->sent, client->bytes - client->sent, MSG_NOSIGNAL);
 
     if (put < 0 && (errno == EAGAIN || errno == EINTR))
         return;

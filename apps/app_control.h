@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control socket of a running program: one line of JSON in, one answer out, closed. A request is
- * {"command": "stats", "format": "json"} or {"command": "set", "name": "mtu", "value": "9000"}; formats
- * are json and text. What is wrong is answered with {"error": "..."} in either. Private to apps/.
+ * The control socket of a running program: one line of JSON in, one answer out, closed. A request
+ * is
+ * {"command": "stats", "format": "json"} or {"command": "set", "name": "mtu", "value": "9000"};
+ * formats are json and text. What is wrong is answered with {"error": "..."} in either. Private to
+ * apps/.
  */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
@@ -30,7 +32,7 @@ struct app_control_client {
 };
 
 struct app_control_request {
-    const char *command; /* never NULL */
+    const char *command;      /* never NULL */
     const char *name, *value; /* may be NULL */
     bool json;
 };

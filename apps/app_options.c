@@ -52,7 +52,7 @@ static const struct argp_option common[] = {
     {"mac", KEY_MAC, "ADDR", OPTION_HIDDEN, "another MAC address, if the host allows it", 0},
     {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
     {"latency", KEY_LATENCY, "US", OPTION_HIDDEN, "how often the hypervisor looks", 0},
-    {"promiscuous", KEY_PROMISCUOUS, NULL, OPTION_HIDDEN, "receive frames for others, if it allows it", 0},
+    {"promiscuous", KEY_PROMISCUOUS, NULL, OPTION_HIDDEN, "receive frames for others, too", 0},
     {"offload", KEY_OFFLOAD, "HOW", OPTION_HIDDEN, "work for the host: auto, off, verify", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},

@@ -125,8 +125,7 @@ static void stats(struct writer *w, const struct app_report *report)
     write_number(w, "tx_frames", s.tx_frames);
     write_number(w, "tx_bytes", s.tx_bytes);
     write_number(w, "tx_failed", s.tx_failed + s.tx_lost);
-    write_number(w, "tx_dropped",
-                 n->tx_drop_backlog + n->tx_drop_size + n->tx_drop_down);
+    write_number(w, "tx_dropped", n->tx_drop_backlog + n->tx_drop_size + n->tx_drop_down);
     write_books(w, report);
 }
 

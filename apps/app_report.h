@@ -26,8 +26,8 @@ struct app_report {
 bool app_report(void *ctx, const struct app_control_request *request, FILE *out);
 
 /*
- * Ask for a change: "mtu" to a number, "promiscuous" to on or off, "mac" to an address or own. NULL,
- * or what is wrong. What the host makes of it is in the counters, and a refusal in the log.
+ * Ask for a change: "mtu" to a number, "promiscuous" to on or off, "mac" to an address or own.
+ * NULL, or what is wrong. What the host makes of it is in the counters, and a refusal in the log.
  */
 const char *app_change(const struct app_report *report, const char *name, const char *value);
 

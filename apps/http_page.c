@@ -110,9 +110,9 @@ static void put_html(struct text *text, const struct netvsc *nic, const struct g
         netvsc_state_name(netvsc_state(nic)));
     put_mac(text, info->mac);
     put(text,
-        ", MTU %" PRIu32 ", link %s, NVSP %s. Served by lwIP over this card. <a href=/_nic.json>JSON</a></p>",
-        info->mtu_bytes, info->link_up ? "up" : "down",
-        netvsc_version_name(info->nvs_version));
+        ", MTU %" PRIu32 ", link %s, NVSP %s. "
+        "Served by lwIP over this card. <a href=/_nic.json>JSON</a></p>",
+        info->mtu_bytes, info->link_up ? "up" : "down", netvsc_version_name(info->nvs_version));
     for (size_t i = 0; i < count; i++) {
         put(text, "\n<h2>%s</h2><table>", groups[i].title);
         for (size_t k = 0; k < groups[i].count; k++) {

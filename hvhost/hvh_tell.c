@@ -5,8 +5,8 @@
  * Theory of operation. Each is a state and what the guest heard of it last; every flush tells what
  * differs, so that a message for which there was no room now goes later and only the last word on a
  * thing must arrive. RNDIS indications need a guest that is operational, the VF association an NVSP
- * version of 4 or newer; DPDK fails an attach in which it comes between two answers, which is why it
- * may come there.
+ * version of 4 or newer; DPDK fails an attach in which it comes between two answers, which is why
+ * it may come there.
  *
  * A guest that has been offered a VF may switch its data path there (message 129): then unicast
  * frames to it go by the VF, which nobody emulates but for counting them. Withdrawing the VF takes
@@ -143,8 +143,7 @@ void hvh_tell(struct hvhost_nic *nic)
     if (tell->speed_told != nic->config.link_speed_100bps &&
         indicate(nic, RNDIS_IND_LINK_SPEED, &nic->config.link_speed_100bps))
         tell->speed_told = nic->config.link_speed_100bps;
-    if (tell->network_change &&
-        indicate(nic, RNDIS_IND_NETWORK_CHANGE, &tell->network_change))
+    if (tell->network_change && indicate(nic, RNDIS_IND_NETWORK_CHANGE, &tell->network_change))
         tell->network_change = 0;
 }
 

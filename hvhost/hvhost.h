@@ -79,15 +79,13 @@ int hvhost_nic_open(struct hvhost_nic *nic, struct vmbus_transport *t);
 void hvhost_nic_rescind(struct hvhost_nic *nic);
 void hvhost_nic_offer(struct hvhost_nic *nic);
 
-/* Cable in or out: indicated to the guest. */
+/* Cable in or out, or what else happens: the guest is told, as soon as it can hear it. */
 void hvhost_nic_link(struct hvhost_nic *nic, bool up);
-
 enum hvhost_indication {
     HVHOST_LINK_SPEED,     /* in 100 bit/s */
-    HVHOST_NETWORK_CHANGE, /* the card is on another network: 1 possibly, 2 surely, 3 by its cable */
+    HVHOST_NETWORK_CHANGE, /* the card is elsewhere: 1 possibly, 2 surely, 3 by its cable */
     HVHOST_VF,             /* a virtual function is there (1), or withdrawn (0) */
 };
-/* What else happens to a card: its guest is told, at once or as soon as it can hear it. */
 void hvhost_nic_indicate(struct hvhost_nic *nic, enum hvhost_indication what, uint32_t value);
 
 /* ---- the switch ------------------------------------------------------------------------------ */

@@ -3,9 +3,9 @@
  * Changes asked for while the NIC is up.
  *
  * Theory of operation. A change is a table of steps, as attach is, run by queue 0's poll when no
- * other change is under way. Asking sets a bit; asking again before the change has begun is the same
- * change. When its last step is done or one has failed, the change is told and the next one begins.
- * Detach and losing the device forget all of them.
+ * other change is under way. Asking sets a bit; asking again before the change has begun is the
+ * same change. When its last step is done or one has failed, the change is told and the next one
+ * begins. Detach and losing the device forget all of them.
  */
 #include "netvsc_var.h"
 

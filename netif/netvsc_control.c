@@ -3,11 +3,11 @@
  * Changes while the NIC is up.
  *
  * Theory of operation. Wants are noted in struct netvsc_control and a change is asked for
- * (netvsc_change.c). What is sent is made from the wants when it is sent, so ten wishes in a row cost
- * one request. What the host refuses goes back to what it was and is told.
+ * (netvsc_change.c). What is sent is made from the wants when it is sent, so ten wishes in a row
+ * cost one request. What the host refuses goes back to what it was and is told.
  *
- * The multicast list goes before the filter bits that make the host look at it. A host that knows no
- * list (OpenVMM) is asked once per attach and then given all multicast.
+ * The multicast list goes before the filter bits that make the host look at it. A host that knows
+ * no list (OpenVMM) is asked once per attach and then given all multicast.
  */
 #include "netvsc_control.h"
 
@@ -112,7 +112,8 @@ static int accept_mac(struct netvsc *nic)
     return nic->ctl.await == NETVSC_AWAIT_NOTHING ? 0 : netvsc_ctl_accept_set(nic);
 }
 
-/* Hosts that do not know the parameter say yes and do nothing: what counts is what they have now. */
+/* Hosts that do not know the parameter say yes and do nothing: what counts is what they have now.
+ */
 static int query_current(struct netvsc *nic)
 {
     return netvsc_ctl_query(nic, OID_CURRENT_MAC);

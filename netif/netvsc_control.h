@@ -38,8 +38,8 @@ uint32_t netvsc_filter(const struct netvsc *nic);
 int netvsc_set_mac(struct netvsc *nic, const uint8_t mac[6]);
 
 /*
- * (mtu_bytes), 68..65522, from the next attach on; the host may grant less. The receive buffer is cut
- * by the MTU, so a NIC that is up detaches: attach it again at NETVSC_DOWN. -EINVAL.
+ * (mtu_bytes), 68..65522, from the next attach on; the host may grant less. The receive buffer is
+ * cut by the MTU, so a NIC that is up detaches: attach it again at NETVSC_DOWN. -EINVAL.
  */
 int netvsc_set_mtu(struct netvsc *nic, uint32_t mtu_bytes, uint64_t now_ns);
 

@@ -11,7 +11,7 @@ struct netvsc_queue_look {
     struct vmbus_chan_look chan;
     uint32_t sections, sections_used, sections_peak; /* of the send buffer, this queue's share */
     uint32_t outstanding;                            /* sent, not completed by the host */
-    uint32_t owed; /* completions that wait for ring room */
+    uint32_t owed;                                   /* completions that wait for ring room */
 };
 
 /* For the queue's own thread. False: the queue has no channel. */

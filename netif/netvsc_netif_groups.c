@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Multicast groups that lwIP joins, by their Ethernet addresses. Several groups may share one
- * address, so each has a count. Groups that find no place are only counted: then there are more than
- * any host is told, and all multicast is received.
+ * address, so each has a count. Groups that find no place are only counted: then there are more
+ * than any host is told, and all multicast is received.
  */
 #include <string.h>
 

@@ -119,7 +119,7 @@ struct netvsc_ctl {
     uint8_t reply[NETVSC_REPLY_BYTES_MAX];
 };
 
-/* ---- filters and address: see netvsc_control.c ------------------------------------------------ */
+/* ---- filters and address: see netvsc_control.c ----------------------------------------------- */
 
 struct netvsc_control {
     bool promiscuous, all_multicast;

@@ -37,6 +37,13 @@ good_tree() {
     put "$work/build/CTestTestfile.cmake" \
         "add_test(test_a true)\nadd_test(e2e_demo bash $work/tree/tests/e2e/demo.sh)\n"
     cp /bin/true "$work/build/bin/netvsc-x"
+    put netif/netvsc_stats.h "$spdx    X(frames, \"all\")\n"
+    put tests/features.table 'A | always | - | test_a | frames\n'
+    [ -f "$work/features.md" ] || {
+        mkdir -p docs && bash "$here/check_features.sh" "$work/tree" "$work/build" --write
+        cp docs/features.md "$work/features.md"
+    } >/dev/null
+    cp "$work/features.md" docs/features.md
 }
 
 # run_check NAME: its output and exit status in $out and $rc.
@@ -57,7 +64,7 @@ must_find() {
     fi
 }
 
-for check in includes style requirements docs links; do
+for check in includes style requirements docs links features; do
     good_tree
     run_check "$check"
     [ "$rc" -eq 0 ] || { printf 'check_%s fails a good tree:\n%s\n' "$check" "$out"; failed=1; }
@@ -104,6 +111,12 @@ must_find docs "no program hvhost" docs/x.md '<!-- run: real-vm -->\n```sh\nhvho
 must_find docs "fence it as sh" docs/x.md '```bash\ntrue\n```\n'
 must_find docs "nothing runs apps/demo" tests/e2e/demo.sh 'true\n'
 must_find docs "leads nowhere" docs/x.md 'see [this](that.md)\n'
+
+must_find features "which is no test" tests/features.table 'A | always | - | test_b | frames\n'
+must_find features "has no test" tests/features.table 'A | always | - | | frames\n'
+must_find features "no counter bytes" tests/features.table 'A | always | - | test_a | bytes\n'
+must_find features "no option --x" tests/features.table 'A | --x | - | test_a | frames\n'
+must_find features "is not what" tests/features.table 'B | always | - | test_a | frames\n'
 
 must_find links "a hard dependency" CMakeLists.txt 'find_package(Z REQUIRED)\n'
 rows=$((rows + 1))

@@ -5,4 +5,5 @@ foreach(name test_stats test_filter test_vf test_latency)
 endforeach()
 netvsc_test(test_app_control LIBS app)
 netvsc_test(test_hvhost_vf LIBS hvhost_core SOURCES raw_guest.c)
-netvsc_test(test_netif_control LIBS netvsc_netif port_base hvhost_core SOURCES lwip_bench.c netif_books.c)
+netvsc_test(test_netif_control LIBS netvsc_netif port_base hvhost_core
+  SOURCES lwip_bench.c netif_books.c)

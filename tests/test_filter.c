@@ -190,8 +190,8 @@ static void what_is_wanted_survives_a_new_device(void **state)
 
 static void a_host_that_does_not_answer_costs_a_timeout_only(void **state)
 {
-    const struct hvhost_fault silent = {HVH_ON_RNDIS_SET, HVH_ACT_SILENT, OID_PACKET_FILTER,
-                                        0,                1,              0};
+    const struct hvhost_fault silent = {
+        HVH_ON_RNDIS_SET, HVH_ACT_SILENT, OID_PACKET_FILTER, 0, 1, 0};
     struct netif_fixture f;
 
     (void)state;

@@ -43,11 +43,11 @@ static void frames_are_counted_by_size(void **state)
         bench_turn(&f, 3);
     }
     s = bench_stats(&f);
-    const uint64_t rx[] = {s.rx_size_64,       s.rx_size_65_127,    s.rx_size_128_255,
-                           s.rx_size_256_511,  s.rx_size_512_1023,  s.rx_size_1024_1518,
+    const uint64_t rx[] = {s.rx_size_64,        s.rx_size_65_127,   s.rx_size_128_255,
+                           s.rx_size_256_511,   s.rx_size_512_1023, s.rx_size_1024_1518,
                            s.rx_size_1519_9018, s.rx_size_9019_up};
-    const uint64_t tx[] = {s.tx_size_64,       s.tx_size_65_127,    s.tx_size_128_255,
-                           s.tx_size_256_511,  s.tx_size_512_1023,  s.tx_size_1024_1518,
+    const uint64_t tx[] = {s.tx_size_64,        s.tx_size_65_127,   s.tx_size_128_255,
+                           s.tx_size_256_511,   s.tx_size_512_1023, s.tx_size_1024_1518,
                            s.tx_size_1519_9018, s.tx_size_9019_up};
     check_sizes(rx);
     check_sizes(tx);
