@@ -61,67 +61,68 @@ static unsigned lines(const char *text)
     return count;
 }
 
+static const struct {
+    const char *line, *says;
+} mistakes[] = {
+    {"", "no address"},
+    {"--ip 10.0.0.2", "--ip 10.0.0.2: not a valid value. Give an address and a prefix length"},
+    {"--ip 10.0.0.2/33", "--ip 10.0.0.2/33: not a valid value"},
+    {"--ip 10.0.0.2/24 --dhcp", "a static address is given, too"},
+    {"--dhcp --gateway 10.0.0.1", "--gateway: it goes with a static address"},
+    {"--ip 10.0.0.2/24 --gateway 10.0.1.1", "--gateway: it is not in the network of --ip"},
+    {"--ip 10.0.0.2/24 --gateway router", "--gateway router: not a valid value"},
+    {"--ip 10.0.0.2/24 --gateway 10.0.0.1/24", "--gateway 10.0.0.1/24: not a valid value"},
+    {"--ipv6=10.0.0.1", "--ipv6 10.0.0.1: not a valid value"},
+    {"--dhcp --dns nowhere", "--dns nowhere: not a valid value"},
+    {"--dhcp --dns 1.1.1.1 --dns 2.2.2.2 --dns 3.3.3.3", "at most two name servers"},
+    {"--dhcp --mtu 67", "--mtu 67: not a valid value. Give a number from 68 to 65521"},
+    {"--dhcp --mtu 65522", "--mtu 65522: not a valid value"},
+    {"--dhcp --mtu 1500x", "--mtu 1500x: not a valid value"},
+    {"--dhcp --mtu -5", "--mtu -5: not a valid value"},
+    {"--dhcp --mtu 99999999999999999999", "not a valid value"},
+    {"--dhcp --log loud", "--log loud: not a valid value. Give error, warn, info or debug"},
+    {"--dhcp --spin 1000001", "--spin 1000001: not a valid value"},
+    {"--dhcp --tcp-window 16383",
+     "--tcp-window 16383: not a valid value. Give a number from 16384"},
+    {"--dhcp --tcp-sndbuf 4194241", "--tcp-sndbuf 4194241: not a valid value"},
+    {"--dhcp --emulate tap",
+     "--emulate: tap needs a name of 1 to 15 characters. Write --emulate tap="},
+    {"--dhcp --emulate tap=", "tap needs a name"},
+    {"--dhcp --emulate tap=sixteencharacter", "tap needs a name"},
+    {"--dhcp --emulate tap=a/b", "tap needs a name"},
+    {"--dhcp --emulate mtu=9000", "the name of the TAP device is missing"},
+    {"--dhcp --emulate tap=t0,mac=01:00:00:00:00:01", "mac is not a unicast MAC address"},
+    {"--dhcp --emulate tap=t0,mac=nonsense", "mac is not a unicast MAC address"},
+    {"--dhcp --emulate tap=t0,mtu=x", "--emulate mtu x: not a valid value"},
+    {"--dhcp --emulate tap=t0,mtu", "mtu needs a number"},
+    {"--dhcp --emulate tap=t0,queues=65", "--emulate queues 65: not a valid value"},
+    {"--dhcp --emulate tap=t0,loss=3", "--emulate: unknown part"},
+    {"--dhcp --emulate tap=t0 --bus /tmp/b", "--emulate: it brings its own bus and card"},
+    {"--dhcp --emulate tap=t0 --nic eth0", "--emulate: it brings its own bus and card"},
+    {"--dhcp --nonsense", "--nonsense: unknown option, or one without its value. See --help"},
+    {"--dhcp --mtu", "--mtu: unknown option, or one without its value"},
+    {"--dhcp stray", "stray: not an option. See --help"},
+    {"--dhcp --port 0", "--port 0: not a valid value. Give a number from 1 to 65535"},
+    {"--dhcp --port 65536", "--port 65536: not a valid value"},
+};
+
 static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **state)
 {
-    static const struct {
-        const char *line, *says;
-    } rows[] = {
-        {"", "no address"},
-        {"--ip 10.0.0.2", "--ip 10.0.0.2: not a valid value. Give an address and a prefix length"},
-        {"--ip 10.0.0.2/33", "--ip 10.0.0.2/33: not a valid value"},
-        {"--ip 10.0.0.2/24 --dhcp", "a static address is given, too"},
-        {"--dhcp --gateway 10.0.0.1", "--gateway: it goes with a static address"},
-        {"--ip 10.0.0.2/24 --gateway 10.0.1.1", "--gateway: it is not in the network of --ip"},
-        {"--ip 10.0.0.2/24 --gateway router", "--gateway router: not a valid value"},
-        {"--ip 10.0.0.2/24 --gateway 10.0.0.1/24", "--gateway 10.0.0.1/24: not a valid value"},
-        {"--ipv6=10.0.0.1", "--ipv6 10.0.0.1: not a valid value"},
-        {"--dhcp --dns nowhere", "--dns nowhere: not a valid value"},
-        {"--dhcp --dns 1.1.1.1 --dns 2.2.2.2 --dns 3.3.3.3", "at most two name servers"},
-        {"--dhcp --mtu 67", "--mtu 67: not a valid value. Give a number from 68 to 65521"},
-        {"--dhcp --mtu 65522", "--mtu 65522: not a valid value"},
-        {"--dhcp --mtu 1500x", "--mtu 1500x: not a valid value"},
-        {"--dhcp --mtu -5", "--mtu -5: not a valid value"},
-        {"--dhcp --mtu 99999999999999999999", "not a valid value"},
-        {"--dhcp --log loud", "--log loud: not a valid value. Give error, warn, info or debug"},
-        {"--dhcp --spin 1000001", "--spin 1000001: not a valid value"},
-        {"--dhcp --tcp-window 16383",
-         "--tcp-window 16383: not a valid value. Give a number from 16384"},
-        {"--dhcp --tcp-sndbuf 4194241", "--tcp-sndbuf 4194241: not a valid value"},
-        {"--dhcp --emulate tap",
-         "--emulate: tap needs a name of 1 to 15 characters. Write --emulate tap="},
-        {"--dhcp --emulate tap=", "tap needs a name"},
-        {"--dhcp --emulate tap=sixteencharacter", "tap needs a name"},
-        {"--dhcp --emulate tap=a/b", "tap needs a name"},
-        {"--dhcp --emulate mtu=9000", "the name of the TAP device is missing"},
-        {"--dhcp --emulate tap=t0,mac=01:00:00:00:00:01", "mac is not a unicast MAC address"},
-        {"--dhcp --emulate tap=t0,mac=nonsense", "mac is not a unicast MAC address"},
-        {"--dhcp --emulate tap=t0,mtu=x", "--emulate mtu x: not a valid value"},
-        {"--dhcp --emulate tap=t0,mtu", "mtu needs a number"},
-        {"--dhcp --emulate tap=t0,queues=65", "--emulate queues 65: not a valid value"},
-        {"--dhcp --emulate tap=t0,loss=3", "--emulate: unknown part"},
-        {"--dhcp --emulate tap=t0 --bus /tmp/b", "--emulate: it brings its own bus and card"},
-        {"--dhcp --emulate tap=t0 --nic eth0", "--emulate: it brings its own bus and card"},
-        {"--dhcp --nonsense", "--nonsense: unknown option, or one without its value. See --help"},
-        {"--dhcp --mtu", "--mtu: unknown option, or one without its value"},
-        {"--dhcp stray", "stray: not an option. See --help"},
-        {"--dhcp --port 0", "--port 0: not a valid value. Give a number from 1 to 65535"},
-        {"--dhcp --port 65536", "--port 65536: not a valid value"},
-    };
     struct stderr_catcher catcher;
     struct app_options options;
 
     (void)state;
-    for (size_t i = 0; i < countof(rows); i++) {
+    for (size_t i = 0; i < countof(mistakes); i++) {
         const char *text;
         int status;
 
         stderr_catch(&catcher);
-        status = parse(rows[i].line, &options);
+        status = parse(mistakes[i].line, &options);
         text = stderr_caught(&catcher);
-        if (status != 2 || lines(text) != 1 || !strstr(text, rows[i].says) ||
+        if (status != 2 || lines(text) != 1 || !strstr(text, mistakes[i].says) ||
             strncmp(text, "prog: ", 6) != 0)
-            fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", rows[i].line, status, text,
-                     rows[i].says);
+            fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", mistakes[i].line, status,
+                     text, mistakes[i].says);
     }
 }
 

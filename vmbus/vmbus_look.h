@@ -20,7 +20,7 @@ struct vmbus_ring_look {
 
 struct vmbus_chan_look {
     uint32_t relid;
-    bool dead;                            /* a ring is corrupt */
+    bool dead; /* a ring is corrupt */
     struct vmbus_ring_look to_host, from_host;
     uint32_t unpublished_bytes; /* written, not yet shown to the host */
 };
