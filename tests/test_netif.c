@@ -129,19 +129,17 @@ static void a_full_backlog_says_so_and_empties_again(void **state)
     stack_teardown();
 }
 
-/* Its owner may write to it as soon as linkoutput returns: a reference is not enough. */
-static void volatile_memory_is_copied_before_it_waits(void **state)
+static void borrowed_memory_waits_as_a_copy(pbuf_type type)
 {
     uint8_t copy[2048], before[2048];
     struct pbuf *ram, *ref;
 
-    (void)state;
     stack_setup(8);
     for (uint32_t i = 0; i < 8; i++)
         assert_int_equal(stack_send(100, 1, i), ERR_OK);
     ram = stack_chain(300, 1, 8, copy);
     memcpy(before, ram->payload, 300);
-    ref = pbuf_alloc(PBUF_RAW, 300, PBUF_REF);
+    ref = pbuf_alloc(PBUF_RAW, 300, type);
     ref->payload = ram->payload;
     assert_int_equal(stack.nif.netif.linkoutput(&stack.nif.netif, ref), ERR_OK);
     assert_int_equal(ref->ref, 1);
@@ -151,6 +149,20 @@ static void volatile_memory_is_copied_before_it_waits(void **state)
     stack_turn(10);
     assert_int_equal(stack.far[8].sum, stack_sum(before, 300));
     stack_teardown();
+}
+
+/* Its owner may write to it as soon as linkoutput returns: a reference is not enough. */
+static void volatile_memory_is_copied_before_it_waits(void **state)
+{
+    (void)state;
+    borrowed_memory_waits_as_a_copy(PBUF_REF);
+}
+
+/* A connection that is reset gives its program the memory back while the frame still waits. */
+static void memory_of_the_program_is_copied_before_it_waits(void **state)
+{
+    (void)state;
+    borrowed_memory_waits_as_a_copy(PBUF_ROM);
 }
 
 int main(void)
@@ -163,6 +175,7 @@ int main(void)
         cmocka_unit_test(what_waited_is_published_in_the_same_poll),
         cmocka_unit_test(a_full_backlog_says_so_and_empties_again),
         cmocka_unit_test(volatile_memory_is_copied_before_it_waits),
+        cmocka_unit_test(memory_of_the_program_is_copied_before_it_waits),
     };
 
     return cmocka_run_group_tests(tests, stack_start, NULL);
