@@ -111,7 +111,7 @@ static int setup_host(void **state, bool rings)
     memcpy(config.mac, card_mac, sizeof(card_mac));
     strcpy(s->base, "/tmp/nvt-queues-XXXXXX");
     assert_non_null(mkdtemp(s->base));
-    snprintf(s->dir, sizeof(s->dir), "%s/bus", s->base);
+    assert_true(snprintf(s->dir, sizeof(s->dir), "%.63s/bus", s->base) < (int)sizeof(s->dir));
     assert_int_equal(hvhost_create(NULL, &s->host), 0);
     assert_int_equal(hvhost_nic_add(s->host, &config, &s->card), 0);
     assert_int_equal(hvhost_port_add(s->host, on_far, s, &s->port), 0);
