@@ -31,7 +31,7 @@ check "is told" grep -q "from 68 to 65521" "$work/err"
 check "another MAC address" setting mac=02:15:5d:12:34:56
 check "is in use" wait_for 5 has .mac 02:15:5d:12:34:56
 check "the kernel finds us there" wait_for 10 answers
-knows() { ip -n "$ns" neigh show "$addr" | grep -q 02:15:5d:12:34:56; }
+knows() { inside ip neigh show "$addr" | grep -q 02:15:5d:12:34:56; }
 check "under that address" wait_for 10 knows
 check "and back" setting mac=own
 check "to our own" wait_for 5 has .mac "$mac"

@@ -8,10 +8,10 @@ e2e_begin "$1"
 machine=$work/machine
 
 interface_up() {
-    ip -n "$ns" tuntap add dev "$tap" mode tap
-    ip -n "$ns" link set "$tap" address "$card_mac"
+    inside ip tuntap add dev "$tap" mode tap
+    inside ip link set "$tap" address "$card_mac"
 }
-interface_down() { ip -n "$ns" link delete "$tap"; }
+interface_down() { inside ip link delete "$tap"; }
 interface_down
 make_machine
 kernel_loop >"$work/kernel.log" 2>&1 &
@@ -24,18 +24,18 @@ driver_is() { equal "$(driver_of "$card_a")" "$1"; }
 # All there is to lose, without lifetimes, which pass.
 configuration() {
     local family
-    ip -n "$ns" -j addr show dev "$tap" | jq -Sc '.[] |
+    inside ip -j addr show dev "$tap" | jq -Sc '.[] |
         [.mtu, .address, (.flags | index("UP") != null),
          ([.addr_info[] | select(.local | startswith("fe80") | not) |
            [.family, .local, .prefixlen, .broadcast, .scope, .noprefixroute,
             .valid_life_time > 4000000000]] | sort)]'
     for family in -4 -6; do
-        ip -n "$ns" "$family" route show table all dev "$tap"
+        inside ip "$family" route show table all dev "$tap"
     done | grep -vE '^(local|broadcast|multicast|anycast|fe80|ff00)' |
         sed 's/ linkdown//; s/  */ /g' | sort
 }
 
-in_ns() { ip -n "$ns" "$@" || fail "cannot: ip $*"; }
+in_ns() { inside ip "$@" || fail "cannot: ip $*"; }
 in_ns link set "$tap" mtu 1400 up
 in_ns addr add 10.78.0.2/24 broadcast 10.78.0.255 dev "$tap"
 in_ns addr add 192.0.2.9/32 dev "$tap" valid_lft 1000 preferred_lft 900 noprefixroute
@@ -68,7 +68,7 @@ check "a PCI address is wrong usage" equal $? 2
 
 check "bind" ctl bind "$tap"
 check "the card changed hands" driver_is uio_hv_generic
-check "the interface has gone" eval "! ip -n $ns link show $tap"
+check "the interface has gone" eval "! inside ip link show $tap"
 check "the other card is the kernel's" equal "$(driver_of "$card_b")" hv_netvsc
 check "the state file is JSON" equal "$(jq -r .mac "$machine/run/netvsc/$card_a.json")" "$card_mac"
 check "programs get the address" equal "$(ctl options "$card_a")" \
