@@ -76,6 +76,7 @@ static void deliver(void *ctx, const struct hvhost_frame *frame)
     int parts = 1;
     uint32_t head = frame->has_tci ? ETH_ADDRESSES_BYTES : 0;
 
+    tap->count->tap_offered++;
     if (tap->fd < 0) {
         tap->count->tap_drop++;
         return;
@@ -167,7 +168,7 @@ static unsigned take_frame(struct hvh_tap *tap)
     if (take_vnet(tap, &frame))
         hvhost_port_send(tap->port, &frame);
     else
-        tap->count->tap_drop++;
+        tap->count->tap_bad++;
     return 1;
 }
 

@@ -169,10 +169,12 @@ static const char *audit_switch(const struct hvhost *host)
     uint64_t out =
         s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port + s->drop_loop;
 
-    if (s->frames == out)
+    if (s->frames == out && s->tap_offered == s->tap_tx + s->tap_drop)
         return NULL;
     snprintf(host->audit, HVH_AUDIT_BYTES,
-             "switch: %" PRIu64 " frames entered, %" PRIu64 " accounted for", s->frames, out);
+             "switch: %" PRIu64 " frames entered, %" PRIu64 " accounted for; uplink: %" PRIu64
+             " offered, %" PRIu64 " written or dropped",
+             s->frames, out, s->tap_offered, s->tap_tx + s->tap_drop);
     return host->audit;
 }
 

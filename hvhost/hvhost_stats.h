@@ -3,6 +3,7 @@
  * What the emulated host counts. "guest to host" is tx, "host to guest" is rx, as seen by the
  * guest. The books per card: rx_offered = rx_frames + rx_drop_*, tx_frames = tx_switched +
  * tx_drop_*, rx_packets + ctl_replies = rx_completed + rx_reclaimed + those still with the guest.
+ * Of the switch: frames = unicast + flooded + drop_*, tap_offered = tap_tx + tap_drop.
  */
 #ifndef HVHOST_STATS_H
 #define HVHOST_STATS_H
@@ -81,6 +82,8 @@ struct hvhost_nic_stats {
     X(learned, "addresses learned")                                                                \
     X(moved, "addresses that moved to another port")                                               \
     X(tap_rx, "frames read from the TAP uplink")                                                   \
+    X(tap_bad, "of them with a virtio header that makes no sense")                                 \
+    X(tap_offered, "frames the switch had for the TAP uplink")                                     \
     X(tap_tx, "frames written to the TAP uplink")                                                  \
     X(tap_gso_rx, "large TCP frames among those read")                                             \
     X(tap_gso_tx, "large TCP frames among those written")                                          \

@@ -144,9 +144,21 @@ stop() {
 
 # ---- the card -----------------------------------------------------------------------------------
 
+# Frames the kernel took from the uplink and gave to it so far. It counts without knowing of us.
+kernel_counts() {
+    inside ip -s -j link show "$tap" | jq -r ".[].stats64 | .rx.packets, .tx.packets" | xargs
+}
+
+# uplink_counts TX RX: the host's count of frames, since kernel_before, is the kernel's.
+uplink_counts() {
+    local before=($kernel_before) now=($(kernel_counts))
+    equal "$1 $2" "$((now[0] - before[0])) $((now[1] - before[1]))"
+}
+
 # card_up [HVHOST-OPTION...]: the emulated host, where it is a process of its own; and in ${card[@]}
 # what a program needs to know to use the card.
 card_up() {
+    kernel_before=$(kernel_counts)
     if [ "$face" = shm ]; then
         start hvhost "$bin/hvhost" --dir "$bus" --nic "" --tap "$tap" --json "$@"
         ready hvhost ready
@@ -160,6 +172,7 @@ card_up() {
 app() {
     local name=$1 program=$2
     shift 2
+    [ "$face" = shm ] || kernel_before=$(kernel_counts)
     start "$name" "$bin/$program" "${card[@]}" --stats "$@"
     ready "$name" 'NVSP [0-9]'
 }
@@ -192,6 +205,8 @@ host_down() {
     check "hvhost ends with status 0" equal "$status" 0
     check "hvhost's books balance" equal "$(host_says .balanced)" true
     check "nobody broke a rule of hvhost" equal "$(host_says "$findings")" "{}"
+    check "hvhost counted the frames of its uplink as the kernel did" uplink_counts \
+        "$(host_says .switch.tap_tx)" "$(host_says .switch.tap_rx)"
 }
 
 # strict_clean NAME: no finding of the strict host in the log of NAME.
@@ -204,7 +219,15 @@ app_down() {
     stop "$1" "${2:-INT}"
     check "$1 ends with status 0" equal "$status" 0
     check "$1's books balance" grep -q "books: balance" "$work/$1.log"
+    [ "$face" = shm ] || own_host_right "$1"
+}
+
+# own_host_right NAME: what host_down asks, of the host inside the program NAME.
+own_host_right() {
+    check "$1 had a host of its own" [ "$(counter "$1" "emulated card" opens)" -gt 0 ]
     check "$1 broke no rule of the host" strict_clean "$1"
+    check "$1 counted the frames of its uplink as the kernel did" uplink_counts \
+        "$(counter "$1" "emulated switch" tap_tx)" "$(counter "$1" "emulated switch" tap_rx)"
 }
 
 # e2e_end: the host ends cleanly too; then the test has passed.
