@@ -50,11 +50,18 @@ static struct {
     struct app_report report;
     struct app_rates rates;
     bool address_taken;
+    int finished; /* exit status a program ended itself with */
 } app;
 
 struct netvsc_netif *app_netif(void)
 {
     return &app.nif;
+}
+
+void app_finish(int status)
+{
+    app.finished = status;
+    port_loop_stop(&app.loop);
 }
 
 /* ---- called by the card and the loop --------------------------------------------------------- */
@@ -327,7 +334,7 @@ static int serve(void)
         return app_fail(1, ip4addr_ntoa(&app.options.net.address),
                         "address already in use by another machine on this network",
                         "Give --ip another one");
-    return 0;
+    return app.finished;
 }
 
 /* ---- leaving --------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ struct app_spec {
      */
     const struct argp_option *options;
     error_t (*parse)(int key, char *arg, void *ctx);
+    const char *args; /* "URL": arguments that are no options come as key 0; NULL: there are none */
     /* Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status.
      */
     int (*start)(void *ctx);
@@ -37,6 +38,9 @@ struct app_spec {
 
 /* Runs the whole program. Returns its exit status: 0 ok, 1 failed, 2 usage. */
 int app_main(const struct app_spec *spec, int argc, char **argv);
+
+/* From a callback of lwIP's: the program is done and ends with (status), as after SIGTERM. */
+void app_finish(int status);
 
 /* The card in use; valid from start() on. */
 struct netvsc_netif *app_netif(void);

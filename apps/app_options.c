@@ -69,7 +69,7 @@ static const struct argp_option common[] = {
 struct parsing {
     const struct app_spec *spec;
     struct app_options *out;
-    bool ip_given, gateway_given;
+    bool ip_given, gateway_given, arg_given;
     bool said;     /* what is wrong has been said */
     bool answered; /* --help or --version: nothing to run */
 };
@@ -243,7 +243,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
 
 static void print_help(struct argp_state *state, const struct app_spec *spec)
 {
-    printf("Usage: %s [OPTION...]\n%s\n\n", spec->name, spec->summary);
+    printf("Usage: %s [OPTION...]%s%s\n%s\n\n", spec->name, spec->args ? " " : "",
+           spec->args ? spec->args : "", spec->summary);
     app_help(state);
     printf("\nExample: %s\n", spec->example);
 }
@@ -296,6 +297,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
         p->out->stats = true;
         break;
     case ARGP_KEY_ARG:
+        if (p->spec->args)
+            return ARGP_ERR_UNKNOWN;
         app_fail(2, arg, "not an option", "See --help");
         rc = EINVAL;
         break;
@@ -318,8 +321,9 @@ static error_t parse_own(int key, char *arg, struct argp_state *state)
     error_t rc;
 
     /* argp's own events are none of the program's business. */
-    if (key == ARGP_KEY_ARG || key >= ARGP_KEY_END || !p->spec->parse)
+    if (key >= ARGP_KEY_END || !p->spec->parse)
         return ARGP_ERR_UNKNOWN;
+    p->arg_given = p->arg_given || key == ARGP_KEY_ARG;
     rc = p->spec->parse(key, arg, p->spec->ctx);
     p->said = p->said || rc == EINVAL;
     return rc;
@@ -331,6 +335,8 @@ static int check_together(const struct parsing *p)
     const struct app_options *out = p->out;
     const struct port_net_config *net = &out->net;
 
+    if (p->spec->args && !p->arg_given)
+        return app_fail(2, p->spec->args, "missing", "See --help");
     if (out->emulated && (out->bus || out->nic))
         return app_fail(2, "--emulate", "it brings its own bus and card",
                         "Leave --bus and --nic out");

@@ -21,3 +21,8 @@ add_library(lwip STATIC ${lwipcore_SRCS} ${lwipcore4_SRCS} ${lwipcore6_SRCS}
 target_include_directories(lwip SYSTEM PUBLIC ${LWIP_DIR}/src/include)
 target_include_directories(lwip PUBLIC ${CMAKE_SOURCE_DIR}/port)
 netvsc_common(lwip)
+
+# Its HTTP client, for the programs that want one.
+add_library(lwip_httpc STATIC ${LWIP_DIR}/src/apps/http/http_client.c)
+target_link_libraries(lwip_httpc PUBLIC lwip)
+netvsc_common(lwip_httpc)

@@ -43,6 +43,11 @@ guid=f8615163-0000-1000-2000-00155d000001
 row 1 'no VMBus at .*nowhere.*hvhost' "$http" --bus "$work/nowhere" "${ip[@]}"
 mkdir -p "$work/empty/devices"
 row 1 'no network card' "$http" --bus "$work/empty" "${ip[@]}"
+row 2 'URL: missing' "$bin/netvsc-get" --bus "$bus" "${ip[@]}"
+for url in page ftp://a/ http://a:b:c/ 'http://[fd78::1/' http:///page 'http://a/b c' http://a:/ \
+    http://a:70000/; do
+    row 2 'Give http://HOST' "$bin/netvsc-get" --bus "$bus" "${ip[@]}" "$url"
+done
 row 2 'which card.*--nic' "$http" --bus "$bus" "${ip[@]}"
 row 2 'not a GUID' "$http" --bus "$bus" --nic f8615163-df3e-46c5-913f "${ip[@]}"
 row 1 'no card has this GUID.*netvscctl list' "$http" --bus "$bus" --nic $guid "${ip[@]}"
