@@ -42,6 +42,12 @@ int app_main(const struct app_spec *spec, int argc, char **argv);
 /* From a callback of lwIP's: the program is done and ends with (status), as after SIGTERM. */
 void app_finish(int status);
 
+/*
+ * Call (ready) as soon as the card has an address, for programs that open connections; once, from
+ * the loop. Without one for 30 s the program ends with status 1 and says why.
+ */
+void app_when_addressed(void (*ready)(void *ctx), void *ctx);
+
 /* The card in use; valid from start() on. */
 struct netvsc_netif *app_netif(void);
 

@@ -6,9 +6,8 @@
  * lwIP's HTTP client. It is the smallest program that opens a connection instead of waiting for
  * one.
  *
- * A card that has just come up has no address yet where DHCP or SLAAC gives it one, and lwIP tells
- * nobody in particular: a timer looks until there is one. Then look-up, request, data, result, each
- * called by lwIP; the result ends the program.
+ * Once the card has an address: look-up, request, data, result, each called by lwIP; the result
+ * ends the program.
  *
  * Output goes to FILE.part, which becomes FILE when all has come: whoever finds FILE finds it
  * whole. The client gives up after 15 s without a byte, which is lwIP's own bound.
@@ -24,12 +23,9 @@
 #include "app.h"
 #include "lwip/apps/http_client.h"
 #include "lwip/dns.h"
-#include "lwip/timeouts.h"
 #include "port_clock.h"
 #include "port_log.h"
 
-#define LOOK_MS 20
-#define ADDRESS_WAIT_NS (30 * PORT_NS_PER_S)
 #define HEAD_BYTES_MAX 16384u
 
 static struct {
@@ -40,7 +36,7 @@ static struct {
     const char *output; /* NULL: stdout */
     char part[4096];
     FILE *file;
-    uint64_t start_ns, request_ns, bytes;
+    uint64_t request_ns, bytes;
     httpc_connection_t settings;
     httpc_state_t *request;
     bool done;
@@ -198,22 +194,14 @@ static void on_address(const char *name, const ip_addr_t *address, void *arg)
 
 /* ---- before it ------------------------------------------------------------------------------- */
 
-static bool has_address6(const struct netif *netif)
+static void look_up(void *ctx)
 {
-    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
-        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
-            !ip6_addr_islinklocal(netif_ip6_addr(netif, i)))
-            return true;
-    return false;
-}
-
-static void look_up(const struct netif *netif)
-{
-    const bool only6 = ip4_addr_isany_val(*netif_ip4_addr(netif));
+    const bool only6 = ip4_addr_isany_val(*netif_ip4_addr(&app_netif()->netif));
     const u8_t kind = only6 ? LWIP_DNS_ADDRTYPE_IPV6_IPV4 : LWIP_DNS_ADDRTYPE_IPV4_IPV6;
     ip_addr_t address;
     err_t err;
 
+    (void)ctx;
     if (!ipaddr_aton(get.host, &address) && ip_addr_isany(dns_getserver(0))) {
         finish(1, get.host, "nobody to ask: no name server is known",
                "Give --dns ADDR, or --dhcp where the server offers one");
@@ -226,32 +214,13 @@ static void look_up(const struct netif *netif)
         finish(1, get.host, app_lwip_error(err), "Give a name of at most 255 characters");
 }
 
-static void wait_for_address(void *arg)
-{
-    const struct netif *netif = &app_netif()->netif;
-
-    if (get.done)
-        return;
-    if (!ip4_addr_isany_val(*netif_ip4_addr(netif)) || has_address6(netif)) {
-        look_up(netif);
-        return;
-    }
-    if (port_clock_now() - get.start_ns > ADDRESS_WAIT_NS) {
-        finish(1, "no address", "neither DHCP nor IPv6 gave one within 30 seconds",
-               "Give --ip ADDR/N");
-        return;
-    }
-    sys_timeout(LOOK_MS, wait_for_address, arg);
-}
-
 static int start(void *ctx)
 {
     (void)ctx;
     get.file = get.output ? fopen(get.part, "wb") : stdout;
     if (!get.file)
         return app_fail(1, get.part, strerror(errno), "Give -o a file in a folder you may write");
-    get.start_ns = port_clock_now();
-    wait_for_address(NULL);
+    app_when_addressed(look_up, NULL);
     return 0;
 }
 

@@ -48,6 +48,7 @@ for url in page ftp://a/ http://a:b:c/ 'http://[fd78::1/' http:///page 'http://a
     http://a:70000/; do
     row 2 'Give http://HOST' "$bin/netvsc-get" --bus "$bus" "${ip[@]}" "$url"
 done
+row 2 'not an address' "$bin/netvsc-iperf" --bus "$bus" "${ip[@]}" --client example.test
 row 2 'which card.*--nic' "$http" --bus "$bus" "${ip[@]}"
 row 2 'not a GUID' "$http" --bus "$bus" --nic f8615163-df3e-46c5-913f "${ip[@]}"
 row 1 'no card has this GUID.*netvscctl list' "$http" --bus "$bus" --nic $guid "${ip[@]}"
