@@ -22,6 +22,8 @@
 
 /* dma is "above 4 GiB": a page number that loses its upper half somewhere is found out. */
 #define DMA_FIRST_PFN UINT64_C(0x140000)
+/* And what the guest shares besides. */
+#define SHARED_FIRST_PFN UINT64_C(0x280000)
 
 struct inproc {
     struct hvhost_nic *nic;
@@ -29,6 +31,7 @@ struct inproc {
     uint8_t *base;
     size_t bytes;
     uint64_t *pfn;
+    bool no_pages; /* the guest does not know page numbers */
     bool gone;
     bool irq_on;
     bool irq_pending;
@@ -124,6 +127,17 @@ static int op_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regio
     return 0;
 }
 
+static int op_share(void *ctx, const struct vmbus_memory *mem, uint64_t *pfn)
+{
+    struct inproc *self = ctx;
+    const struct hvh_ram ram = {SHARED_FIRST_PFN, mem->region};
+    int rc = self->no_pages ? -ENOTSUP : hvh_nic_ram_add(self->nic, &ram);
+
+    for (size_t i = 0; rc == 0 && i < mem->region.len_bytes / VMBUS_PAGE_BYTES; i++)
+        pfn[i] = SHARED_FIRST_PFN + i;
+    return rc;
+}
+
 static void inproc_free(struct inproc *self)
 {
     for (unsigned i = 1; i < HVH_CHANS_MAX; i++) {
@@ -149,6 +163,7 @@ static const struct vmbus_transport_ops transport_ops = {
     .irq_enable = op_irq_enable,
     .irq_take = op_irq_take,
     .subchannel_open = op_subchannel_open,
+    .share = op_share,
     .close = op_close,
 };
 
@@ -214,6 +229,7 @@ static int connect(struct inproc *self, const struct vmbus_transport *t)
         .same_thread = true,
     };
 
+    self->no_pages = !t->dma_pfn;
     hvh_rings_init(&t->primary.rings);
     return hvh_nic_connect(self->nic, &guest, &face_ops, self);
 }

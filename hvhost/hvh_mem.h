@@ -47,6 +47,9 @@ const struct vmbus_region *hvh_mem_gpadl(const struct hvh_guest *guest, uint32_t
 /* (len) bytes at (off) of (mem), or NULL if any of them lies outside. */
 uint8_t *hvh_mem_at(const struct vmbus_region *mem, uint64_t off, uint64_t len);
 
+/* More RAM. -ENOSPC more pieces than HVH_RAM_MAX, -EINVAL it overlaps, or its numbers overflow. */
+int hvh_mem_ram_add(struct hvh_guest *guest, const struct hvh_ram *ram);
+
 /* (len) bytes at (off) of guest page (pfn), all within that page, or NULL. */
 uint8_t *hvh_mem_page(const struct hvh_guest *guest, uint64_t pfn, uint32_t off, uint32_t len);
 

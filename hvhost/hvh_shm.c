@@ -11,6 +11,7 @@
  *   guest connects         OPEN_CHANNEL; its ring memory is what dev/uioN.map0 is now
  *   guest sends s32 1      the doorbell; which channels it is for say the bits of the interrupt
  *                          page. s32 0 (mask) concerns its own kernel, not us
+ *   guest sends a share    a descriptor: more guest memory (hvh_shm_message.c)
  *   we send s32 count      an interrupt; when the socket is full the guest has one to read anyway
  *   guest hangs up or dies CLOSE_CHANNEL
  *   we hang up             rescind
@@ -27,7 +28,7 @@
  * against it. Memory that is missing because tmpfs is full is another matter: it is allocated when
  * a file is made.
  */
-#define _GNU_SOURCE /* recvmmsg(), accept4() */
+#define _GNU_SOURCE /* accept4() */
 #include "hvh_shm.h"
 
 #include <errno.h>
@@ -41,9 +42,7 @@
 #include "hvh_shm_var.h"
 #include "vmbus_reg.h"
 
-/* Per card and step: doorbells taken with one system call, and openers looked at. */
-#define DOORBELL_BATCH 16u
-#define ACCEPT_BATCH 4u
+#define ACCEPT_BATCH 4u /* openers looked at, per card and step */
 
 /* ---- a guest comes and goes ----------------------------------------------------------------- */
 
@@ -56,6 +55,7 @@ static void hang_up(struct hvh_shm_card *card)
     if (hvh_nic_connected(card->nic))
         hvh_nic_disconnect(card->nic);
     hvh_shm_chans_close(card);
+    hvh_shm_share_close(card);
     close(card->conn_fd);
     card->conn_fd = -1;
     card->withdrawn = false;
@@ -137,23 +137,6 @@ static unsigned accept_guests(struct hvh_shm_card *card)
 
 /* ---- doorbells ------------------------------------------------------------------------------- */
 
-static int receive(int fd, int32_t value[DOORBELL_BATCH], unsigned len[DOORBELL_BATCH])
-{
-    struct mmsghdr msg[DOORBELL_BATCH];
-    struct iovec iov[DOORBELL_BATCH];
-    int i, got;
-
-    for (i = 0; i < (int)DOORBELL_BATCH; i++) {
-        iov[i] = (struct iovec){.iov_base = &value[i], .iov_len = sizeof(value[i])};
-        msg[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
-    }
-    /* MSG_TRUNC: the true length, so that a long message is not taken for its first four bytes. */
-    got = recvmmsg(fd, msg, DOORBELL_BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
-    for (i = 0; i < got; i++)
-        len[i] = msg[i].msg_len;
-    return got < 0 ? -errno : got;
-}
-
 /* The guest set the channel's bit before it rang; taking it here pairs with that. */
 static bool event_take(const struct hvh_shm_card *card, uint32_t relid)
 {
@@ -188,24 +171,24 @@ static void ring_channels(struct hvh_shm_card *card)
         hvh_nic_doorbell(card->nic, relid);
 }
 
-static unsigned take_doorbells(struct hvh_shm_card *card)
+static unsigned take_messages(struct hvh_shm_card *card)
 {
-    int32_t value[DOORBELL_BATCH];
-    unsigned len[DOORBELL_BATCH];
+    struct hvh_shm_message msg[HVH_SHM_MESSAGES];
     unsigned done = 0;
     bool end;
-    int i, got;
+    int got;
 
-    got = receive(card->conn_fd, value, len);
+    got = hvh_shm_receive(card->conn_fd, msg);
     if (got == -EAGAIN || got == -EINTR)
         return 0;
     end = got <= 0;
-    for (i = 0; i < got && !end; i++) {
-        end = len[i] == 0;
-        if (len[i] == sizeof(value[i]) && value[i] == 1) {
+    for (int i = 0; i < got; i++) {
+        end |= msg[i].len_bytes == 0;
+        if (msg[i].len_bytes == sizeof(msg[i].body.doorbell) && msg[i].body.doorbell == 1) {
             ring_channels(card);
             done++;
         }
+        done += hvh_shm_message_share(card, &msg[i]);
     }
     /* What was signalled just before the end is still served: the end will be read again. */
     if (end && done == 0)
@@ -252,7 +235,7 @@ static unsigned step(void *ctx, uint64_t now_ns)
         return done;
     for (i = 0; i < shm->count; i++) {
         if (p[2 * i].revents)
-            done += take_doorbells(&shm->cards[i]);
+            done += take_messages(&shm->cards[i]);
         if (p[2 * i + 1].revents)
             done += accept_guests(&shm->cards[i]);
     }

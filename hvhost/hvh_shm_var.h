@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "hvh_var.h"
+#include "vmbus_shm_reg.h"
 
 /*
  * A folder in which we only ever remove what we made. Each path is written to DIR/hvhost.lock
@@ -83,6 +84,7 @@ struct hvh_shm_card {
     bool failed;         /* could not be shown again; not tried before the next offer */
     uint32_t interrupts; /* the count a guest reads, modulo 2^32 */
     struct hvh_shm_chan chan[HVH_SHM_CHANS]; /* [0] is unused */
+    struct vmbus_region shared; /* by the guest with a message; base NULL: none */
     struct hvh_guest guest; /* rings are mapped per guest, the rest while published */
 };
 
@@ -112,6 +114,26 @@ void hvh_shm_show_state(struct hvh_shm_card *card, unsigned state);
 /* dev/uioN.(suffix). */
 void hvh_shm_file_name(const struct hvh_shm_card *card, const char *suffix,
                        char out[HVH_TREE_PATH_BYTES]);
+
+/* ---- hvh_shm_message.c: what the guest says on its socket ------------------------------------ */
+
+#define HVH_SHM_MESSAGES 16u /* taken with one system call */
+
+struct hvh_shm_message {
+    unsigned len_bytes; /* may be more than there was room for */
+    int fd;             /* that came with it, ours now, or -1 */
+    union {
+        int32_t doorbell;
+        struct vmbus_shm_share share;
+    } body;
+};
+
+/* Take what is there: how many, 0 at the end, or -errno. */
+int hvh_shm_receive(int fd, struct hvh_shm_message out[HVH_SHM_MESSAGES]);
+/* Look at (msg), which is no doorbell, and close its descriptor. True: the guest shared memory. */
+bool hvh_shm_message_share(struct hvh_shm_card *card, const struct hvh_shm_message *msg);
+/* The core has let go of the guest's memory. */
+void hvh_shm_share_close(struct hvh_shm_card *card);
 
 /* ---- hvh_shm_chan.c: sub-channels of the guest ----------------------------------------------- */
 

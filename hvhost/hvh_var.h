@@ -115,6 +115,9 @@ void hvh_nic_disconnect(struct hvhost_nic *nic);
 int hvh_nic_gpadl_add(struct hvhost_nic *nic, const struct hvh_gpadl *gpadl);
 void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle);
 
+/* The guest shared (ram) after it opened the card. -ENOSPC too much, -EINVAL it has such pages. */
+int hvh_nic_ram_add(struct hvhost_nic *nic, const struct hvh_ram *ram);
+
 /* The guest signalled channel (relid). Cheap: served in the next hvhost_step(). */
 void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid);
 

@@ -35,7 +35,7 @@ enum netvsc_state {
 struct netvsc_info {
     uint32_t nvs_version; /* NVS_VERSION_* */
     uint8_t mac[6];
-    uint32_t mtu_bytes; /* in force: the least of wanted, host's and what a send section holds */
+    uint32_t mtu_bytes; /* in force: the least of wanted, host's and, without tx_gpa, a section's */
     bool link_up;
     uint64_t link_speed_bps;
     uint32_t recv_section_bytes, recv_sections;
@@ -44,6 +44,7 @@ struct netvsc_info {
     struct netvsc_offload offload; /* what it does for frames sent */
     uint8_t rx_csum; /* NETVSC_CSUM_TCP4 and so on: the host gives verdicts about frames received */
     uint32_t queues;
+    bool tx_gpa;     /* frames can be sent from config.memory */
     bool gpa_direct; /* control requests go by guest-physical page, not through a send section */
 };
 
@@ -91,7 +92,8 @@ struct netvsc_slot {
  * On 0 the caller owns (*slot), memory shared with the host, until one of commit and cancel, before
  * the next poll or detach.
  * -EAGAIN no section or ring room: poll and try again; counted in tx_busy.
- * -EMSGSIZE shorter than 14 or longer than mtu_bytes + 14: counted in tx_drop_size.
+ * -EMSGSIZE shorter than 14, longer than mtu_bytes + 14, or than a send section holds: counted in
+ * tx_drop_size. For longer ones see netvsc_gather.h.
  * -ENETDOWN not up; counted in tx_drop_down.
  */
 int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *slot);

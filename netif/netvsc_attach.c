@@ -168,10 +168,11 @@ static uint32_t rx_frame_max(uint32_t mtu_bytes)
 
 static int query_max_frame(struct netvsc *nic)
 {
-    /* What stands if the host does not say: all that a section holds, at most what was wanted. */
-    uint32_t section_mtu = nic->info.send_section_bytes - SECTION_OVERHEAD_BYTES;
+    /* What stands if the host does not say: all that can be sent, at most what was wanted. */
+    uint32_t max_bytes =
+        nic->info.tx_gpa ? MTU_MAX : nic->info.send_section_bytes - SECTION_OVERHEAD_BYTES;
 
-    nic->info.mtu_bytes = nic->mtu_wanted < section_mtu ? nic->mtu_wanted : section_mtu;
+    nic->info.mtu_bytes = nic->mtu_wanted < max_bytes ? nic->mtu_wanted : max_bytes;
     nic->tx_frame_bytes_max = nic->info.mtu_bytes + NETVSC_ETH_BYTES;
     nic->rx_frame_bytes_max = rx_frame_max(nic->mtu_wanted);
     return netvsc_ctl_query(nic, OID_MAX_FRAME_SIZE);

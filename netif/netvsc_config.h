@@ -47,6 +47,10 @@ enum netvsc_event {
 };
 
 #define NETVSC_RX_COPY_ALL UINT32_MAX
+#define NETVSC_TX_COPY_ALL UINT32_MAX
+#define NETVSC_TX_COPY_BYTES 2048u /* measured: see docs/benchmarks.md */
+
+struct vmbus_memory;
 
 struct netvsc_config {
     uint32_t mtu_bytes; /* wanted, without Ethernet header; 68..65522. 0 = 1500 */
@@ -57,6 +61,13 @@ struct netvsc_config {
     enum netvsc_switch tx_csum, tx_lso; /* sums and segments left to the host; LSO needs both */
     uint32_t tx_aggregate_bytes;        /* frames up to so long share packets. 0 = 512, 1 = none */
     uint16_t tx_tci;                    /* VLAN tag of frames sent without one. 0 = none */
+    /*
+     * Memory the host may read frames in, see netvsc_gather.h; it outlives the NIC. NULL = none.
+     * Frames longer than tx_copy_bytes are sent from there. 0 = NETVSC_TX_COPY_BYTES;
+     * NETVSC_TX_COPY_ALL: the host is not told of it.
+     */
+    const struct vmbus_memory *memory;
+    uint32_t tx_copy_bytes;
     /* lwIP gets frames up to so long as copies. 0 = 256; NETVSC_RX_COPY_ALL: no memory of the
      * host's is ever shown to it, for guests that do not trust theirs. */
     uint32_t rx_copybreak_bytes;
@@ -70,6 +81,11 @@ struct netvsc_config {
      * memory goes back to the host on return. May transmit and detach; must not poll or destroy.
      */
     void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
+    /*
+     * The host has read what these sent, or the device is closed. Up to NETVSC_BATCH_MAX at a time,
+     * within the queue's poll, or queue 0's when the device goes. Must not poll. Or NULL.
+     */
+    void (*tx_done)(void *ctx, void *const *owners, unsigned count);
     /* Last thing in poll, attach, detach. May attach and detach, not poll or destroy. Or NULL. */
     void (*event)(void *ctx, enum netvsc_event event);
     /* Every frame sent or received, for captures; NULL on the fast path. */

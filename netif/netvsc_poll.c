@@ -59,6 +59,8 @@ void netvsc_close_device(struct netvsc *nic)
     netvsc_queues_unbind(nic);
     netvsc_changes_forget(nic);
     netvsc_hold_close(nic);
+    nic->pfn = NULL;
+    netvsc_tx_release(nic);
     nic->dev = NULL;
     nic->mem = NULL;
     nic->trouble = 0;
@@ -105,6 +107,7 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
     nic->failure[0] = '\0';
     memset(&nic->info, 0, sizeof(nic->info));
     nic->info.queues = 1;
+    netvsc_gather_open(nic);
     nic->info.link_up = true; /* unless the host says otherwise */
     netvsc_queues_bind(nic);
     netvsc_steps_begin(nic, netvsc_attach_steps);
@@ -206,6 +209,7 @@ unsigned netvsc_queue_turn(struct netvsc_queue *q, unsigned budget)
 {
     unsigned done = netvsc_rx_poll(q, budget);
 
+    netvsc_tx_tell(q);
     flush_queue(q);
     return done;
 }
@@ -239,6 +243,7 @@ static unsigned poll_down_from(struct netvsc *nic, unsigned last, uint64_t now_n
         done += netvsc_queue_poll(nic, i, now_ns, budget);
     netvsc_tx_clock(nic->queue[0], now_ns);
     done += netvsc_rx_poll(nic->queue[0], budget);
+    netvsc_tx_tell(nic->queue[0]);
     control(nic);
     nic->polling = false;
     if (nic->events)

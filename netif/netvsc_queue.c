@@ -34,14 +34,21 @@ int netvsc_queues_create(struct netvsc *nic)
         q->nic = nic;
         q->index = i;
         nic->queue[i] = q;
+        if (nic->config.capture && nic->config.memory)
+            q->capture = malloc(NETVSC_FRAME_BYTES_MAX);
+        if (nic->config.capture && nic->config.memory && !q->capture)
+            return -ENOMEM;
     }
     return 0;
 }
 
 void netvsc_queues_destroy(struct netvsc *nic)
 {
-    for (unsigned i = 0; i < nic->config.queues; i++)
+    for (unsigned i = 0; i < nic->config.queues; i++) {
+        if (nic->queue[i])
+            free(nic->queue[i]->capture);
         free(nic->queue[i]);
+    }
 }
 
 void netvsc_queues_bind(struct netvsc *nic)

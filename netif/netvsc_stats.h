@@ -35,6 +35,10 @@
     X(tx_cancelled, "frames begun and cancelled")                                                  \
     X(tx_packets, "VMBus packets that carried them")                                               \
     X(tx_aggregated, "frames that shared their packet with an earlier one")                        \
+    X(tx_gpa, "frames sent from where they are, all but their first bytes")                        \
+    X(tx_gpa_bytes, "bytes of them that were not copied")                                          \
+    X(tx_gpa_pieces, "pieces those were in")                                                       \
+    X(tx_gpa_done, "owners told that the host has read them")                                      \
     X(tx_csum, "frames whose sum was left to the host")                                            \
     X(tx_lso, "TCP packets left to the host to cut")                                               \
     X(tx_lso_bytes, "bytes of them")                                                               \

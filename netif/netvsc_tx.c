@@ -5,8 +5,8 @@
  * Theory of operation. A free section is popped off a stack at begin; the caller writes the frame
  * behind the place of the RNDIS header and its per-packet info; commit fills these in, pads with
  * zeros and hands the section on (netvsc_tx_send.c), where small frames are put together and a
- * 40-byte NVSP message naming the section goes on the ring. The host completes each packet once, in
- * any order, with the transaction id we gave; the section is free again then.
+ * 40-byte NVSP message naming the section goes on the ring. The section is free again when the host
+ * has completed the packet (netvsc_tx_done.c).
  *
  * Each queue has a share of the sections of its own, so queues have nothing in common to lock.
  *
@@ -33,6 +33,7 @@ void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sec
     tx->free_count = 0;
     tx->credit = 0;
     tx->begun = 0;
+    tx->reserved = 0;
     tx->outstanding = 0;
     tx->full_since_ns = 0;
     /* Lowest on top. Generations go on from where they were: nothing of an old device fits. */
@@ -55,6 +56,7 @@ void netvsc_tx_close(struct netvsc_queue *q)
     tx->slot_count = 0;
     tx->free_count = 0;
     tx->begun = 0;
+    tx->reserved = 0;
     tx->outstanding = 0;
     tx->pile.open = false;
 }
@@ -68,8 +70,14 @@ uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
     return tx->first_section + tx->free[--tx->free_count];
 }
 
-void netvsc_tx_free_slot(struct netvsc_tx *tx, uint32_t index)
+void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
 {
+    struct netvsc_tx *tx = &q->tx;
+
+    if (tx->slot[index].owner) {
+        netvsc_tx_disown(q, tx->slot[index].owner);
+        tx->slot[index].owner = NULL;
+    }
     tx->slot[index].state = NETVSC_SLOT_FREE;
     tx->slot[index].generation++;
     tx->free[tx->free_count++] = (uint16_t)index;
@@ -102,8 +110,7 @@ static uint32_t token_of(const struct netvsc_tx *tx, uint32_t index)
     return tx->slot[index].generation << 16 | index;
 }
 
-/* The begun slot behind a token, or NULL when the device has gone since: it was counted then. */
-static struct netvsc_tx_slot *slot_of(struct netvsc_tx *tx, uint32_t token)
+struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token)
 {
     uint32_t index = token & 0xFFFF;
 
@@ -128,57 +135,66 @@ static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct n
     return info;
 }
 
-/* May it be begun? The order in which reasons are found is the order of the manual. */
-static int judge(struct netvsc_queue *q, size_t len_bytes, const struct netvsc_tx_meta *meta)
+uint32_t netvsc_tx_section_room(const struct netvsc *nic)
 {
-    const struct netvsc *nic = q->nic;
-    bool lso = meta->lso4 || meta->lso6;
-    uint32_t max = nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet) -
-                   RNDIS_TX_PPIS_BYTES_MAX;
+    return nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet) -
+           RNDIS_TX_PPIS_BYTES_MAX;
+}
 
+static bool room(struct netvsc_queue *q, uint32_t packets)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    return tx->free_count &&
+           (tx->credit >= packets || (netvsc_tx_earn_credit(q) && tx->credit >= packets));
+}
+
+/* May it be begun? The order in which reasons are found is the order of the manual. */
+static int judge(struct netvsc_queue *q, const struct netvsc_tx_want *want)
+{
     if (!may_send(q)) {
         q->stats.tx_drop_down++;
         return -ENETDOWN;
     }
-    if (!lso)
-        max = nic->tx_frame_bytes_max;
-    if (len_bytes < NETVSC_ETH_BYTES || len_bytes > max) {
+    if (want->len_bytes < NETVSC_ETH_BYTES || want->len_bytes > want->max_bytes) {
         q->stats.tx_drop_size++;
         return -EMSGSIZE;
     }
-    if (!netvsc_offload_ok(nic, meta, (uint32_t)len_bytes)) {
+    if (!netvsc_offload_ok(q->nic, want->meta, (uint32_t)want->len_bytes)) {
         q->stats.tx_drop_offload++;
         return -EOPNOTSUPP;
     }
-    if (!q->tx.free_count || (!q->tx.credit && !netvsc_tx_earn_credit(q))) {
+    if (!room(q, want->ring_packets)) {
         note_full(q);
         return -EAGAIN;
     }
     return 0;
 }
 
-int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
-                               const struct netvsc_tx_meta *meta, struct netvsc_slot *slot)
+int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
+                    struct netvsc_slot *slot)
 {
-    struct netvsc_queue *q = nic->queue[queue];
+    struct netvsc *nic = q->nic;
     struct netvsc_tx *tx = &q->tx;
     struct netvsc_tx_slot *entry;
     struct rndis_tx_info info;
     uint32_t index, head_bytes;
-    int rc = judge(q, len_bytes, meta);
+    int rc = judge(q, want);
 
     if (rc)
         return rc;
     index = tx->free[--tx->free_count];
     entry = &tx->slot[index];
     entry->state = NETVSC_SLOT_BEGUN;
-    entry->meta = *meta;
-    if (!meta->has_tci && nic->config.tx_tci) {
+    entry->ring_packets = want->ring_packets;
+    entry->meta = *want->meta;
+    if (!want->meta->has_tci && nic->config.tx_tci) {
         entry->meta.has_tci = true;
         entry->meta.tci = nic->config.tx_tci;
     }
     tx->begun++;
-    tx->credit--;
+    tx->reserved += want->ring_packets;
+    tx->credit -= want->ring_packets;
     if (tx->slot_count - tx->free_count > tx->peak)
         tx->peak = tx->slot_count - tx->free_count;
     info = info_of(q, &entry->meta);
@@ -190,6 +206,26 @@ int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_by
     return 0;
 }
 
+void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot)
+{
+    tx->begun--;
+    tx->reserved -= slot->ring_packets;
+}
+
+int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
+                               const struct netvsc_tx_meta *meta, struct netvsc_slot *slot)
+{
+    uint32_t max = nic->state == NETVSC_UP ? netvsc_tx_section_room(nic) : 0;
+    bool lso = meta->lso4 || meta->lso6;
+    const struct netvsc_tx_want want = {
+        .len_bytes = len_bytes,
+        .max_bytes = lso || max < nic->tx_frame_bytes_max ? max : nic->tx_frame_bytes_max,
+        .ring_packets = 1,
+        .meta = meta};
+
+    return netvsc_tx_start(nic->queue[queue], &want, slot);
+}
+
 int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
                           struct netvsc_slot *slot)
 {
@@ -198,12 +234,8 @@ int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
     return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &nothing, slot);
 }
 
-/*
- * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
- * there is a default. Returns the frame's length without it; (*data) may move.
- */
-static uint32_t untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
-                      uint32_t len_bytes)
+uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
+                         uint32_t len_bytes)
 {
     uint8_t *at = *data;
 
@@ -221,16 +253,15 @@ static uint32_t untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8
     return len_bytes - TAG_BYTES;
 }
 
-/* Header and elements before the frame, zeros behind a short one. Returns the message's length. */
-static uint32_t finish_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
-                               uint8_t *data, uint32_t len_bytes)
+uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
+                           uint32_t head_bytes, uint32_t len_bytes)
 {
     struct rndis_tx_info info = info_of(q, meta);
     uint32_t ppi_bytes = rndis_tx_info_bytes(&info);
     uint32_t wire_bytes = len_bytes;
     struct rndis_packet header;
 
-    if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
+    if (len_bytes < NETVSC_FRAME_BYTES_MIN) { /* then all of it is here */
         memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
         wire_bytes = NETVSC_FRAME_BYTES_MIN;
     }
@@ -238,11 +269,11 @@ static uint32_t finish_message(struct netvsc_queue *q, const struct netvsc_tx_me
     rndis_build_tx_info(data - ppi_bytes, &info);
     rndis_build_packet_info(&header, ppi_bytes, wire_bytes);
     memcpy(data - ppi_bytes - sizeof(header), &header, sizeof(header));
-    return header.len_bytes;
+    return header.len_bytes - (len_bytes - head_bytes);
 }
 
-static void count_frame(struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
-                        const uint8_t *data, uint32_t bytes)
+void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
+                     uint32_t bytes)
 {
     bool lso = meta->lso4 || meta->lso6;
 
@@ -260,14 +291,14 @@ void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct net
                             size_t len_bytes)
 {
     struct netvsc_queue *q = nic->queue[queue];
-    struct netvsc_tx_slot *entry = slot_of(&q->tx, slot->token);
+    struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
     uint32_t index = slot->token & 0xFFFF;
     uint8_t *data = slot->data;
     uint32_t bytes;
 
     if (!entry)
         return;
-    bytes = untag(q, &entry->meta, &data, (uint32_t)len_bytes);
+    bytes = netvsc_tx_untag(q, &entry->meta, &data, (uint32_t)len_bytes);
     if (nic->config.capture) {
         const struct netvsc_frame frame = {.data = data,
                                            .len_bytes = bytes,
@@ -277,9 +308,9 @@ void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct net
 
         nic->config.capture(nic->config.ctx, true, &frame);
     }
-    count_frame(q, &entry->meta, data, bytes);
-    q->tx.begun--;
-    netvsc_tx_send(q, index, finish_message(q, &entry->meta, data, bytes), bytes);
+    netvsc_tx_count(q, &entry->meta, data, bytes);
+    netvsc_tx_finish(&q->tx, entry);
+    netvsc_tx_send(q, index, netvsc_tx_message(q, &entry->meta, data, bytes, bytes), bytes);
 }
 
 void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot)
@@ -287,106 +318,50 @@ void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct net
     struct netvsc_queue *q = nic->queue[queue];
     struct netvsc_tx *tx = &q->tx;
 
-    if (!slot_of(tx, slot->token))
+    struct netvsc_tx_slot *entry = netvsc_tx_begun(tx, slot->token);
+
+    if (!entry)
         return;
-    tx->begun--;
-    tx->credit++;
+    netvsc_tx_finish(tx, entry);
+    tx->credit += entry->ring_packets;
     q->stats.tx_cancelled++;
-    netvsc_tx_free_slot(tx, slot->token & 0xFFFF);
+    netvsc_tx_free_slot(q, slot->token & 0xFFFF);
 }
 
-void netvsc_queue_tx_commit_meta(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
-                                 size_t len_bytes, const struct netvsc_tx_meta *meta)
+bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
+                      const struct netvsc_tx_meta *meta)
 {
-    struct netvsc_queue *q = nic->queue[queue];
-    struct netvsc_tx_slot *entry = slot_of(&q->tx, slot->token);
+    struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
     struct netvsc_tx_meta wish = *meta;
     struct rndis_tx_info before, now;
 
     if (!entry)
-        return;
+        return false;
     if (!wish.has_tci) {
         wish.has_tci = entry->meta.has_tci;
         wish.tci = entry->meta.tci;
     }
     before = info_of(q, &entry->meta);
     now = info_of(q, &wish);
-    if (!netvsc_offload_ok(nic, &wish, (uint32_t)len_bytes) || len_bytes > slot->room_bytes ||
+    if (!netvsc_offload_ok(q->nic, &wish, (uint32_t)len_bytes) ||
         rndis_tx_info_bytes(&before) != rndis_tx_info_bytes(&now)) {
-        netvsc_queue_tx_cancel(nic, queue, slot);
-        return;
+        netvsc_queue_tx_cancel(q->nic, q->index, slot);
+        return false;
     }
     entry->meta = wish;
-    netvsc_queue_tx_commit(nic, queue, slot, len_bytes);
+    return true;
+}
+
+void netvsc_queue_tx_commit_meta(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
+                                 size_t len_bytes, const struct netvsc_tx_meta *meta)
+{
+    if (len_bytes > slot->room_bytes)
+        netvsc_queue_tx_cancel(nic, queue, slot);
+    else if (netvsc_tx_rewish(nic->queue[queue], slot, len_bytes, meta))
+        netvsc_queue_tx_commit(nic, queue, slot, len_bytes);
 }
 
 uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned queue)
 {
     return nic->queue[queue]->tx.outstanding;
-}
-
-/* ---- completions ----------------------------------------------------------------------------- */
-
-static struct netvsc_tx_slot *sent_slot(struct netvsc_tx *tx, uint64_t xid)
-{
-    uint32_t index = (uint32_t)xid - 1; /* 0 becomes too large */
-
-    if (index >= tx->slot_count || tx->slot[index].state != NETVSC_SLOT_SENT ||
-        tx->slot[index].generation != (uint32_t)(xid >> 32))
-        return NULL;
-    return &tx->slot[index];
-}
-
-/* Is this the completion of a control request that was made? The generation says how long ago. */
-static bool is_control(const struct netvsc_queue *q, uint64_t xid)
-{
-    const struct netvsc *nic = q->nic;
-
-    return q->index == 0 && (uint32_t)xid == NETVSC_XID_CONTROL && xid >> 32 != 0 &&
-           (uint32_t)(xid >> 32) <= nic->ctl.generation;
-}
-
-/* A completion for nothing we know. Answers to NVSP requests are told apart by their type. */
-static void count_stray(struct netvsc_queue *q, const uint8_t *copy, uint32_t bytes)
-{
-    uint32_t type;
-
-    if (!nvs_parse_type(copy, bytes, &type) &&
-        (type == NVS_MSG_INIT_COMPLETE || type == NVS_MSG_RECV_BUF_COMPLETE ||
-         type == NVS_MSG_SEND_BUF_COMPLETE))
-        q->stats.ctl_late++;
-    else
-        q->stats.host_bad_xid++;
-}
-
-void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt)
-{
-    struct netvsc *nic = q->nic;
-    struct netvsc_tx *tx = &q->tx;
-    struct nvs_rndis_complete msg;
-    struct netvsc_tx_slot *slot;
-    uint8_t copy[sizeof(msg)];
-    uint32_t bytes = pkt->payload_bytes < sizeof(copy) ? pkt->payload_bytes : sizeof(copy);
-
-    if (is_control(q, pkt->xid)) {
-        netvsc_ctl_completion(nic, pkt->xid, pkt->payload, pkt->payload_bytes);
-        return;
-    }
-    memcpy(copy, pkt->payload, bytes);
-    slot = sent_slot(tx, pkt->xid);
-    if (!slot) {
-        count_stray(q, copy, bytes);
-        return;
-    }
-    /* Whatever it says, the host has named a packet it will not touch again. */
-    if (nvs_parse_rndis_complete(copy, bytes, &msg)) {
-        q->stats.host_bad_packet++;
-        msg.status = NVS_STATUS_FAILURE;
-    }
-    if (msg.status == NVS_STATUS_SUCCESS)
-        q->stats.tx_completed += slot->frames;
-    else
-        q->stats.tx_failed += slot->frames;
-    tx->outstanding -= slot->frames;
-    netvsc_tx_free_slot(tx, (uint32_t)(slot - tx->slot));
 }

@@ -14,6 +14,7 @@
  * line the host writes to, so begin looks rarely: one look earns credit for many packets.
  * Everything else that uses ring room takes the credit back or asks netvsc_tx_spare() first.
  */
+#include "netvsc_gather.h"
 #include "netvsc_var.h"
 
 #include <string.h>
@@ -32,7 +33,7 @@ static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is
 /* Room the ring must keep: for completions, and for frames that must not fail any more. */
 static uint32_t kept_acks(const struct netvsc_tx *tx)
 {
-    return VMBUS_CHAN_RESERVE_ACKS + TX_PACKET_ACKS * (tx->begun + tx->pile.open);
+    return VMBUS_CHAN_RESERVE_ACKS + TX_PACKET_ACKS * (tx->reserved + tx->pile.open);
 }
 
 bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes)
@@ -54,15 +55,55 @@ bool netvsc_tx_earn_credit(struct netvsc_queue *q)
     return tx->credit > 0;
 }
 
+/* ---- guest pages: a range list for each piece -------------------------------------------------
+ */
+
+struct gpa_list {
+    struct vmbus_gpa_header header;
+    struct gpa_page {
+        struct vmbus_gpa_range range;
+        uint64_t pfn;
+    } page[NETVSC_PIECES_MAX];
+};
+static_assert(sizeof(struct gpa_page) == 16, "wire layout");
+static_assert(NETVSC_PIECES_MAX <= VMBUS_GPA_RANGES_MAX, "hosts take no more");
+static_assert(NETVSC_GATHER_RING_PACKETS * TX_PACKET_BYTES >=
+                  TX_PACKET_BYTES + sizeof(struct gpa_list),
+              "room is measured right");
+
+static uint32_t list_bytes(const struct gpa_list *list)
+{
+    return (uint32_t)(sizeof(list->header) + list->header.range_count * sizeof(list->page[0]));
+}
+
+static void list_build(const struct netvsc *nic, const struct netvsc_gather *g,
+                       struct gpa_list *list)
+{
+    const uint8_t *base = nic->config.memory->region.base;
+
+    list->header = (struct vmbus_gpa_header){.range_count = g->count};
+    for (unsigned i = 0; i < g->count; i++) {
+        size_t off = (size_t)(g->piece[i].data - base);
+
+        list->page[i] =
+            (struct gpa_page){.range = {g->piece[i].len_bytes, (uint32_t)(off % VMBUS_PAGE_BYTES)},
+                              .pfn = nic->pfn[off / VMBUS_PAGE_BYTES]};
+    }
+}
+
 /* ---- packets --------------------------------------------------------------------------------- */
 
-static int put_packet(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes)
+/* (list) is NULL when all is in the section. */
+static int put_packet(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes,
+                      const struct gpa_list *list)
 {
     struct netvsc_tx *tx = &q->tx;
     uint32_t section = tx->first_section + index;
-    const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND,
+    const struct vmbus_send pkt = {.type = list ? VMBUS_PKT_GPA_DIRECT : VMBUS_PKT_INBAND,
                                    .wants_completion = true,
                                    .xid = (uint64_t)tx->slot[index].generation << 32 | (index + 1),
+                                   .header = list,
+                                   .header_bytes = list ? list_bytes(list) : 0,
                                    .payload = tx->msg.bytes,
                                    .payload_bytes = sizeof(tx->msg.bytes)};
 
@@ -72,20 +113,21 @@ static int put_packet(struct netvsc_queue *q, uint32_t index, uint32_t section_b
     return vmbus_chan_send(q->chan, &pkt);
 }
 
-static void send_section(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes)
+static void send_packet(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes,
+                        const struct gpa_list *list)
 {
     struct netvsc_tx *tx = &q->tx;
     struct netvsc_tx_slot *slot = &tx->slot[index];
 
     slot->state = NETVSC_SLOT_SENT;
-    if (put_packet(q, index, section_bytes) == 0) {
+    if (put_packet(q, index, section_bytes, list) == 0) {
         q->stats.tx_packets++;
         return;
     }
     /* Only a ring found corrupt since begin; poll will see it too. */
     q->stats.tx_lost += slot->frames;
     tx->outstanding -= slot->frames;
-    netvsc_tx_free_slot(tx, index);
+    netvsc_tx_free_slot(q, index);
 }
 
 void netvsc_tx_flush(struct netvsc_queue *q)
@@ -95,7 +137,7 @@ void netvsc_tx_flush(struct netvsc_queue *q)
     if (!pile->open)
         return;
     pile->open = false;
-    send_section(q, pile->index, pile->bytes);
+    send_packet(q, pile->index, pile->bytes, NULL);
 }
 
 /* ---- the pile -------------------------------------------------------------------------------- */
@@ -147,7 +189,7 @@ static bool pile_up(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
     tx->slot[pile->index].frames++;
     tx->credit++; /* its packet will not be */
     q->stats.tx_aggregated++;
-    netvsc_tx_free_slot(tx, index);
+    netvsc_tx_free_slot(q, index);
     return true;
 }
 
@@ -166,5 +208,17 @@ void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint
         tx->pile = (struct netvsc_tx_pile){
             .open = true, .index = index, .bytes = bytes, .last_bytes = bytes};
     else
-        send_section(q, index, bytes);
+        send_packet(q, index, bytes, NULL);
+}
+
+void netvsc_tx_send_gather(struct netvsc_queue *q, uint32_t index, uint32_t bytes,
+                           const struct netvsc_gather *g)
+{
+    struct gpa_list list;
+
+    q->tx.outstanding++;
+    netvsc_tx_flush(q);
+    q->tx.slot[index].frames = 1;
+    list_build(q->nic, g, &list);
+    send_packet(q, index, bytes, &list);
 }

@@ -43,7 +43,9 @@ struct netvsc_tx_slot {
     uint32_t generation;
     enum netvsc_slot_state state;
     uint32_t frames;            /* in the section, once committed */
+    uint32_t ring_packets;      /* kept for it while begun */
     struct netvsc_tx_meta meta; /* of the frame begun */
+    void *owner;                /* of memory the host reads besides, or NULL */
 };
 
 /* Frames committed and not yet on the ring, back to back in one section. */
@@ -57,7 +59,8 @@ struct netvsc_tx_pile {
 struct netvsc_tx {
     uint32_t free_count;
     uint32_t credit;      /* packets that may be begun before the ring is looked at again */
-    uint32_t begun;       /* not yet committed or cancelled: ring room is kept for them */
+    uint32_t begun;       /* not yet committed or cancelled */
+    uint32_t reserved;    /* ring room kept for them, in packets */
     uint32_t outstanding; /* frames committed, not completed */
     uint32_t slot_count;
     struct netvsc_tx_pile pile;
@@ -77,6 +80,8 @@ struct netvsc_ack {
     struct netvsc_hold *hold; /* keeps it, or NULL */
 };
 
+struct netvsc_gather;
+
 struct netvsc_queue {
     struct netvsc *nic;
     unsigned index;
@@ -91,6 +96,9 @@ struct netvsc_queue {
     uint32_t held_packets, held_sections;
     bool holds_new; /* in ack[], since the poll began */
     struct netvsc_tx tx;
+    uint8_t *capture; /* NETVSC_FRAME_BYTES_MAX for frames in pieces; NULL without config.capture */
+    unsigned done_count;
+    void *done[NETVSC_BATCH_MAX]; /* owners to be told */
     struct netvsc_frame batch[NETVSC_BATCH_MAX];
     struct netvsc_ack
         ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
@@ -175,6 +183,7 @@ struct netvsc {
     _Atomic enum netvsc_state state;
     struct vmbus_device *dev;
     const struct vmbus_transport *mem;
+    const uint64_t *pfn; /* of config.memory; NULL: not to be sent from */
     uint64_t now_ns;
     bool polling;        /* inside netvsc_poll(): closing the device must wait */
     bool detach_pending; /* asked for while polling */
@@ -317,8 +326,49 @@ void netvsc_tx_close(struct netvsc_queue *q);
 /* A poll begins at (now_ns). */
 void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns);
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
-void netvsc_tx_free_slot(struct netvsc_tx *tx, uint32_t index);
+void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index);
+/* Begin a frame: (max_bytes) long at most, with (ring_packets) of room kept. */
+struct netvsc_tx_want {
+    size_t len_bytes;
+    uint32_t max_bytes, ring_packets;
+    const struct netvsc_tx_meta *meta;
+};
+int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
+                    struct netvsc_slot *slot);
+/* The begun slot behind a token, or NULL when the device has gone since: it was counted then. */
+struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token);
+/* Put (meta) in place of what was asked for at begin. False: cancelled. */
+bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
+                      const struct netvsc_tx_meta *meta);
+/* It is not begun any more. */
+void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot);
+uint32_t netvsc_tx_section_room(const struct netvsc *nic);
+/*
+ * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
+ * there is a default. Returns the frame's length without it; (*data) may move.
+ */
+uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
+                         uint32_t len_bytes);
+/*
+ * A frame of (len_bytes) whose first (head_bytes) are at (data), behind the place of its header:
+ * fill that in, pad. Returns the length of what is in the section.
+ */
+uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
+                           uint32_t head_bytes, uint32_t len_bytes);
+void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
+                     uint32_t bytes);
+
+/* netvsc_tx_done.c */
 void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+/* The memory of this owner is free: to be told. */
+void netvsc_tx_disown(struct netvsc_queue *q, void *owner);
+/* Tell the owners. */
+void netvsc_tx_tell(struct netvsc_queue *q);
+/* The device is closed: tell the owners of all that was outstanding. */
+void netvsc_tx_release(struct netvsc *nic);
+
+/* netvsc_tx_gather.c: a device was attached: show it the memory. */
+void netvsc_gather_open(struct netvsc *nic);
 
 /* netvsc_tx_send.c: ring room, and what is committed on its way to the ring. */
 /* Look at the ring: may packets be begun, and tx.credit says how many. */
@@ -327,6 +377,10 @@ bool netvsc_tx_earn_credit(struct netvsc_queue *q);
 bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes);
 /* Send the message of (bytes) with a frame of (frame_bytes) that is in the section of (index). */
 void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes);
+/* The same with the rest of the frame in the pieces of (g). */
+void netvsc_tx_send_gather(struct netvsc_queue *q, uint32_t index, uint32_t bytes,
+                           const struct netvsc_gather *g);
+#define NETVSC_GATHER_RING_PACKETS 10u /* the room of its longest packet, in packets */
 /* Put what waits for company on the ring. */
 void netvsc_tx_flush(struct netvsc_queue *q);
 

@@ -88,6 +88,13 @@ void vmbus_close(struct vmbus_device *dev);
 /* The device's memory: recv, send, dma and their handles. Valid until vmbus_close(). */
 const struct vmbus_transport *vmbus_memory(const struct vmbus_device *dev);
 
+/*
+ * Let the host of (dev) read (mem), see vmbus_memory.h, until vmbus_close(). Page i of it is guest
+ * page (*pfn)[i] then; the table is the device's. -ENOTSUP page numbers are unknown or change,
+ * -EBUSY shared some already, -ENOMEM; or errno. Then (*pfn) is NULL and no harm is done.
+ */
+int vmbus_share(struct vmbus_device *dev, const struct vmbus_memory *mem, const uint64_t **pfn);
+
 /* Channel (index): 0 = primary, always there; n = sub-channel once opened, else NULL. */
 struct vmbus_chan *vmbus_chan(struct vmbus_device *dev, uint32_t index);
 

@@ -36,6 +36,7 @@ struct vmbus_device {
     unsigned channels;                           /* all indices in use are below this */
     _Atomic bool armed;                           /* between vmbus_irq_arm() and disarm */
     _Atomic bool gone;                            /* an operation said -EIO */
+    uint64_t *shared_pfn;                         /* of what vmbus_share() showed the host */
 };
 
 /* A channel of (dev) over (region), masked. -EINVAL, -EPROTO nonsense, -ENOMEM. */

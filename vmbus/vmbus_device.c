@@ -67,12 +67,33 @@ void vmbus_close(struct vmbus_device *dev)
     for (unsigned i = 0; i < dev->channels; i++)
         vmbus_chan_destroy(dev->chan[i]);
     dev->t.ops->close(dev->t.ctx);
+    free(dev->shared_pfn);
     free(dev);
 }
 
 const struct vmbus_transport *vmbus_memory(const struct vmbus_device *dev)
 {
     return &dev->t;
+}
+
+int vmbus_share(struct vmbus_device *dev, const struct vmbus_memory *mem, const uint64_t **pfn)
+{
+    *pfn = NULL;
+    if (dev->t.ops->share == NULL)
+        return -ENOTSUP;
+    if (dev->shared_pfn != NULL)
+        return -EBUSY;
+    uint64_t *table = calloc(mem->region.len_bytes / VMBUS_PAGE_BYTES, sizeof(*table));
+    if (table == NULL)
+        return -ENOMEM;
+    int error = dev->t.ops->share(dev->t.ctx, mem, table);
+    if (error != 0) {
+        free(table);
+        return error;
+    }
+    dev->shared_pfn = table;
+    *pfn = table;
+    return 0;
 }
 
 struct vmbus_chan *vmbus_chan(struct vmbus_device *dev, uint32_t index)

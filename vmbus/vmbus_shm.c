@@ -17,7 +17,9 @@
  *   signal    writing the s32 1 is what it is on kernels from 6.10 on: interrupts unmasked, then
  *             the host signalled. We clear the mask word ourselves, as that kernel does, and the
  *             caller masks again.
- *   interrupt reading gives an s32 count, one message per interrupt; hang-up is EIO: device gone.
+ *   share     a message with the descriptor of the memory (vmbus_shm_reg.h): no kernel's part, here
+ * a stranger's process has to be let at it. interrupt reading gives an s32 count, one message per
+ * interrupt; hang-up is EIO: device gone.
  *
  * Enabling interrupts sends nothing: the host looks at the mask words in the rings, which are the
  * caller's, and a write(1) would also be a doorbell nobody needs.
@@ -34,6 +36,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vmbus_shm_reg.h"
 #include "vmbus_shm_var.h"
 
 /* Interrupts taken with one system call; more than the host's send buffer holds. */
@@ -103,6 +106,33 @@ static int shm_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regi
     return 0;
 }
 
+/* A host that does not want it says so to the first frame: it fails. */
+static int shm_share(void *ctx, const struct vmbus_memory *mem, uint64_t *pfn)
+{
+    struct vmbus_shm *dev = ctx;
+    const size_t pages = mem->region.len_bytes / VMBUS_PAGE_BYTES;
+    struct vmbus_shm_share share = {VMBUS_SHM_SHARE, (uint32_t)pages, VMBUS_SHM_SHARE_PFN};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec iov = {&share, sizeof(share)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+    if (dev->pfn == NULL || pages > UINT32_MAX) /* a host without page numbers */
+        return -ENOTSUP;
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &mem->fd, sizeof(int));
+    if (sendmsg(dev->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(share))
+        return errno == EAGAIN || errno == EINTR ? -ENOTSUP : -EIO;
+    for (size_t i = 0; i < pages; i++)
+        pfn[i] = VMBUS_SHM_SHARE_PFN + i;
+    return 0;
+}
+
 static void unmap(struct vmbus_region *region)
 {
     if (region->base != NULL)
@@ -133,6 +163,7 @@ static const struct vmbus_transport_ops shm_ops = {
     .irq_enable = shm_irq_enable,
     .irq_take = shm_irq_take,
     .subchannel_open = shm_subchannel_open,
+    .share = shm_share,
     .close = shm_close,
 };
 

@@ -20,6 +20,16 @@ struct vmbus_region {
     size_t len_bytes;
 };
 
+/*
+ * Memory of this process for a host to read where it is: see vmbus_memory.h. It belongs to the
+ * process; devices come and go over it.
+ */
+struct vmbus_memory {
+    struct vmbus_region region; /* whole pages; base NULL: none */
+    int fd;                     /* the same memory, for a host in another process */
+    bool locked;                /* its pages never move */
+};
+
 /* The memory of one channel as the transport found it. */
 struct vmbus_chan_region {
     uint32_t relid;            /* 1..2047 */
@@ -45,6 +55,11 @@ struct vmbus_transport_ops {
      * when this kernel has no sub-channel rings. The memory stays the transport's.
      */
     int (*subchannel_open)(void *ctx, uint32_t index, struct vmbus_chan_region *out);
+    /*
+     * Let the host read (mem) by guest-physical page; pfn[i] becomes the number of its page i. At
+     * most once per device. -ENOTSUP no numbers to be had (of these pages); or errno. NULL: never.
+     */
+    int (*share)(void *ctx, const struct vmbus_memory *mem, uint64_t *pfn);
     /* Unmap everything and free ctx. The host sees the channel closed. */
     void (*close)(void *ctx);
 };

@@ -131,11 +131,19 @@ static void uio_close(void *ctx)
     free(uio);
 }
 
+/* Only of pages that stay where they are, and only for those who may know where that is. */
+static int uio_share(void *ctx, const struct vmbus_memory *mem, uint64_t *pfn)
+{
+    (void)ctx;
+    return mem->locked && vmbus_uio_pfns(&mem->region, pfn) ? 0 : -ENOTSUP;
+}
+
 static const struct vmbus_transport_ops uio_ops = {
     .signal = uio_signal,
     .irq_enable = uio_irq_enable,
     .irq_take = uio_irq_take,
     .subchannel_open = uio_subchannel_open,
+    .share = uio_share,
     .close = uio_close,
 };
 

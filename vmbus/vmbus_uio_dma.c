@@ -32,18 +32,31 @@ bool vmbus_uio_pagemap_parse(const uint64_t *words, size_t count, uint64_t *pfn)
     return true;
 }
 
-/* Ask the kernel where (base) is. */
-static bool read_pfns(const uint8_t *base, uint64_t pfn[DMA_PAGES])
+/* Ask the kernel where the (count) pages from number (page) of our address space on are. */
+static bool read_some(int fd, uint64_t page, size_t count, uint64_t *pfn)
 {
     uint64_t words[DMA_PAGES];
+    const size_t bytes = count * sizeof(words[0]);
+
+    return pread(fd, words, bytes, (off_t)(page * sizeof(words[0]))) == (ssize_t)bytes &&
+           vmbus_uio_pagemap_parse(words, count, pfn);
+}
+
+bool vmbus_uio_pfns(const struct vmbus_region *mem, uint64_t *pfn)
+{
+    const uint64_t first = (uintptr_t)mem->base / VMBUS_PAGE_BYTES;
+    const size_t pages = mem->len_bytes / VMBUS_PAGE_BYTES;
+    bool ok = true;
 
     int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    off_t at = (off_t)((uintptr_t)base / VMBUS_PAGE_BYTES * sizeof(words[0]));
-    ssize_t got = pread(fd, words, sizeof(words), at);
+    for (size_t done = 0; ok && done < pages; done += DMA_PAGES) {
+        size_t count = pages - done < DMA_PAGES ? pages - done : DMA_PAGES;
+        ok = read_some(fd, first + done, count, pfn + done);
+    }
     close(fd);
-    return got == (ssize_t)sizeof(words) && vmbus_uio_pagemap_parse(words, DMA_PAGES, pfn);
+    return ok;
 }
 
 void vmbus_uio_dma_alloc(struct vmbus_uio_dma *out)
@@ -59,7 +72,8 @@ void vmbus_uio_dma_alloc(struct vmbus_uio_dma *out)
     out->base = base;
     out->len_bytes = DMA_BYTES;
     out->pfn = calloc(DMA_PAGES, sizeof(out->pfn[0]));
-    if (out->pfn == NULL || mlock(base, DMA_BYTES) != 0 || !read_pfns(out->base, out->pfn))
+    const struct vmbus_region region = {out->base, out->len_bytes};
+    if (out->pfn == NULL || mlock(base, DMA_BYTES) != 0 || !vmbus_uio_pfns(&region, out->pfn))
         vmbus_uio_dma_free(out);
 }
 

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmbus_transport.h"
+
 /* Whether a kernel with this uname() release surely survives the interrupt of a sub-channel. */
 bool vmbus_uio_subchannel_irqs(const char *release);
 
@@ -26,5 +28,8 @@ void vmbus_uio_dma_free(struct vmbus_uio_dma *dma);
  * shown (0 for those without CAP_SYS_ADMIN): better no numbers than one wrong.
  */
 bool vmbus_uio_pagemap_parse(const uint64_t *words, size_t count, uint64_t *pfn);
+
+/* The numbers of all pages of (mem), which must be locked. False: as above, or no pagemap. */
+bool vmbus_uio_pfns(const struct vmbus_region *mem, uint64_t *pfn);
 
 #endif
