@@ -35,8 +35,21 @@ knows() { inside ip neigh show "$addr" | grep -q 02:15:5d:12:34:56; }
 check "under that address" wait_for 10 knows
 check "and back" setting mac=own
 check "to our own" wait_for 5 has .mac "$mac"
+
+# Frames for a neighbour nobody has: the switch floods them, the card takes them or does not.
+strange=10.78.0.77
+inside ip neigh replace "$strange" lladdr 02:15:5d:77:77:77 dev "$tap"
+strangers_seen() {
+    local before
+    before=$("$bin/netvscctl" xstats --json "$sock" | jq .card.rx_frames)
+    inside ping -q -c 20 -i 0.01 -W 1 "$strange" >/dev/null
+    [ $(($("$bin/netvscctl" xstats --json "$sock" | jq .card.rx_frames) - before)) -ge 20 ]
+}
+check "frames for others are not ours" eval '! strangers_seen'
 check "promiscuous mode" setting promiscuous=on
+check "takes them" wait_for 10 strangers_seen
 check "off again" setting promiscuous=off
+check "no more" wait_for 10 eval '! strangers_seen'
 check "nonsense is none" eval '! setting nonsense=1 2>/dev/null'
 app_down http
 e2e_end

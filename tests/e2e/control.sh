@@ -31,9 +31,20 @@ check "as text, too" eval 'ask stats | grep -qE "^ +rx_frames +[1-9]"'
 check "only its user may ask" equal "$(stat -c %a "$sock")" 600
 
 # Eight that connect and say nothing do not keep others out; garbage is answered.
+sockets() { find "/proc/$pid/fd" -lname 'socket:*' | wc -l; }
+sockets_before=$(sockets)
 for n in {1..8}; do
     start "mute$n" ncat --recv-only -U "$sock"
 done
+# There is room for four: then four others have been shown out.
+four_of_eight() {
+    local n left=0
+    for n in {1..8}; do
+        alive "mute$n" && left=$((left + 1))
+    done
+    equal "$left $(sockets)" "4 $((sockets_before + 4))"
+}
+check "eight clients say nothing, four of them stay" wait_for 20 four_of_eight
 check "mute clients do not keep others out" equal "$(field stats .state)" up
 check "garbage is no request" eval 'echo garbage | ncat -w 3 -U "$sock" | grep -q "not a request"'
 check "an unknown command is none" eval \

@@ -50,7 +50,12 @@ pipelined() {
 check "three pipelined requests have three answers" pipelined
 
 length_of() { get -I "$url/$1" | tr -d '\r' | awk 'tolower($1) == "content-length:" { print $2 }'; }
-check "HEAD announces the length and sends no body" equal "$(length_of 1000000.bin)" 1000000
+check "HEAD announces the length" equal "$(length_of 1000000.bin)" 1000000
+after_head() {
+    printf 'HEAD /1459.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' |
+        inside ncat -w 5 "$addr" 80 | awk 'end { print } /^\r$/ { end = 1; print "--" }' | cat -v
+}
+check "and sends no body" equal "$(after_head)" "--"
 range_is() {
     answer 206 -r "$1" "$url/65536.bin" &&
         same_bytes "$work/body" <(tail -c "+$2" "$site/65536.bin" | head -c "$3")
