@@ -11,7 +11,7 @@
 struct hvh_kvm;
 
 #define HVH_KVM_CPUS_MAX 8u
-#define HVH_KVM_WHY_BYTES 160u
+#define HVH_KVM_WHY_BYTES 256u
 
 struct hvh_kvm_config {
     const char *kernel; /* vmlinux (ELF, boots faster) or bzImage */
@@ -23,6 +23,14 @@ struct hvh_kvm_config {
     int console[2]; /* descriptors read from and written to by the first serial port; -1 = none */
     int com2[2];    /* of the second */
 };
+
+#define HVH_KVM_DEVICE "/dev/kvm"
+
+/*
+ * Is (device) a KVM that can run such machines? 0, or -errno with (why) in words, which names the
+ * capabilities it lacks: -ENOTSUP.
+ */
+int hvh_kvm_check(const char *device, char why[HVH_KVM_WHY_BYTES]);
 
 /*
  * Start the machine; it becomes a service of (*host), whose cards must be there already, and ends

@@ -3,7 +3,9 @@
 #define _GNU_SOURCE /* memfd_create() */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,6 +34,58 @@ int hvh_machine_memory(struct hvh_kvm *kvm)
     return 0;
 }
 
+/* Of KVM, all that is relied on; by the names in linux/kvm.h, under which it is looked up. */
+static const struct {
+    const char *name;
+    unsigned long number;
+} capabilities[] = {
+#define CAP(name)                                                                                  \
+    {                                                                                              \
+        #name, name                                                                                \
+    }
+    CAP(KVM_CAP_IRQCHIP),        CAP(KVM_CAP_USER_MEMORY),      CAP(KVM_CAP_IRQ_ROUTING),
+    CAP(KVM_CAP_IMMEDIATE_EXIT), CAP(KVM_CAP_HYPERV),           CAP(KVM_CAP_HYPERV_SYNIC2),
+    CAP(KVM_CAP_HYPERV_VP_INDEX), CAP(KVM_CAP_SYS_HYPERV_CPUID),
+#undef CAP
+};
+
+/* Names of what is missing into (why), as many as fit. Returns how many. */
+static unsigned missing(int fd, char why[HVH_KVM_WHY_BYTES])
+{
+    unsigned count = 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++) {
+        if (ioctl(fd, KVM_CHECK_EXTENSION, capabilities[i].number) > 0)
+            continue;
+        if (used < HVH_KVM_WHY_BYTES)
+            used += (size_t)snprintf(why + used, HVH_KVM_WHY_BYTES - used, "%s%s",
+                                     count ? ", " : "it lacks ", capabilities[i].name);
+        count++;
+    }
+    return count;
+}
+
+int hvh_kvm_check(const char *device, char why[HVH_KVM_WHY_BYTES])
+{
+    int fd = open(device, O_RDWR | O_CLOEXEC);
+    int rc = 0;
+
+    if (fd < 0) {
+        rc = -errno;
+        (void)snprintf(why, HVH_KVM_WHY_BYTES, "%s", strerror(-rc));
+        return rc;
+    }
+    if (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
+        rc = -ENOTTY;
+        (void)snprintf(why, HVH_KVM_WHY_BYTES, "this is no KVM of API version 12");
+    } else if (missing(fd, why) > 0) {
+        rc = -ENOTSUP;
+    }
+    (void)close(fd);
+    return rc;
+}
+
 int hvh_machine_create(struct hvh_kvm *kvm, const char **why)
 {
     struct kvm_userspace_memory_region region = {
@@ -41,7 +95,7 @@ int hvh_machine_create(struct hvh_kvm *kvm, const char **why)
     int bytes;
 
     *why = "cannot open /dev/kvm";
-    kvm->dev_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    kvm->dev_fd = open(HVH_KVM_DEVICE, O_RDWR | O_CLOEXEC);
     if (kvm->dev_fd < 0)
         return -errno;
     *why = "KVM makes no machine";

@@ -19,6 +19,14 @@ struct control {
     size_t used;
 };
 
+/* "books PATH" */
+static bool obey_books(const struct hvhost *host, const char *line)
+{
+    char path[LINE_BYTES];
+
+    return sscanf(line, "books %127s", path) == 1 && main_save_books(host, path) == 0;
+}
+
 static bool obey(struct hvhost *host, const char *line)
 {
     char verb[16] = "", value[8] = "";
@@ -26,6 +34,8 @@ static bool obey(struct hvhost *host, const char *line)
     unsigned index = 0;
     int words = sscanf(line, "%15s %u %7s", verb, &index, value);
 
+    if (strcmp(verb, "books") == 0)
+        return obey_books(host, line);
     nic = words >= 2 ? hvh_nic_at(host, index) : NULL;
     if (!nic)
         return false;

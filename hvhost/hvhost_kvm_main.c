@@ -120,8 +120,7 @@ static int machine_start(struct hvhost *host, struct kvm_options *options, struc
     options->machine.console[1] = dup(STDOUT_FILENO);
     (void)dup2(STDERR_FILENO, STDOUT_FILENO);
     if (hvh_kvm_start(host, &options->machine, why, kvm) != 0)
-        return main_fail(1, "cannot start the guest", why,
-                         "It needs /dev/kvm with Hyper-V's SynIC; tests/vm/run brings its own");
+        return main_fail(1, "cannot start the guest", why, "Run hvhost-kvm --check");
     return 0;
 }
 
@@ -221,6 +220,17 @@ static int run(struct hvhost *host, struct kvm_options *options, const sigset_t 
     return rc ? rc : books;
 }
 
+/* Exit status. */
+static int check(void)
+{
+    char why[HVH_KVM_WHY_BYTES];
+
+    if (hvh_kvm_check(HVH_KVM_DEVICE, why) != 0)
+        return main_fail(1, HVH_KVM_DEVICE, why, "tests/vm/run brings a machine of its own");
+    printf("hvhost: " HVH_KVM_DEVICE ": runs guests of Hyper-V\n");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const struct hvhost_config config = {.max_nics = MAIN_NICS_MAX, .max_ports = MAIN_TAPS_MAX};
@@ -231,6 +241,8 @@ int main(int argc, char **argv)
     int rc, fd = -1;
 
     kvm_options_parse(argc, argv, &options);
+    if (options.check)
+        return check();
     catch_signals(&open);
     if (options.agent)
         fd = agent_start(options.agent, &agent);

@@ -12,7 +12,8 @@
 #define RAM_DEFAULT (UINT64_C(512) << 20)
 #define RAM_MAX (UINT64_C(3) << 30)
 
-enum { KEY_NVS = 256, KEY_MONITOR, KEY_JSON, KEY_PUNISH, KEY_VMBUS, KEY_AGENT, KEY_CONTROL };
+enum { KEY_NVS = 256, KEY_MONITOR, KEY_JSON, KEY_PUNISH, KEY_VMBUS, KEY_AGENT, KEY_CONTROL,
+       KEY_CHECK };
 
 static const struct argp_option argp_options[] = {
     {"kernel", 'k', "FILE", 0, "Linux: vmlinux (boots faster) or bzImage", 0},
@@ -27,7 +28,8 @@ static const struct argp_option argp_options[] = {
     {"punish", KEY_PUNISH, NULL, 0, "Close the channel of a guest that breaks a rule", 0},
     {"vmbus", KEY_VMBUS, "V", 0, "Newest VMBus version: 2.4, 3.0, 4.0, 4.1 or 5.0 to 5.3 [5.3]", 0},
     {"agent", KEY_AGENT, "COMMAND", 0, "Run it with stdin and stdout on the second serial port", 0},
-    {"control", KEY_CONTROL, "PIPE", 0, "Obey lines: rescind N, offer N, link N up|down", 0},
+    {"control", KEY_CONTROL, "PIPE", 0, "Obey lines: rescind N, offer N, link N up|down, books FILE", 0},
+    {"check", KEY_CHECK, NULL, 0, "Only say whether this machine's KVM will do, and what it lacks", 0},
     {"json", KEY_JSON, NULL, 0, "Print the books at the end as JSON", 0},
     {0},
 };
@@ -147,6 +149,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
     case KEY_CONTROL:
         p->out->control = arg;
         return 0;
+    case KEY_CHECK:
+        p->out->check = true;
+        return 0;
     case ARGP_KEY_ARG:
         usage("argument", arg, "there are only options");
         return 0;
@@ -181,6 +186,8 @@ void kvm_options_parse(int argc, char **argv, struct kvm_options *out)
     argp_err_exit_status = 2;
     if (argp_parse(&argp, argc, argv, 0, NULL, &p) != 0)
         exit(2);
+    if (out->check)
+        return;
     if (!out->machine.kernel || !out->machine.initrd)
         exit(main_fail(2, "no guest given", "it needs a kernel and an initramfs",
                        "Add --kernel FILE and --initrd FILE"));

@@ -11,6 +11,7 @@ struct kvm_options {
     struct hvh_kvm_config machine;
     const char *agent;   /* command at the second serial port */
     const char *control; /* named pipe */
+    bool check;          /* run no guest, look at KVM */
 };
 
 /* Parse the command line. Exits with status 2, having said why, when it is wrong. */
@@ -18,7 +19,7 @@ void kvm_options_parse(int argc, char **argv, struct kvm_options *out);
 
 /*
  * Do as the lines of the named pipe (path) say, as a service of (*host): "rescind N", "offer N",
- * "link N up", "link N down" for card N. 0 or -errno.
+ * "link N up", "link N down" for card N, "books PATH" saves all counters. 0 or -errno.
  */
 int kvm_control_open(struct hvhost *host, const char *path);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the hvhost program says: ready lines, rates, and the books at the end. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hvh_var.h"
 #include "hvhost_main_var.h"
@@ -158,38 +160,37 @@ static void print_text(const struct hvhost *host, const char *audit)
     printf("hvhost: books: %s\n", audit ? audit : "balanced");
 }
 
-static void print_json_counters(const struct named *names, const uint64_t *counter, size_t count)
+static void print_json_counters(FILE *to, const struct named *names, const uint64_t *counter,
+                                size_t count)
 {
     size_t i;
 
-    printf("{");
+    (void)fprintf(to, "{");
     for (i = 0; i < count; i++)
-        printf("%s\"%s\":%" PRIu64, i ? "," : "", names[i].name, counter[i]);
-    printf("}");
+        (void)fprintf(to, "%s\"%s\":%" PRIu64, i ? "," : "", names[i].name, counter[i]);
+    (void)fprintf(to, "}");
 }
 
-static void print_json(const struct hvhost *host, const char *audit)
+static void print_json(FILE *to, const struct hvhost *host, const char *audit)
 {
     struct hvhost_switch_stats s;
     uint64_t nic_counter[NIC_COUNTERS], counter[SWITCH_COUNTERS];
     struct hvhost_nic *nic;
     unsigned i;
 
-    printf("{\"nics\":[");
+    (void)fprintf(to, "{\"nics\":[");
     for (i = 0; (nic = hvh_nic_at(host, i)); i++) {
         nic_counters(nic, nic_counter);
-        printf("%s{\"instance\":\"%s\",\"mac\":\"" MAC_FORMAT "\",\"stats\":", i ? "," : "",
+        (void)fprintf(to, "%s{\"instance\":\"%s\",\"mac\":\"" MAC_FORMAT "\",\"stats\":", i ? "," : "",
                hvh_nic_instance(nic), MAC_ARGS(hvh_nic_config(nic)->mac));
-        print_json_counters(nic_names, nic_counter, NIC_COUNTERS);
-        printf("}");
+        print_json_counters(to, nic_names, nic_counter, NIC_COUNTERS);
+        (void)fprintf(to, "}");
     }
     hvhost_switch_stats(host, &s);
     memcpy(counter, &s, sizeof(s));
-    printf("],\"switch\":");
-    print_json_counters(switch_names, counter, SWITCH_COUNTERS);
-    printf(",\"balanced\":%s}\n", audit ? "false" : "true");
-    if (audit)
-        (void)fprintf(stderr, "hvhost: books: %s\n", audit);
+    (void)fprintf(to, "],\"switch\":");
+    print_json_counters(to, switch_names, counter, SWITCH_COUNTERS);
+    (void)fprintf(to, ",\"balanced\":%s}\n", audit ? "false" : "true");
 }
 
 int main_print_books(const struct hvhost *host, bool json)
@@ -197,9 +198,29 @@ int main_print_books(const struct hvhost *host, bool json)
     const char *audit = hvhost_audit(host);
 
     if (json)
-        print_json(host, audit);
+        print_json(stdout, host, audit);
     else
         print_text(host, audit);
+    if (json && audit)
+        (void)fprintf(stderr, "hvhost: books: %s\n", audit);
     (void)fflush(stdout);
     return audit ? 1 : 0;
+}
+
+int main_save_books(const struct hvhost *host, const char *path)
+{
+    char part[256];
+    FILE *to;
+    int rc;
+
+    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+        return -ENAMETOOLONG;
+    to = fopen(part, "we");
+    if (!to)
+        return -errno;
+    print_json(to, host, hvhost_audit(host));
+    rc = fclose(to) == 0 && rename(part, path) == 0 ? 0 : -errno;
+    if (rc != 0)
+        (void)unlink(part);
+    return rc;
 }

@@ -50,5 +50,7 @@ void main_print_rate(const struct hvhost_totals *before, const struct hvhost_tot
                      uint64_t ns);
 /* The books at the end; returns the exit status: 0 when they balance, else 1. */
 int main_print_books(const struct hvhost *host, bool json);
+/* The books as they are now, as JSON, to the file (path), which appears complete. 0 or -errno. */
+int main_save_books(const struct hvhost *host, const char *path);
 
 #endif

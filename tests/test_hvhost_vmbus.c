@@ -1,213 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * VMBus as a guest kernel sees it: messages in, messages out, memory shared page by page. The guest
- * is this file: its memory is a memfd, its processors record what they are sent.
- */
-#define _GNU_SOURCE /* memfd_create() */
+/* VMBus as a guest kernel sees it: messages in, messages out, memory shared page by page. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "check.h"
-#include "hvh_vmbus_var.h"
 #include "nvs_reg.h"
-
-#define RAM_BYTES (8u << 20)
-#define RAM_PAGES (RAM_BYTES / VMBUS_PAGE_BYTES)
-#define SENT_MAX 64u
-#define RING_PAGES 8u
-#define RING_HANDLE 0xE1E10u
-#define MONITOR_GPA 0x3000u
-
-struct sent {
-    uint32_t vp, type, bytes;
-    uint8_t payload[HVH_MSG_BYTES_MAX];
-};
-
-struct bench {
-    struct hvhost *host;
-    struct hvhost_nic *nic;
-    struct hvh_vmbus *bus;
-    int fd;
-    uint8_t *ram;
-    struct sent sent[SENT_MAX];
-    unsigned sents, events;
-    uint32_t event_vp, event_relid;
-    bool occupied; /* the message slot */
-    uint64_t now_ns;
-};
-
-static bool on_post(void *ctx, uint32_t vp, const void *msg, uint32_t bytes)
-{
-    struct bench *b = ctx;
-    struct sent *s = &b->sent[b->sents % SENT_MAX];
-
-    if (b->occupied)
-        return false;
-    s->vp = vp;
-    s->bytes = bytes;
-    memcpy(&s->type, msg, sizeof(s->type));
-    memcpy(s->payload, msg, bytes);
-    b->sents++;
-    return true;
-}
-
-static void on_event(void *ctx, uint32_t vp, uint32_t relid)
-{
-    struct bench *b = ctx;
-
-    b->events++;
-    b->event_vp = vp;
-    b->event_relid = relid;
-}
-
-static const struct hvh_vmbus_ops ops = {.post = on_post, .event = on_event};
-
-static void bench_open(struct bench *b, const struct hvhost_nic_config *card, uint32_t version_max)
-{
-    struct hvh_vmbus_config config = {.version_max = version_max, .vps = 2};
-
-    *b = (struct bench){0};
-    b->fd = memfd_create("guest", MFD_CLOEXEC);
-    assert_int_equal(ftruncate(b->fd, RAM_BYTES), 0);
-    b->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
-    assert_ptr_not_equal(b->ram, MAP_FAILED);
-    config.ram_fd = b->fd;
-    config.ram = (struct vmbus_region){.base = b->ram, .len_bytes = RAM_BYTES};
-    assert_int_equal(hvhost_create(NULL, &b->host), 0);
-    assert_int_equal(hvhost_nic_add(b->host, card, &b->nic), 0);
-    assert_int_equal(hvh_vmbus_create(b->host, &config, &ops, b, &b->bus), 0);
-}
-
-static void bench_close(struct bench *b)
-{
-    hvh_vmbus_destroy(b->bus);
-    assert_null(hvhost_audit(b->host));
-    hvhost_destroy(b->host);
-    munmap(b->ram, RAM_BYTES);
-    close(b->fd);
-}
-
-/* A message of the guest, and one turn of the bus. */
-static void tell(struct bench *b, const void *msg, uint32_t bytes)
-{
-    hvh_vmbus_message(b->bus, HVH_CONN_MSG_OLD, msg, bytes);
-    (void)hvh_vmbus_turn(b->bus);
-}
-
-static void tell_words(struct bench *b, uint32_t type, uint32_t first, uint32_t second,
-                       uint32_t bytes)
-{
-    const uint32_t msg[4] = {type, 0, first, second};
-
-    tell(b, msg, bytes);
-}
-
-/* The last message to the guest: it must be of (type). */
-static const struct sent *last(const struct bench *b, uint32_t type)
-{
-    const struct sent *s = &b->sent[(b->sents - 1) % SENT_MAX];
-
-    assert_true(b->sents > 0);
-    assert_int_equal(s->type, type);
-    return s;
-}
-
-static uint32_t last_status(const struct bench *b, uint32_t type)
-{
-    struct hvh_msg_result result;
-
-    memcpy(&result, last(b, type)->payload, sizeof(result));
-    return result.status;
-}
-
-static uint64_t bad_messages(const struct bench *b)
-{
-    struct hvh_vmbus_stats s;
-
-    hvh_vmbus_stats(b->bus, &s);
-    return s.bad_messages;
-}
-
-static void contact(struct bench *b, uint32_t version, uint32_t vp)
-{
-    struct hvh_msg_contact msg = {
-        .head.type = HVH_MSG_CONTACT,
-        .version = version,
-        .vp = vp,
-        .monitor_to_host = MONITOR_GPA,
-    };
-
-    tell(b, &msg, sizeof(msg));
-}
-
-static uint8_t accepted(const struct bench *b)
-{
-    struct hvh_msg_version_response r;
-
-    memcpy(&r, last(b, HVH_MSG_VERSION_RESPONSE)->payload, sizeof(r));
-    return r.supported;
-}
-
-static void bring_to_offers(struct bench *b)
-{
-    contact(b, HVH_BUS_5_3, 1);
-    tell_words(b, HVH_MSG_REQUEST_OFFERS, 0, 0, 8);
-}
-
-/* Share (pages) pages from (first) on, each (stride) after the other, in as many messages. */
-static void share(struct bench *b, uint32_t handle, uint64_t first, uint32_t pages, uint64_t stride)
-{
-    uint8_t msg[HVH_MSG_BYTES_MAX];
-    struct hvh_msg_gpadl_header head = {
-        .head.type = HVH_MSG_GPADL_HEADER,
-        .relid = hvh_nic_relid(b->nic),
-        .handle = handle,
-        .ranges_bytes = (uint16_t)(8 + 8 * pages),
-        .range_count = 1,
-        .len_bytes = pages * VMBUS_PAGE_BYTES,
-    };
-    struct hvh_msg_gpadl_body body = {.head.type = HVH_MSG_GPADL_BODY, .handle = handle};
-    uint32_t sent = 0, n, i, at;
-    uint64_t pfn;
-
-    while (sent < pages) {
-        at = sent ? sizeof(body) : sizeof(head);
-        memcpy(msg, sent ? (void *)&body : (void *)&head, at);
-        n = sent ? 28 : 26;
-        n = n < pages - sent ? n : pages - sent;
-        for (i = 0; i < n; i++) {
-            pfn = first + (sent + i) * stride;
-            memcpy(msg + at + i * 8, &pfn, 8);
-        }
-        sent += n;
-        tell(b, msg, at + n * 8);
-    }
-}
-
-static void open_channel(struct bench *b, uint32_t handle, uint32_t second_page, uint32_t vp)
-{
-    struct hvh_msg_open msg = {
-        .head.type = HVH_MSG_OPEN,
-        .relid = hvh_nic_relid(b->nic),
-        .open_id = 77,
-        .ring_gpadl = handle,
-        .vp = vp,
-        .second_page = second_page,
-    };
-
-    tell(b, &msg, sizeof(msg));
-}
-
-static void bring_open(struct bench *b)
-{
-    bring_to_offers(b);
-    share(b, RING_HANDLE, 100, RING_PAGES, 1);
-    open_channel(b, RING_HANDLE, RING_PAGES / 2, 1);
-    assert_int_equal(last_status(b, HVH_MSG_OPEN_RESULT), HVH_STATUS_OK);
-    assert_true(hvh_nic_connected(b->nic));
-}
+#include "vmbus_bench.h"
 
 /* ---- the connection --------------------------------------------------------------------- */
 
@@ -224,8 +21,8 @@ static void versions_are_taken_up_to_the_newest_allowed(void **state)
     bench_open(&b, NULL, HVH_BUS_4_1);
     assert_false(hvh_vmbus_takes_messages(b.bus, HVH_CONN_MSG_5)); /* so Linux goes lower at once */
     for (unsigned i = 0; i < countof(rows); i++) {
-        contact(&b, rows[i].version, 0);
-        assert_int_equal(accepted(&b), rows[i].accepted);
+        bench_contact(&b, rows[i].version, 0);
+        assert_int_equal(bench_accepted(&b), rows[i].accepted);
     }
     bench_close(&b);
 }
@@ -236,11 +33,11 @@ static void messages_go_to_the_processor_that_made_contact(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    contact(&b, HVH_BUS_5_3, 1);
-    assert_int_equal(last(&b, HVH_MSG_VERSION_RESPONSE)->vp, 1);
-    contact(&b, HVH_BUS_5_3, 2); /* there is none */
+    bench_contact(&b, HVH_BUS_5_3, 1);
+    assert_int_equal(bench_last(&b, HVH_MSG_VERSION_RESPONSE)->vp, 1);
+    bench_contact(&b, HVH_BUS_5_3, 2); /* there is none */
     assert_int_equal(b.sents, 1);
-    assert_int_equal(bad_messages(&b), 1);
+    assert_int_equal(bench_bad_messages(&b), 1);
     bench_close(&b);
 }
 
@@ -251,12 +48,12 @@ static void an_occupied_slot_is_tried_again(void **state)
     (void)state;
     bench_open(&b, NULL, 0);
     b.occupied = true;
-    contact(&b, HVH_BUS_5_3, 0);
+    bench_contact(&b, HVH_BUS_5_3, 0);
     assert_int_equal(b.sents, 0);
     assert_int_equal(hvh_vmbus_deadline(b.bus), 1000000);
     b.occupied = false;
     assert_int_equal(hvh_vmbus_turn(b.bus), 1);
-    assert_int_equal(accepted(&b), 1);
+    assert_int_equal(bench_accepted(&b), 1);
     assert_true(hvh_vmbus_deadline(b.bus) == UINT64_MAX);
     bench_close(&b);
 }
@@ -269,13 +66,13 @@ static void an_offer_is_as_in_the_reference(void **state)
                                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
     const struct hvhost_nic_config card = {.instance = "00112233-4455-6677-8899-aabbccddeeff",
                                            .monitor_latency_us = 100};
-    const struct sent *offer;
+    const struct bench_sent *offer;
     struct bench b;
 
     (void)state;
     bench_open(&b, &card, 0);
-    bring_to_offers(&b);
-    (void)last(&b, HVH_MSG_OFFERS_DELIVERED);
+    bench_offers(&b);
+    (void)bench_last(&b, HVH_MSG_OFFERS_DELIVERED);
     offer = &b.sent[b.sents - 2];
     assert_int_equal(offer->type, HVH_MSG_OFFER);
     assert_int_equal(offer->bytes, 196);
@@ -285,8 +82,8 @@ static void an_offer_is_as_in_the_reference(void **state)
     assert_int_equal(offer->payload[188], hvh_nic_monitor(b.nic));
     assert_int_equal(offer->payload[189], 1); /* monitor allocated */
     assert_int_equal(offer->payload[193], 0x20);
-    tell_words(&b, HVH_MSG_REQUEST_OFFERS, 0, 0, 8);
-    assert_int_equal(bad_messages(&b), 1); /* once is enough */
+    bench_tell_words(&b, HVH_MSG_REQUEST_OFFERS, 0, 0, 8);
+    assert_int_equal(bench_bad_messages(&b), 1); /* once is enough */
     bench_close(&b);
 }
 
@@ -299,18 +96,18 @@ static void pages_shared_in_any_order_become_one_piece(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_to_offers(&b);
+    bench_offers(&b);
     for (unsigned i = 0; i < 100; i++)
         b.ram[(200 + 2 * i) * VMBUS_PAGE_BYTES + 9] = (uint8_t)i;
-    share(&b, RING_HANDLE, 200, 100, 2);
-    assert_int_equal(last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_OK);
-    gpadl = hvh_bus_gpadl_find(b.bus, hvh_nic_relid(b.nic), RING_HANDLE);
+    bench_share(&b, 0, BENCH_RING_HANDLE, 200, 100, 2);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_OK);
+    gpadl = hvh_bus_gpadl_find(b.bus, hvh_nic_relid(b.nic), BENCH_RING_HANDLE);
     assert_non_null(gpadl);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(gpadl->mem.base[i * VMBUS_PAGE_BYTES + 9], i);
-    tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), RING_HANDLE, 16);
-    (void)last(&b, HVH_MSG_GPADL_TORNDOWN);
-    assert_null(hvh_bus_gpadl_find(b.bus, hvh_nic_relid(b.nic), RING_HANDLE));
+    bench_tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), BENCH_RING_HANDLE, 16);
+    (void)bench_last(&b, HVH_MSG_GPADL_TORNDOWN);
+    assert_null(hvh_bus_gpadl_find(b.bus, hvh_nic_relid(b.nic), BENCH_RING_HANDLE));
     bench_close(&b);
 }
 
@@ -329,7 +126,7 @@ static void lists_that_make_no_sense_are_refused(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_to_offers(&b);
+    bench_offers(&b);
     good.relid = hvh_nic_relid(b.nic);
     for (unsigned i = 0; i < 8; i++) {
         struct hvh_msg_gpadl_header bad = good;
@@ -343,18 +140,18 @@ static void lists_that_make_no_sense_are_refused(void **state)
         bad.handle = i == 6 ? 0 : bad.handle;
         memcpy(msg, &bad, sizeof(bad));
         /* The last row is sound but for one page number more than it said. */
-        tell(&b, msg, sizeof(bad) + (i == 7 ? 16 : 8));
-        assert_int_equal(last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_UNSUCCESSFUL);
+        bench_tell(&b, msg, sizeof(bad) + (i == 7 ? 16 : 8));
+        assert_int_equal(bench_last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_UNSUCCESSFUL);
     }
-    share(&b, 6, RAM_PAGES - 1, 2, 1); /* the second page is past the end */
-    assert_int_equal(last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_UNSUCCESSFUL);
+    bench_share(&b, 0, 6, BENCH_RAM_PAGES - 1, 2, 1); /* the second page is past the end */
+    assert_int_equal(bench_last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_UNSUCCESSFUL);
     hvh_vmbus_stats(b.bus, &stats);
     assert_int_equal(stats.bad_gpadls, 9);
     assert_int_equal(stats.gpadls, 0);
-    share(&b, 5, 1, 1, 1);
-    assert_int_equal(last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_OK);
-    share(&b, 5, 2, 1, 1); /* the handle is taken */
-    assert_int_equal(last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_UNSUCCESSFUL);
+    bench_share(&b, 0, 5, 1, 1, 1);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_OK);
+    bench_share(&b, 0, 5, 2, 1, 1); /* the handle is taken */
+    assert_int_equal(bench_last_status(&b, HVH_MSG_GPADL_CREATED), HVH_STATUS_UNSUCCESSFUL);
     bench_close(&b);
 }
 
@@ -366,21 +163,21 @@ static void a_channel_opens_over_a_sound_ring_only(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_to_offers(&b);
-    share(&b, RING_HANDLE, 100, RING_PAGES, 1);
-    open_channel(&b, RING_HANDLE + 1, RING_PAGES / 2, 0);
-    assert_int_equal(last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
-    open_channel(&b, RING_HANDLE, RING_PAGES / 2 + 1, 0);
-    assert_int_equal(last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
-    open_channel(&b, RING_HANDLE, RING_PAGES / 2, 2);
-    assert_int_equal(last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
+    bench_offers(&b);
+    bench_share(&b, 0, BENCH_RING_HANDLE, 100, BENCH_RING_PAGES, 1);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE + 1, BENCH_RING_PAGES / 2, 0);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2 + 1, 0);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2, 2);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
     assert_false(hvh_nic_connected(b.nic));
-    open_channel(&b, RING_HANDLE, RING_PAGES / 2, 1);
-    assert_int_equal(last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_OK);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2, 1);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_OK);
     assert_true(hvh_nic_connected(b.nic));
-    open_channel(&b, RING_HANDLE, RING_PAGES / 2, 1);
-    assert_int_equal(last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
-    tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2, 1);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_UNSUCCESSFUL);
+    bench_tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
     assert_false(hvh_nic_connected(b.nic));
     bench_close(&b);
 }
@@ -392,14 +189,14 @@ static void the_ring_of_an_open_channel_stays(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_open(&b);
+    bench_bring_open(&b);
     before = b.sents;
-    tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), RING_HANDLE, 16);
+    bench_tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), BENCH_RING_HANDLE, 16);
     assert_int_equal(b.sents, before);
-    assert_int_equal(bad_messages(&b), 1);
-    tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
-    tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), RING_HANDLE, 16);
-    (void)last(&b, HVH_MSG_GPADL_TORNDOWN);
+    assert_int_equal(bench_bad_messages(&b), 1);
+    bench_tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
+    bench_tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), BENCH_RING_HANDLE, 16);
+    (void)bench_last(&b, HVH_MSG_GPADL_TORNDOWN);
     bench_close(&b);
 }
 
@@ -410,20 +207,20 @@ static void a_rescinded_channel_comes_back_when_it_was_released(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_open(&b);
+    bench_bring_open(&b);
     hvhost_nic_rescind(b.nic);
     (void)hvh_vmbus_turn(b.bus);
-    (void)last(&b, HVH_MSG_RESCIND);
+    (void)bench_last(&b, HVH_MSG_RESCIND);
     hvhost_nic_offer(b.nic);
     before = b.sents;
     (void)hvh_vmbus_turn(b.bus);
     assert_int_equal(b.sents, before);
-    tell_words(&b, HVH_MSG_RELID_RELEASED, hvh_nic_relid(b.nic), 0, 12);
-    (void)last(&b, HVH_MSG_OFFER);
-    assert_null(hvh_bus_gpadl_find(b.bus, hvh_nic_relid(b.nic), RING_HANDLE));
-    share(&b, RING_HANDLE, 100, RING_PAGES, 1);
-    open_channel(&b, RING_HANDLE, RING_PAGES / 2, 0);
-    assert_int_equal(last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_OK);
+    bench_tell_words(&b, HVH_MSG_RELID_RELEASED, hvh_nic_relid(b.nic), 0, 12);
+    (void)bench_last(&b, HVH_MSG_OFFER);
+    assert_null(hvh_bus_gpadl_find(b.bus, hvh_nic_relid(b.nic), BENCH_RING_HANDLE));
+    bench_share(&b, 0, BENCH_RING_HANDLE, 100, BENCH_RING_PAGES, 1);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2, 0);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_OK);
     bench_close(&b);
 }
 
@@ -434,14 +231,14 @@ static void unload_takes_everything_back(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_open(&b);
-    share(&b, RING_HANDLE + 1, 300, 20, 1);
-    tell_words(&b, HVH_MSG_UNLOAD, 0, 0, 8);
-    (void)last(&b, HVH_MSG_UNLOAD_RESPONSE);
+    bench_bring_open(&b);
+    bench_share(&b, 0, BENCH_RING_HANDLE + 1, 300, 20, 1);
+    bench_tell_words(&b, HVH_MSG_UNLOAD, 0, 0, 8);
+    (void)bench_last(&b, HVH_MSG_UNLOAD_RESPONSE);
     assert_false(hvh_nic_connected(b.nic));
     hvh_vmbus_stats(b.bus, &stats);
     assert_int_equal(stats.gpadls, 0);
-    bring_open(&b); /* as after kexec */
+    bench_bring_open(&b); /* as after kexec */
     bench_close(&b);
 }
 
@@ -452,14 +249,14 @@ static void interrupts_follow_modify_channel(void **state)
 
     (void)state;
     bench_open(&b, NULL, 0);
-    bring_open(&b);
+    bench_bring_open(&b);
     assert_int_equal(b.bus->chan[0].vp, 1);
-    tell_words(&b, HVH_MSG_MODIFY, hvh_nic_relid(b.nic), 0, 16);
-    memcpy(&answer, last(&b, HVH_MSG_MODIFY_RESPONSE)->payload, sizeof(answer));
+    bench_tell_words(&b, HVH_MSG_MODIFY, hvh_nic_relid(b.nic), 0, 16);
+    memcpy(&answer, bench_last(&b, HVH_MSG_MODIFY_RESPONSE)->payload, sizeof(answer));
     assert_int_equal(answer.status, HVH_STATUS_OK);
     assert_int_equal(b.bus->chan[0].vp, 0);
-    tell_words(&b, HVH_MSG_MODIFY, hvh_nic_relid(b.nic), 9, 16);
-    memcpy(&answer, last(&b, HVH_MSG_MODIFY_RESPONSE)->payload, sizeof(answer));
+    bench_tell_words(&b, HVH_MSG_MODIFY, hvh_nic_relid(b.nic), 9, 16);
+    memcpy(&answer, bench_last(&b, HVH_MSG_MODIFY_RESPONSE)->payload, sizeof(answer));
     assert_int_equal(answer.status, HVH_STATUS_UNSUCCESSFUL);
     bench_close(&b);
 }
@@ -483,8 +280,8 @@ static void random_message(struct bench *b, uint32_t *seed)
                               8,
                               16,
                               0x50003,
-                              RING_HANDLE,
-                              RING_HANDLE + 1,
+                              BENCH_RING_HANDLE,
+                              BENCH_RING_HANDLE + 1,
                               4096,
                               100,
                               hvh_nic_relid(b->nic),
@@ -509,7 +306,7 @@ static void nothing_a_guest_says_harms_the_host(void **state)
     bench_open(&b, NULL, 0);
     for (unsigned i = 0; i < 50000; i++) {
         if (i % 500 == 0)
-            bring_to_offers(&b);
+            bench_offers(&b);
         random_message(&b, &seed);
         b.occupied = dice(&seed) % 4 == 0;
         (void)hvh_vmbus_turn(b.bus);
@@ -519,8 +316,8 @@ static void nothing_a_guest_says_harms_the_host(void **state)
     }
     b.occupied = false;
     (void)hvh_vmbus_turn(b.bus);
-    bring_to_offers(&b); /* it still works */
-    (void)last(&b, HVH_MSG_OFFERS_DELIVERED);
+    bench_offers(&b); /* it still works */
+    (void)bench_last(&b, HVH_MSG_OFFERS_DELIVERED);
     bench_close(&b);
 }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Real kernels: host and driver against Linux, in nested virtual machines. Minutes, not seconds.
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
-  netvsc_test(test_hvhost_vmbus LIBS hvhost_kvm)
+  netvsc_test(test_hvhost_vmbus LIBS hvhost_kvm SOURCES vmbus_bench.c)
+  netvsc_test(test_hvhost_vmbus_sub LIBS hvhost_kvm SOURCES vmbus_bench.c)
   add_executable(vm_exit vm/vm_exit.c)
   netvsc_target(vm_exit)
   add_test(NAME vm_suite COMMAND timeout -k 10 880 bash ${CMAKE_CURRENT_SOURCE_DIR}/vm/run

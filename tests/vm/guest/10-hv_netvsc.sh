@@ -2,7 +2,7 @@
 # Linux' own driver on our host.
 . /guest/lib.sh
 
-has_mac() { [ "$(cat /sys/class/net/eth0/address)" = 00:15:5d:09:00:02 ]; }
+has_mac() { [ "$(cat /sys/class/net/eth0/address)" = "$1" ]; }
 up() {
     echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
     ip addr add 10.9.0.2/24 dev eth0
@@ -12,57 +12,139 @@ up() {
 }
 ping_l1() { ping -c 5 -i 0.2 -w 5 10.9.0.1; }
 ping_big() {
-    ping -c 3 -i 0.2 -w 5 -s 1472 10.9.0.1 &&
-        ping -c 2 -w 5 -s 8000 10.9.0.1
+    ping -c 3 -i 0.2 -w 5 -M do -s 1472 10.9.0.1 && ping -c 2 -w 5 -s 8000 10.9.0.1
 }
 ping6_l1() { ping -6 -c 3 -i 0.2 -w 5 fd09::1; }
+# Each answered, none twice: two hundred at a time, and from the other side.
+flood() {
+    ping -f -q -c 1000 -s 1400 -w 30 10.9.0.1 | grep -q ' 0% packet loss' &&
+        l1 '/bin/ping -f -q -c 1000 -w 30 10.9.0.2 | grep -q " 0% packet loss"'
+}
+
+# ---- what ethtool says ----------------------------------------------------------------------
+
+driver_name() { ethtool -i eth0 | grep -q 'driver: hv_netvsc'; }
+offloads() {
+    ethtool -k eth0 >/tmp/k && for f in rx-checksumming tx-checksumming scatter-gather \
+        tcp-segmentation-offload tx-vlan-offload rx-vlan-offload; do
+        grep "^$f: on" /tmp/k || { grep "^$f" /tmp/k; return 1; }
+    done
+}
+channels() { ethtool -l eth0 | grep -q '^Combined:[[:space:]]*[1-9]'; }
+rss_table() { ethtool -x eth0 | grep -q 'RX flow hash indirection table'; }
+counters() {
+    ethtool -S eth0 >/tmp/s && grep 'tx_queue_0_packets: [1-9]' /tmp/s &&
+        grep 'rx_queue_0_packets: [1-9]' /tmp/s
+}
+speed() { ethtool eth0 | grep -q 'Speed: 10000Mb/s'; }
+
+# ---- bulk -----------------------------------------------------------------------------------
+
 bulk_in() {
-    timeout 60 wget -q -O /tmp/bulk http://10.9.0.1:8080/bulk &&
-        [ "$(md5sum </tmp/bulk)" = "$(l1 'md5sum </www/bulk')" ]
+    timeout 90 wget -q -O /tmp/bulk http://10.9.0.1:8080/bulk &&
+        [ "$(md5sum </tmp/bulk)" = "$(l1 'md5sum </tmp/www/bulk')" ]
 }
 bulk_out() {
-    httpd -p 8080 -h /tmp
     l1 'rm -f /tmp/back
-        timeout 60 wget -q -O /tmp/back http://10.9.0.2:8080/bulk && cmp /tmp/back /www/bulk'
+        curl -s -m 90 -o /tmp/back http://10.9.0.2:8080/bulk && cmp /tmp/back /tmp/www/bulk'
 }
-driver_name() { ethtool -i eth0 | grep -q 'driver: hv_netvsc'; }
-offloads() { ethtool -k eth0 | grep -q checksumming; }
-counters() { ethtool -S eth0 | grep tx_queue_0_packets; }
+bulk_both() {
+    timeout 90 wget -q -O /tmp/again http://10.9.0.1:8080/bulk &
+    bulk_out && wait $! && cmp /tmp/again /tmp/bulk
+}
+# Without its own cutting, segments come to the driver in trains, which it packs together.
+trains() {
+    local packets frames
+    packets=$(books tx_packets) frames=$(books tx_frames)
+    ethtool -K eth0 tso off && bulk_out && ethtool -K eth0 tso on || return 1
+    packets=$(($(books tx_packets) - packets)) frames=$(($(books tx_frames) - frames))
+    echo "$frames frames in $packets packets"
+    [ "$frames" -gt $((packets + 100)) ]
+}
+
+# ---- configuration --------------------------------------------------------------------------
+
+vlan() {
+    modprobe 8021q && ip link add link eth0 name eth0.5 type vlan id 5 &&
+        ip addr add 10.5.0.2/24 dev eth0.5 && ip link set eth0.5 up &&
+        ping -c 5 -i 0.2 -w 5 10.5.0.1 && l1 'curl -s -m 90 -o /tmp/vback \
+            http://10.5.0.2:8080/bulk && cmp /tmp/vback /tmp/www/bulk'
+}
+# Frames of 9014 bytes, not fragments.
+jumbo() {
+    l1 'ip link set tap0 mtu 9000' && ip link set eth0 mtu 9000 && up
+    ping -c 3 -i 0.2 -w 5 -M do -s 8972 10.9.0.1 &&
+        l1 '/bin/ping -c 3 -i 0.2 -w 5 -M do -s 8972 10.9.0.2' && bulk_out
+}
+normal() {
+    ip link set eth0 mtu 1500 && l1 'ip link set tap0 mtu 1500' && up
+    ping_l1
+}
+new_mac() {
+    ip link set eth0 address 00:15:5d:09:00:77 && has_mac 00:15:5d:09:00:77 && ping_l1 &&
+        ip link set eth0 address 00:15:5d:09:00:02 && ping_l1
+}
+# A frame for somebody else is seen only like this.
+promiscuous() {
+    ip link set eth0 promisc on && ping_l1 && ip link set eth0 promisc off &&
+        ip link set eth0 allmulticast on && ping_l1 && ip link set eth0 allmulticast off
+}
+
+# ---- what a host does -----------------------------------------------------------------------
+
 flap() {
-    l1 'echo "link 0 down" >/tmp/control' && until_true 8 grep -q 0 /sys/class/net/eth0/carrier &&
-        l1 'echo "link 0 up" >/tmp/control' && until_true 8 grep -q 1 /sys/class/net/eth0/carrier &&
-        ping_l1
+    control link 0 down && until_true 8 grep -q 0 /sys/class/net/eth0/carrier &&
+        control link 0 up && until_true 8 grep -q 1 /sys/class/net/eth0/carrier && ping_l1
 }
 reload() {
-    rmmod hv_netvsc && load hv_netvsc && until_true 5 [ -d /sys/class/net/eth0 ] &&
+    rmmod hv_netvsc && modprobe hv_netvsc && until_true 5 [ -d /sys/class/net/eth0 ] &&
         up && ping_l1
 }
 gone() { [ ! -d /sys/class/net/eth0 ]; }
 rescind() {
-    l1 'echo "rescind 0" >/tmp/control' && until_true 8 gone &&
-        l1 'echo "offer 0" >/tmp/control' && until_true 8 [ -d /sys/class/net/eth0 ] &&
-        up && ping_l1
+    control rescind 0 && until_true 8 gone &&
+        control offer 0 && until_true 8 [ -d /sys/class/net/eth0 ] && up && ping_l1
+}
+# While it receives: what was in flight is lost, nothing else.
+rescind_busy() {
+    timeout 20 wget -q -O /dev/null http://10.9.0.1:8080/bulk &
+    rescind && { wait $! || true; } && bulk_in
 }
 unload() { rmmod hv_netvsc && gone; }
 
-feature "VMBus connects" load hv_vmbus
-load failover net_failover
-feature "driver loads" load hv_netvsc
+feature "VMBus connects" modprobe hv_vmbus
+feature "driver loads" modprobe hv_netvsc
 until_true 5 [ -d /sys/class/net/eth0 ]
-feature "MAC address" has_mac
+feature "MAC address" has_mac 00:15:5d:09:00:02
 feature "interface up, carrier" up
 feature "ping" ping_l1
 feature "ping, full frames and fragments" ping_big
 feature "ping over IPv6" ping6_l1
+feature "ping flood, both ways" flood
 feature "ethtool -i" driver_name
-feature "ethtool -k" offloads
+feature "ethtool -k: sums, TSO, VLAN" offloads
+feature "ethtool -l" channels
+feature "ethtool -x" rss_table
 feature "ethtool -S" counters
-feature "bulk TCP in, byte-exact" bulk_in
-feature "bulk TCP out, byte-exact" bulk_out
+feature "link speed" speed
+feature "bulk TCP in, byte-exact; sums judged by host" grows rx_csum_ok 1 bulk_in
+httpd -p 8080 -h /tmp
+feature "bulk TCP out, byte-exact; segments by host" grows tx_lso_segments 1000 bulk_out
+feature "bulk TCP both ways at once" bulk_both
+feature "sums by host" grows tx_csum 1 bulk_in
+feature "data in send sections" grows tx_section_packets 5 ping_l1
+feature "frames packed into one section" trains
+feature "VLAN, tag beside the frame" grows tx_vlan 100 vlan
+feature "MTU 9000, data by guest page" grows tx_gpa_packets 4 jumbo
+feature "MTU 1500 again" normal
+feature "MAC address changed and back" new_mac
+feature "promiscuous, all multicast" promiscuous
 feature "link flap" flap
 feature "module unload and reload" reload
 feature "rescind and re-offer" rescind
+feature "rescind and re-offer under traffic" rescind_busy
 feature "module unload" unload
 feature "no warning in dmesg" quiet_dmesg
 dmesg | grep -E 'hv_|vmbus' | tail -n 40
+killall httpd
 done_with

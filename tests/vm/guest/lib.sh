@@ -12,14 +12,19 @@ client="hv_netvsc $kernel" # of the table; our driver's scripts say otherwise
 exec 3<>/dev/ttyS1
 script_failed=0
 
-# l1 COMMAND: run it one level up; its output here, its status ours. Its lines become one, as the
-# agent answers each line. No answer for 90 s is a failure, not a stop.
+# iputils' ping knows floods and "do not fragment"; busybox prefers its own by that name.
+ping() { /bin/ping "$@"; }
+
+# l1 COMMAND: run it one level up; its output here, its status ours. No answer for 90 s is a
+# failure, not a stop; what is answered too late is known by its tag.
 l1() {
-    echo "$(echo "$*" | tr '\n' ';')" >&3
+    local tag answer
+    tag=$(cut -d ' ' -f 1 /proc/uptime)
+    echo "$tag $(echo "$*" | base64 -w 0)" >&3
     while IFS= read -r -t 90 answer <&3; do
         case $answer in
         "|"*) echo "${answer#|}" ;;
-        =*) return "${answer#=}" ;;
+        "=$tag "*) return "${answer#* }" ;;
         esac
     done
     return 1
@@ -50,12 +55,26 @@ until_true() {
     done
 }
 
-load() {
-    local module
-    for module in "$@"; do
-        grep -q "^$module " /proc/modules || insmod "/lib/modules/$module.ko" || return 1
-    done
+# books COUNTER [CARD]: what the host counts of the card.
+books() { l1 "/l1/books $*"; }
+# grows COUNTER LEAST COMMAND...: it succeeds, and the host's counter grows by LEAST or more.
+grows() {
+    local counter=$1 least=$2 before
+    before=$(books "$counter")
+    shift 2
+    "$@" || return 1
+    echo "$counter: $before, then $(books "$counter")"
+    [ $(($(books "$counter") - before)) -ge "$least" ]
 }
+# stays COUNTER COMMAND...: it succeeds, and the host's counter does not move.
+stays() {
+    local counter=$1 before
+    before=$(books "$counter")
+    shift
+    "$@" && echo "$counter: $before, then $(books "$counter")" &&
+        [ "$(books "$counter")" = "$before" ]
+}
+control() { l1 "echo '$*' >/tmp/control"; }
 
 # bad_dmesg: what a kernel says when something is wrong. Succeeds when it said so.
 bad_dmesg() {

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Our driver with four queues: the kernel opens the sub-channels for us and shows their rings in
+# sysfs, whatever the number of processors.
+. /guest/lib.sh
+client="our driver $kernel"
+card=00155d00-0000-4000-8000-000000000001
+app=
+
+bind() {
+    ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && netvscctl bind eth0 --once &&
+        [ -c /dev/uio0 ]
+}
+serve() {
+    # shellcheck disable=SC2046
+    netvsc-http --queues "$1" --root /tmp/site $(netvscctl options $card) >/tmp/app.log 2>&1 &
+    app=$!
+    until_true 20 l1 '/bin/ping -c 1 -w 1 10.9.0.2' || { cat /tmp/app.log; return 1; }
+    until_true 5 rings "$1"
+}
+rings() { [ "$(ls /sys/bus/vmbus/devices/$card/channels | wc -l)" = "$1" ]; }
+# Each queue's counter NAME, as "QUEUE VALUE".
+each() { netvscctl xstats --json $app | tr ',{}' '\n\n\n' | sed -n "s/.*\"$1\": *//p" | grep -n .; }
+spread() {
+    each rx_frames >/tmp/before
+    l1 'for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 \
+            30 31 32 33 34 35 36 37 38 39; do
+            curl -s -m 20 -o /dev/null http://10.9.0.2/small || exit 1; done' || return 1
+    each rx_frames >/tmp/after
+    paste /tmp/before /tmp/after
+    netvscctl xstats $app | head -60
+}
+bulk() {
+    [ "$(l1 'for i in 1 2 3 4; do curl -s -m 90 -o /tmp/q$i http://10.9.0.2/bulk & done; wait
+        cat /tmp/q1 /tmp/q2 /tmp/q3 /tmp/q4 | md5sum')" = \
+        "$(cat /tmp/site/bulk /tmp/site/bulk /tmp/site/bulk /tmp/site/bulk | md5sum)" ]
+}
+stop() {
+    kill -INT "$app"
+    wait "$app"
+    status=$?
+    cat /tmp/app.log
+    return $status
+}
+
+modprobe -a hv_vmbus hv_netvsc
+until_true 5 [ -d /sys/class/net/eth0 ]
+mkdir -p /tmp/site
+head -c 2000000 /dev/urandom >/tmp/site/bulk
+head -c 500 /dev/urandom >/tmp/site/small
+feature "bound for several queues" bind
+feature "served with 4 queues" serve 4
+feature "4 queues: each has received" spread
+cat /tmp/feature.out
+feature "4 queues: four streams, byte-exact" bulk
+feature "4 queues: ends clean, books balance" stop
+feature "served with 1 queue again" serve 1
+feature "1 queue: ends clean, books balance" stop
+feature "4 queues: unbind" netvscctl unbind $card --once
+feature "no warning in dmesg with queues" quiet_dmesg
+dmesg | grep -E 'hv_|vmbus|uio' | tail -n 30
+done_with
