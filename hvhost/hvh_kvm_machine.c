@@ -41,10 +41,10 @@ static const struct {
 } capabilities[] = {
 #define CAP(name)                                                                                  \
     {                                                                                              \
-        #name, name                                                                                \
+#name, name                                                                                \
     }
-    CAP(KVM_CAP_IRQCHIP),        CAP(KVM_CAP_USER_MEMORY),      CAP(KVM_CAP_IRQ_ROUTING),
-    CAP(KVM_CAP_IMMEDIATE_EXIT), CAP(KVM_CAP_HYPERV),           CAP(KVM_CAP_HYPERV_SYNIC2),
+    CAP(KVM_CAP_IRQCHIP),         CAP(KVM_CAP_USER_MEMORY),      CAP(KVM_CAP_IRQ_ROUTING),
+    CAP(KVM_CAP_IMMEDIATE_EXIT),  CAP(KVM_CAP_HYPERV),           CAP(KVM_CAP_HYPERV_SYNIC2),
     CAP(KVM_CAP_HYPERV_VP_INDEX), CAP(KVM_CAP_SYS_HYPERV_CPUID),
 #undef CAP
 };

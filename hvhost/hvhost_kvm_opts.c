@@ -12,8 +12,16 @@
 #define RAM_DEFAULT (UINT64_C(512) << 20)
 #define RAM_MAX (UINT64_C(3) << 30)
 
-enum { KEY_NVS = 256, KEY_MONITOR, KEY_JSON, KEY_PUNISH, KEY_VMBUS, KEY_AGENT, KEY_CONTROL,
-       KEY_CHECK };
+enum {
+    KEY_NVS = 256,
+    KEY_MONITOR,
+    KEY_JSON,
+    KEY_PUNISH,
+    KEY_VMBUS,
+    KEY_AGENT,
+    KEY_CONTROL,
+    KEY_CHECK
+};
 
 static const struct argp_option argp_options[] = {
     {"kernel", 'k', "FILE", 0, "Linux: vmlinux (boots faster) or bzImage", 0},
@@ -28,8 +36,8 @@ static const struct argp_option argp_options[] = {
     {"punish", KEY_PUNISH, NULL, 0, "Close the channel of a guest that breaks a rule", 0},
     {"vmbus", KEY_VMBUS, "V", 0, "Newest VMBus version: 2.4, 3.0, 4.0, 4.1 or 5.0 to 5.3 [5.3]", 0},
     {"agent", KEY_AGENT, "COMMAND", 0, "Run it with stdin and stdout on the second serial port", 0},
-    {"control", KEY_CONTROL, "PIPE", 0, "Obey lines: rescind N, offer N, link N up|down, books FILE", 0},
-    {"check", KEY_CHECK, NULL, 0, "Only say whether this machine's KVM will do, and what it lacks", 0},
+    {"control", KEY_CONTROL, "PIPE", 0, "Obey: rescind N, offer N, link N up|down, books FILE", 0},
+    {"check", KEY_CHECK, NULL, 0, "Say whether this machine's KVM will do, and end", 0},
     {"json", KEY_JSON, NULL, 0, "Print the books at the end as JSON", 0},
     {0},
 };

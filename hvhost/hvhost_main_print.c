@@ -181,8 +181,9 @@ static void print_json(FILE *to, const struct hvhost *host, const char *audit)
     (void)fprintf(to, "{\"nics\":[");
     for (i = 0; (nic = hvh_nic_at(host, i)); i++) {
         nic_counters(nic, nic_counter);
-        (void)fprintf(to, "%s{\"instance\":\"%s\",\"mac\":\"" MAC_FORMAT "\",\"stats\":", i ? "," : "",
-               hvh_nic_instance(nic), MAC_ARGS(hvh_nic_config(nic)->mac));
+        (void)fprintf(to,
+                      "%s{\"instance\":\"%s\",\"mac\":\"" MAC_FORMAT "\",\"stats\":", i ? "," : "",
+                      hvh_nic_instance(nic), MAC_ARGS(hvh_nic_config(nic)->mac));
         print_json_counters(to, nic_names, nic_counter, NIC_COUNTERS);
         (void)fprintf(to, "}");
     }

@@ -64,7 +64,7 @@ void bench_tell(struct bench *b, const void *msg, uint32_t bytes)
 }
 
 void bench_tell_words(struct bench *b, uint32_t type, uint32_t first, uint32_t second,
-                       uint32_t bytes)
+                      uint32_t bytes)
 {
     const uint32_t msg[4] = {type, 0, first, second};
 

@@ -33,7 +33,6 @@ struct bench {
     uint64_t now_ns;
 };
 
-
 /* One card as (card) says, a bus of up to (version_max), two processors. */
 void bench_open(struct bench *b, const struct hvhost_nic_config *card, uint32_t version_max);
 /* The host's books must balance. */

@@ -39,7 +39,9 @@ guards() {
         echo $other >$bus/drivers/hv_netvsc/bind && until_true 5 [ -d /sys/class/net/eth1 ] &&
         ip addr add 10.1.0.2/24 dev eth1 && ip link set eth1 up && in_kernel
 }
-dry_run() { netvscctl bind eth0 --dry-run | grep -q 'uio_hv_generic to .*/driver_override' && in_kernel; }
+dry_run() {
+    netvscctl bind eth0 --dry-run | grep 'uio_hv_generic to .*/driver_override' && in_kernel
+}
 as_it_was() {
     in_kernel && ip addr show dev eth0 | grep -q 10.9.0.2/24 &&
         ip route | grep '10.77.0.0/16 via 10.9.0.1' | grep -q 'metric 7' &&
@@ -89,7 +91,10 @@ stop() {
     return $status
 }
 
-pings() { l1 '/bin/ping -c 5 -i 0.2 -w 5 10.9.0.2 && /bin/ping -c 3 -i 0.2 -w 5 -M do -s 1372 10.9.0.2'; }
+pings() {
+    l1 '/bin/ping -c 5 -i 0.2 -w 5 10.9.0.2 &&
+        /bin/ping -c 3 -i 0.2 -w 5 -M do -s 1372 10.9.0.2'
+}
 flood() { l1 '/bin/ping -f -q -c 1000 -w 30 10.9.0.2 | grep " 0% packet loss"'; }
 echo_line() { [ "$(l1 'echo hello | nc -w 5 10.9.0.2 7')" = hello ]; }
 echo_bulk() {
@@ -123,7 +128,7 @@ unprivileged() {
     mkdir -p /etc && echo 'nobody:x:65534:65534::/tmp:/bin/sh' >/etc/passwd
     chmod 666 /dev/uio0
     # shellcheck disable=SC2046
-    su nobody -c "exec netvsc-http --control none --port 8080 $(netvscctl options $card | tr '\n' ' ')" \
+    su nobody -c "exec netvsc-http --control none --port 8080 $(netvscctl options $card)" \
         >/tmp/app.log 2>&1 &
     app=$!
     stays tx_gpa_packets l1 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

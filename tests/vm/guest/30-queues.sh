@@ -3,7 +3,6 @@
 # (SUITE:DOORBELL:cpus=N).
 . /guest/lib.sh
 cpus=$(grep -c ^processor /proc/cpuinfo)
-[ "$cpus" -gt 1 ] || exit 0
 [ "$cpus" -le 4 ] || cpus=4 # the card has no more
 
 up() {
