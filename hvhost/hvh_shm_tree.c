@@ -5,7 +5,8 @@
  * Theory of operation
  *
  * DIR/hvhost.lock is both lock and list. A host holds flock(2) on it as long as it lives, so the
- * kernel lets go when it is killed. Every path is appended to it before it is created. A new host
+ * kernel lets go when it is killed. Every path is appended to it before it is created for the first
+ * time; what comes and goes with every guest is on it once. A new host
  * that gets the lock removes the listed paths, newest first, and then insists that nothing else is
  * left: a folder with anything not on the list is not ours (-EEXIST), and nothing that is not on
  * the list is ever removed.
@@ -35,18 +36,27 @@ static int remember(struct hvh_tree *tree, const char *path)
 {
     if (tree->count == tree->capacity) {
         size_t capacity = tree->capacity ? tree->capacity * 2 : 64;
-        char **made = realloc(tree->made, capacity * sizeof(*made));
+        struct hvh_tree_name *names = realloc(tree->names, capacity * sizeof(*names));
 
-        if (!made)
+        if (!names)
             return -ENOMEM;
-        tree->made = made;
+        tree->names = names;
         tree->capacity = capacity;
     }
-    tree->made[tree->count] = strdup(path);
-    if (!tree->made[tree->count])
+    tree->names[tree->count] = (struct hvh_tree_name){.path = strdup(path), .made = true};
+    if (!tree->names[tree->count].path)
         return -ENOMEM;
     tree->count++;
     return 0;
+}
+
+static struct hvh_tree_name *find(const struct hvh_tree *tree, const char *path)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        if (strcmp(tree->names[i].path, path) == 0)
+            return &tree->names[i];
+    }
+    return NULL;
 }
 
 static int append_line(const struct hvh_tree *tree, const char *path)
@@ -61,12 +71,18 @@ static int append_line(const struct hvh_tree *tree, const char *path)
 
 /*
  * Write ahead: a host killed between this and the creation leaves a name too many, never one too
- * few.
+ * few. Made again, a name keeps its place: whatever holds it was made before it the first time.
  */
 int hvh_tree_note(struct hvh_tree *tree, const char *path)
 {
-    int rc = append_line(tree, path);
+    struct hvh_tree_name *name = find(tree, path);
+    int rc;
 
+    if (name) {
+        name->made = true;
+        return 0;
+    }
+    rc = append_line(tree, path);
     return rc == 0 ? remember(tree, path) : rc;
 }
 
@@ -109,21 +125,15 @@ static bool belongs_to(const char *path, const char *top)
 
 void hvh_tree_remove(struct hvh_tree *tree, const char *path)
 {
-    size_t i, kept = 0;
+    for (size_t i = tree->count; i-- > 0;) {
+        struct hvh_tree_name *name = &tree->names[i];
 
-    for (i = tree->count; i-- > 0;) {
-        if (!belongs_to(tree->made[i], path))
+        if (!name->made || !belongs_to(name->path, path))
             continue;
-        if (unlinkat(tree->dir_fd, tree->made[i], 0) != 0)
-            (void)unlinkat(tree->dir_fd, tree->made[i], AT_REMOVEDIR);
-        free(tree->made[i]);
-        tree->made[i] = NULL;
+        if (unlinkat(tree->dir_fd, name->path, 0) != 0)
+            (void)unlinkat(tree->dir_fd, name->path, AT_REMOVEDIR);
+        name->made = false;
     }
-    for (i = 0; i < tree->count; i++) {
-        if (tree->made[i])
-            tree->made[kept++] = tree->made[i];
-    }
-    tree->count = kept;
 }
 
 /* ---- taking a folder over ------------------------------------------------------------------ */
@@ -183,13 +193,19 @@ static int lock(struct hvh_tree *tree)
     return 0;
 }
 
+static void forget_names(struct hvh_tree *tree)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        free(tree->names[i].path);
+    free(tree->names);
+    tree->names = NULL;
+    tree->count = 0;
+    tree->capacity = 0;
+}
+
 static void forget(struct hvh_tree *tree)
 {
-    size_t i;
-
-    for (i = 0; i < tree->count; i++)
-        free(tree->made[i]);
-    free(tree->made);
+    forget_names(tree);
     if (tree->lock_fd >= 0)
         close(tree->lock_fd);
     if (tree->dir_fd >= 0)
@@ -224,6 +240,7 @@ static int take_over(struct hvh_tree *tree)
         return rc;
     if (ftruncate(tree->lock_fd, 0) != 0)
         return -errno;
+    forget_names(tree); /* or they would be taken for listed */
     return tree->owns_dir ? append_line(tree, SELF) : 0;
 }
 

@@ -15,12 +15,17 @@
  * before it is created, so that the next host can clear up after one that was killed; the lock on
  * that file tells a live host from a dead one.
  */
+struct hvh_tree_name {
+    char *path; /* relative */
+    bool made;  /* and not yet removed */
+};
+
 struct hvh_tree {
     int dir_fd;
     int lock_fd;
     char dir[256];
     bool owns_dir; /* we made the folder itself, too */
-    char **made;   /* relative paths, oldest first */
+    struct hvh_tree_name *names; /* all that are on the list, oldest first */
     size_t count;
     size_t capacity;
 };

@@ -138,6 +138,50 @@ static void a_dead_hosts_folder_is_cleared_and_served_again(void **state)
     assert_false(shm_exists(f, "bus")); /* the dead host had made it, so it goes, too */
 }
 
+/* Or a host that lives for months fills its tmpfs with the names of what came and went. */
+static void the_list_does_not_grow_with_what_comes_again(void **state)
+{
+    struct shm_fixture *f = *state;
+    struct served s = serve(f->dir);
+    struct hvhost_nic *nic = hvh_nic_at(s.host, 0);
+    char lock[128];
+    struct stat first, last;
+
+    snprintf(lock, sizeof(lock), "%s/hvhost.lock", f->dir);
+    assert_int_equal(stat(lock, &first), 0);
+    assert_true(first.st_size > 0);
+    for (unsigned i = 0; i < 5; i++) {
+        hvhost_nic_rescind(nic);
+        hvhost_step(s.host, 0);
+        assert_false(shm_exists(f, "bus/dev/uio0"));
+        hvhost_nic_offer(nic);
+        hvhost_step(s.host, 0);
+        assert_true(shm_exists(f, "bus/dev/uio0"));
+    }
+    assert_int_equal(stat(lock, &last), 0);
+    assert_int_equal(last.st_size, first.st_size);
+    end(&s);
+    assert_false(shm_exists(f, "bus"));
+}
+
+static void what_a_dead_host_had_made_again_is_cleared_too(void **state)
+{
+    struct shm_fixture *f = *state;
+    struct served s;
+
+    assert_int_equal(shm_host_start(f, 1), 0);
+    shm_host_rescind(f);
+    shm_host_offer(f);
+    assert_true(shm_exists(f, "bus/dev/uio0"));
+    shm_host_kill(f);
+    assert_int_equal(shm_host_start(f, 1), 0); /* and the second one dies, too */
+    shm_host_kill(f);
+    s = serve(f->dir);
+    assert_int_equal(s.rc, 0);
+    end(&s);
+    assert_false(shm_exists(f, "bus"));
+}
+
 static void a_list_that_leads_out_of_the_folder_is_not_followed(void **state)
 {
     struct shm_fixture *f = *state;
@@ -251,6 +295,8 @@ int main(void)
         TEST(a_file_in_place_of_the_folder_is_refused),
         TEST(what_others_put_into_a_dead_hosts_folder_is_kept),
         TEST(a_dead_hosts_folder_is_cleared_and_served_again),
+        TEST(the_list_does_not_grow_with_what_comes_again),
+        TEST(what_a_dead_host_had_made_again_is_cleared_too),
         TEST(a_list_that_leads_out_of_the_folder_is_not_followed),
         TEST(a_lock_that_is_a_link_is_refused),
         TEST(a_folder_others_may_write_to_is_refused),

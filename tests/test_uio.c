@@ -74,6 +74,7 @@ static void nic_on_file(void)
     fake_map(&fs, FAKE_NIC_A, 0, 3, "recv:925200\n", "0x3000\n");
     fake_map(&fs, FAKE_NIC_A, 0, 4, "int_page\n", "0x1000\n");
     fake_map(&fs, FAKE_NIC_A, 0, 8, "txrx_rings\n", "24576\n");
+    fake_write(fake_path(&fs, "devices/%s/channels/5/ring", FAKE_NIC_A), "");
     scan();
     fake_write(fake_path(&fs, "dev/uio0"), "");
     int fd = open(fake_path(&fs, "dev/uio0"), O_RDWR | O_CLOEXEC);
@@ -264,6 +265,21 @@ static void subchannel_without_doorbell_is_not_opened(void **state)
     t.ops->close(t.ctx);
 }
 
+/* Waiting for a ring that cannot come would cost an attach its deadline. */
+static void kernel_without_ring_files_has_one_queue_at_once(void **state)
+{
+    struct vmbus_chan_region region;
+
+    (void)state;
+    nic_on_file();
+    fake_remove(fake_path(&fs, "devices/%s/channels/5/ring", FAKE_NIC_A));
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -ENOTSUP);
+    fake_channel(&fs, FAKE_NIC_A, "21", "1\n", "4\n"); /* its folder comes all the same */
+    assert_int_equal(t.ops->subchannel_open(t.ctx, 1, &region), -ENOTSUP);
+    t.ops->close(t.ctx);
+}
+
 /* ---- what is known of kernels and pages ------------------------------------------------------ */
 
 static void only_kernels_known_to_survive_get_subchannel_interrupts(void **state)
@@ -320,6 +336,7 @@ int main(void)
         with_bus(interrupts_are_read_and_doorbells_written_as_four_bytes),
         with_bus(subchannel_ring_is_mapped_when_it_appears),
         with_bus(subchannel_without_doorbell_is_not_opened),
+        with_bus(kernel_without_ring_files_has_one_queue_at_once),
         cmocka_unit_test(only_kernels_known_to_survive_get_subchannel_interrupts),
         cmocka_unit_test(page_numbers_are_all_known_or_not_used),
         cmocka_unit_test(dma_memory_has_numbers_or_is_not_there),

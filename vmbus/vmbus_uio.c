@@ -16,7 +16,8 @@
  * (Older kernels refuse to bind a card without a monitor, so nobody gets here with one.)
  *
  * Sub-channels have no uio device: their ring is a file to map, channels/RELID/ring, and it appears
- * after its folder. Two things need Linux 6.16: an interrupt of a sub-channel crashes older kernels
+ * after its folder. Where the primary channel has no such file (Linux before 5.0) no other will ever
+ * have one, and nobody need wait for it. Two things need Linux 6.16: an interrupt of a sub-channel crashes older kernels
  * (they hand its null device pointer on), so there it must stay masked; and write(1) signals only
  * the primary channel, so there a sub-channel without monitor has no doorbell. Some stable kernels
  * have the fix too, but nothing in sysfs shows it, and the price of a wrong guess is the machine.
@@ -46,6 +47,7 @@ struct uio_mapping {
 
 struct uio {
     int fd;
+    uint32_t relid;       /* of the primary channel */
     bool subchannel_irqs; /* this kernel survives the interrupt of a sub-channel */
     char dir[VMBUS_PATH_BYTES];
     struct uio_mapping map[VMBUS_MAP_KINDS];
@@ -88,7 +90,8 @@ static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regi
     struct uio *uio = ctx;
     struct vmbus_channel_entry entry;
 
-    if (index == 0 || index >= sizeof(uio->ring) / sizeof(uio->ring[0]))
+    if (index == 0 || index >= sizeof(uio->ring) / sizeof(uio->ring[0]) ||
+        !vmbus_sysfs_has_rings(uio->dir, uio->relid))
         return -ENOTSUP;
     int error = vmbus_sysfs_channel_find(uio->dir, index, &entry);
     if (error != 0)
@@ -262,6 +265,7 @@ int vmbus_uio_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
         uio_close(uio);
         return error;
     }
+    uio->relid = out->primary.relid;
     uio->subchannel_irqs = uname(&kernel) == 0 && vmbus_uio_subchannel_irqs(kernel.release);
     vmbus_uio_dma_alloc(&uio->dma);
     fill_transport(uio, map, region, out);
