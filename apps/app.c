@@ -66,11 +66,26 @@ void app_finish(int status)
 
 /* ---- called by the card and the loop --------------------------------------------------------- */
 
+/* The bytes of (frame) in one row. */
+static const uint8_t *flat(const struct netvsc_frame *frame)
+{
+    static uint8_t bytes[NETVSC_FRAME_BYTES_MAX];
+    uint32_t at = 0;
+
+    if (!frame->more)
+        return frame->data;
+    for (unsigned i = 0; i <= frame->more; i++) {
+        memcpy(bytes + at, frame[i].data, frame[i].len_bytes);
+        at += frame[i].len_bytes;
+    }
+    return bytes;
+}
+
 static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
 {
     const struct port_pcap_frame record = {
-        .data = frame->data,
-        .len_bytes = frame->len_bytes,
+        .data = flat(frame),
+        .len_bytes = netvsc_frame_bytes(frame),
         .wall_ns = port_clock_wall(),
         .tci = frame->tci,
         .has_tci = frame->has_tci,
@@ -179,6 +194,10 @@ static int open_card(struct vmbus_device *dev)
         .tx_csum = app.options.offload,
         .tx_lso = app.options.offload,
         .rx_csum = app.options.offload,
+        .rx_rsc = app.options.no_rsc ? NETVSC_OFF : app.options.offload,
+        .rx_gro = app.options.no_gro ? NETVSC_OFF : app.options.offload,
+        .rx_copybreak_bytes = app.options.rx_copybreak_bytes,
+        .rx_hold_percent = (uint8_t)app.options.rx_hold_percent,
         .queues = app.options.queues,
         .capture = app.pcap ? capture : NULL,
     };

@@ -20,6 +20,8 @@ enum {
     KEY_DNS,
     KEY_MTU,
     KEY_OFFLOAD,
+    KEY_RX_COPYBREAK,
+    KEY_RX_HOLD,
     KEY_PCAP,
     KEY_STATS,
     KEY_CONTROL,
@@ -53,7 +55,10 @@ static const struct argp_option common[] = {
     {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
     {"latency", KEY_LATENCY, "US", OPTION_HIDDEN, "how often the hypervisor looks", 0},
     {"promiscuous", KEY_PROMISCUOUS, NULL, OPTION_HIDDEN, "receive frames for others, too", 0},
-    {"offload", KEY_OFFLOAD, "HOW", OPTION_HIDDEN, "work for the host: auto, off, verify", 0},
+    {"offload", KEY_OFFLOAD, "HOW", OPTION_HIDDEN,
+     "work for the host: auto, off, verify; with ,no-rsc or ,no-gro: segments come one by one", 0},
+    {"rx-copybreak", KEY_RX_COPYBREAK, "BYTES", OPTION_HIDDEN, "copy frames up to so long", 0},
+    {"rx-hold", KEY_RX_HOLD, "PERCENT", OPTION_HIDDEN, "of the receive buffer kept at most", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},
     {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
@@ -155,20 +160,51 @@ static error_t parse_dns(struct parsing *p, const char *text)
     return 0;
 }
 
-static error_t parse_offload(const char *text, enum netvsc_switch *out)
+/* The first word says how, those behind it what not. */
+static error_t parse_offload(const char *text, struct app_options *out)
 {
     static const struct {
         const char *name;
         enum netvsc_switch how;
     } known[] = {{"auto", NETVSC_AUTO}, {"off", NETVSC_OFF}, {"verify", NETVSC_VERIFY}};
 
+    const size_t first = strcspn(text, ",");
+    const char *rest = text + first;
+
+    while (*rest) {
+        const char *word = rest + 1;
+        const size_t len = strcspn(word, ",");
+
+        if (len == strlen("no-rsc") && strncmp(word, "no-rsc", len) == 0)
+            out->no_rsc = true;
+        else if (len == strlen("no-gro") && strncmp(word, "no-gro", len) == 0)
+            out->no_gro = true;
+        else
+            return bad("offload", text, "Behind the first word say no-rsc or no-gro.");
+        rest = word + len;
+    }
     for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(text, known[i].name) == 0) {
-            *out = known[i].how;
+        if (first == strlen(known[i].name) && strncmp(text, known[i].name, first) == 0) {
+            out->offload = known[i].how;
             return 0;
         }
     }
     return bad("offload", text, "Say auto, off or verify.");
+}
+
+/* 0 stands for the default elsewhere: copying nothing is copying what is shorter than any frame. */
+static error_t parse_copybreak(const char *text, uint32_t *out)
+{
+    error_t rc;
+
+    if (strcmp(text, "all") == 0) {
+        *out = NETVSC_RX_COPY_ALL;
+        return 0;
+    }
+    rc = parse_u32("rx-copybreak", text, 0, NETVSC_FRAME_BYTES_MAX, out);
+    if (rc == 0 && *out == 0)
+        *out = 1;
+    return rc;
 }
 
 static error_t parse_log(struct parsing *p, const char *text)
@@ -214,7 +250,11 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
     case KEY_MTU:
         return parse_u32("mtu", arg, 68, 65521, &out->mtu_bytes);
     case KEY_OFFLOAD:
-        return parse_offload(arg, &out->offload);
+        return parse_offload(arg, out);
+    case KEY_RX_COPYBREAK:
+        return parse_copybreak(arg, &out->rx_copybreak_bytes);
+    case KEY_RX_HOLD:
+        return parse_u32("rx-hold", arg, 1, 90, &out->rx_hold_percent);
     case KEY_QUEUES:
         return parse_u32("queues", arg, 1, 64, &out->queues);
     case KEY_LOG:

@@ -13,7 +13,9 @@ struct named_counter {
 
 static uint64_t rx_drops(const struct netvsc_stats *s)
 {
-    return s->rx_drop_range + s->rx_drop_rndis + s->rx_drop_size + s->rx_drop_down;
+    return s->rx_drop_range + s->rx_drop_rndis + s->rx_drop_size + s->rx_drop_down +
+           s->rx_drop_rsc_first + s->rx_drop_rsc_last + s->rx_drop_rsc_size +
+           s->rx_drop_rsc_unasked;
 }
 
 static uint64_t tx_drops(const struct netvsc_stats *s)
@@ -147,7 +149,7 @@ const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
         return text;
     }
     netvsc_stats(nif->nic, &s);
-    known = n->rx_input + n->rx_drop_pbuf + n->rx_drop_input + n->rx_above_stack;
+    known = n->rx_input + n->rx_drop_pbuf + n->rx_drop_input + n->rx_drop_csum + n->rx_above_stack;
     if (s.rx_frames != known) {
         snprintf(text, sizeof(text), "interface: %llu frames handed up, %llu taken or dropped",
                  (unsigned long long)s.rx_frames, (unsigned long long)known);

@@ -40,6 +40,8 @@ struct app_options {
     uint32_t cpu, latency_us;
     enum port_log_level log;
     enum netvsc_switch offload;
+    bool no_rsc, no_gro;
+    uint32_t rx_copybreak_bytes, rx_hold_percent; /* 0 = the card's defaults */
     uint32_t queues;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };

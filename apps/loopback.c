@@ -78,7 +78,10 @@ static int open_card(struct loopback *lb, unsigned i)
 {
     const struct netvsc_config config = {.mtu_bytes = lb->config.mtu_bytes,
                                          .tx_csum = lb->config.offload,
-                                         .tx_lso = lb->config.offload};
+                                         .tx_lso = lb->config.offload,
+                                         .rx_csum = lb->config.offload,
+                                         .rx_rsc = lb->config.offload,
+                                         .rx_gro = lb->config.offload};
     struct vmbus_device *dev;
 
     if (netvsc_netif_add(&lb->nif[i], &config) != 0)

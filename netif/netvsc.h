@@ -41,8 +41,9 @@ struct netvsc_info {
     uint32_t recv_section_bytes, recv_sections;
     uint32_t send_section_bytes, send_sections;
     uint32_t align_bytes, max_packets, max_transfer_bytes; /* the host's aggregation limits */
-    struct netvsc_offload offload; /* what it does for frames sent */
+    struct netvsc_offload offload;                         /* what it does for frames sent */
     uint8_t rx_csum; /* NETVSC_CSUM_TCP4 and so on: the host gives verdicts about frames received */
+    uint8_t rx_rsc;  /* NETVSC_RSC_IP4, NETVSC_RSC_IP6: it puts TCP segments together */
     uint32_t queues;
     bool tx_gpa;     /* frames can be sent from config.memory */
     bool gpa_direct; /* control requests go by guest-physical page, not through a send section */

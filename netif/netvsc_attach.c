@@ -7,8 +7,8 @@
  * because the host cuts the receive buffer into sections by the MTU, then the two buffers by the
  * handles the transport found. Then RNDIS: initialise, filter 0 at once (some hosts start with an
  * open filter), the facts we need (MAC) or would like (largest frame, link), and the filter that
- * lets traffic in. We claim 802.1Q only: SR-IOV would bring message 128, RSC frames in fragments,
- * teaming nothing.
+ * lets traffic in. We claim 802.1Q, and RSC where our user takes frames in fragments: SR-IOV would
+ * bring message 128, teaming nothing.
  */
 #include "netvsc_var.h"
 
@@ -57,11 +57,12 @@ static int accept_version(struct netvsc *nic)
 
 static int send_ndis_config(struct netvsc *nic)
 {
+    const uint64_t rsc = netvsc_rsc_wanted(nic) ? NVS_CAP_RSC : 0;
     struct nvs_msg msg;
 
     if (nic->info.nvs_version < NVS_VERSION_2)
         return 0;
-    nvs_build_ndis_config(&msg, nic->mtu_wanted, NVS_CAP_8021Q);
+    nvs_build_ndis_config(&msg, nic->mtu_wanted, NVS_CAP_8021Q | rsc);
     return netvsc_ctl_send_nvs(nic, &msg, false);
 }
 

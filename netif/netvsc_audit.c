@@ -22,14 +22,16 @@ const char *netvsc_audit(const struct netvsc *nic)
     struct netvsc_stats s;
 
     netvsc_stats(nic, &s);
-    const uint64_t dropped = s.rx_drop_range + s.rx_drop_rndis + s.rx_drop_size + s.rx_drop_down;
+    const uint64_t dropped = s.rx_drop_range + s.rx_drop_rndis + s.rx_drop_size + s.rx_drop_down +
+                             s.rx_drop_rsc_first + s.rx_drop_rsc_last + s.rx_drop_rsc_size +
+                             s.rx_drop_rsc_unasked;
+    const uint64_t handed_up = s.rx_frames - s.rx_rsc_frames + s.rx_rsc_fragments;
     const uint64_t ended = s.tx_completed + s.tx_failed + s.tx_lost;
     const struct {
         uint64_t left, right;
         const char *law;
     } books[] = {
-        {s.rx_messages, s.rx_frames + dropped,
-         "%llu messages offered, %llu handed up and dropped"},
+        {s.rx_messages, handed_up + dropped, "%llu messages offered, %llu handed up and dropped"},
         {s.tx_frames, ended + netvsc_tx_outstanding(nic),
          "%llu frames sent, %llu completed, failed, lost or outstanding"},
         {s.rx_frames, rx_sizes(&s), "%llu frames handed up, %llu in the size classes"},

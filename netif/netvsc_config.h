@@ -13,14 +13,16 @@
 #define NETVSC_ETH_BYTES 14u
 #define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
 
-/* One received frame. */
+/* One received frame, or with (more) the first piece of one. */
 struct netvsc_frame {
     const uint8_t *data; /* Ethernet header first. The host can still write it: copy, then use */
     uint32_t len_bytes;  /* without FCS and without VLAN tag */
     uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
     bool has_tci;
-    uint8_t csum;    /* NETVSC_CSUM_* verdicts of the host */
-    uint8_t queue;   /* it came on, or leaves by */
+    uint8_t csum;  /* NETVSC_CSUM_* verdicts of the host */
+    uint8_t queue; /* it came on, or leaves by */
+    /* So many entries behind this one continue it; only their data, len_bytes and queue count. */
+    uint16_t more;
     uint32_t packet; /* private */
     uint32_t hash;   /* RSS hash, 0 if the host gave none */
 };
@@ -28,6 +30,17 @@ struct netvsc_frame {
 #define NETVSC_CSUM_L4_OK 0x2u
 #define NETVSC_CSUM_IP_BAD 0x4u
 #define NETVSC_CSUM_L4_BAD 0x8u
+#define NETVSC_CSUM_STALE 0x10u /* of segments put together: the frame's own sums say nothing */
+
+/* Bytes of (frame) with all its pieces. */
+static inline uint32_t netvsc_frame_bytes(const struct netvsc_frame *frame)
+{
+    uint32_t sum = frame->len_bytes;
+
+    for (unsigned i = 1; i <= frame->more; i++)
+        sum += frame[i].len_bytes;
+    return sum;
+}
 
 #define NETVSC_RSS_IP4 0x01u /* by address: fragments, and what is none of those below */
 #define NETVSC_RSS_TCP4 0x02u
@@ -73,12 +86,18 @@ struct netvsc_config {
     uint32_t rx_copybreak_bytes;
     uint8_t rx_hold_percent; /* of the receive buffer that may be held, see netvsc_hold.h. 0 = 50 */
     enum netvsc_switch rx_csum; /* the host's verdicts in netvsc_frame.csum */
-    uint32_t step_timeout_ms; /* deadline of each attach and detach step. 0 = 5000 */
+    /* Segments of a TCP connection put together by the host (RSC): with its verdicts only, and only
+     * if config.rx knows netvsc_frame.more (rx_pieces). Not for who sends on what it receives. */
+    enum netvsc_switch rx_rsc;
+    bool rx_pieces;
+    enum netvsc_switch rx_gro; /* lwIP's face does so where the host does not, see netvsc_netif.h */
+    uint32_t step_timeout_ms;  /* deadline of each attach and detach step. 0 = 5000 */
     uint32_t monitor_latency_us; /* how often the hypervisor looks for doorbells. 0 = as it likes */
-    uint32_t nvs_version_max; /* NVS_VERSION_*, to test old ones. 0 = newest */
+    uint32_t nvs_version_max;    /* NVS_VERSION_*, to test old ones. 0 = newest */
     /*
      * Received frames, in order. Called from netvsc_poll() only, 1..NETVSC_BATCH_MAX frames, whose
      * memory goes back to the host on return. May transmit and detach; must not poll or destroy.
+     * With rx_pieces (count) is that of entries, and the last frame may go beyond the maximum.
      */
     void (*rx)(void *ctx, const struct netvsc_frame *frames, unsigned count);
     /*
@@ -88,7 +107,7 @@ struct netvsc_config {
     void (*tx_done)(void *ctx, void *const *owners, unsigned count);
     /* Last thing in poll, attach, detach. May attach and detach, not poll or destroy. Or NULL. */
     void (*event)(void *ctx, enum netvsc_event event);
-    /* Every frame sent or received, for captures; NULL on the fast path. */
+    /* Every frame sent or received, its pieces behind it; for captures, NULL on the fast path. */
     void (*capture)(void *ctx, bool sent, const struct netvsc_frame *frame);
     void *ctx;
 };

@@ -85,8 +85,12 @@ static bool is_broadcast(const uint8_t *frame)
 
 void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
-        count_size(stats, offsetof(struct netvsc_stats, rx_size_64), frames[i].len_bytes);
+    for (unsigned i = 0; i < count; i += 1u + frames[i].more) {
+        const uint32_t bytes = netvsc_frame_bytes(&frames[i]);
+
+        stats->rx_frames++;
+        stats->rx_bytes += bytes;
+        count_size(stats, offsetof(struct netvsc_stats, rx_size_64), bytes);
         stats->rx_vlan += frames[i].has_tci;
         if (is_group(frames[i].data))
             *(is_broadcast(frames[i].data) ? &stats->rx_broadcast : &stats->rx_multicast) += 1;

@@ -42,6 +42,25 @@ static void announce(struct netvsc_netif *nif)
 #endif
 }
 
+/*
+ * lwIP takes chains of several segments if it acknowledges them and does not check their sums again
+ * (it must not be behind a queue). Who forwards must not change what passes.
+ */
+#if NO_SYS && NETVSC_NETIF_CHAINS && !IP_FORWARD && !(LWIP_IPV6 && LWIP_IPV6_FORWARD)
+#define CHAINS_OK 1
+#else
+#define CHAINS_OK 0
+#endif
+
+/* Up: who puts segments together. */
+static void choose_gro(struct netvsc_netif *nif)
+{
+    uint8_t rsc = netvsc_info(nif->nic)->rx_rsc;
+
+    nif->gro_ip4 = nif->gro_wanted && !(rsc & NETVSC_RSC_IP4);
+    nif->gro_ip6 = nif->gro_wanted && !(rsc & NETVSC_RSC_IP6);
+}
+
 static void on_state(struct netvsc_netif *nif)
 {
     const struct netvsc_info *info = netvsc_info(nif->nic);
@@ -55,6 +74,7 @@ static void on_state(struct netvsc_netif *nif)
     memcpy(nif->netif.hwaddr, info->mac, MAC_BYTES);
     set_mtu(&nif->netif, info->mtu_bytes);
     netvsc_netif_offload(nif);
+    choose_gro(nif);
     if (info->link_up)
         netif_set_link_up(&nif->netif);
 }
@@ -135,6 +155,9 @@ int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *confi
     if (!nif->loans)
         return -ENOMEM;
     nif->rx_verify = config->rx_csum == NETVSC_VERIFY;
+    nif->rsc_verify = config->rx_rsc == NETVSC_VERIFY;
+    nif->gro_wanted = CHAINS_OK && config->rx_gro != NETVSC_OFF;
+    own.rx_pieces = CHAINS_OK;
     own.rx = netvsc_netif_rx;
     own.event = on_event;
     own.ctx = nif;

@@ -3,6 +3,12 @@
  * The NIC as an lwIP network interface. Received frames become pbuf chains handed to netif->input;
  * linkoutput takes any pbuf chain. What the NIC cannot take at once waits in a bounded backlog that
  * holds a reference to the pbuf (nothing is copied twice) and is drained by netvsc_netif_poll().
+ *
+ * Consecutive segments of a TCP connection come to lwIP as one chain: put together by the host
+ * (config.rx_rsc) or here (config.rx_gro). lwIP would acknowledge every second chain only, so this
+ * needs its help: lwipopts.h defines NETVSC_NETIF_CHAINS 1, gives pbufs a member u16_t segments and
+ * a hook that looks at it (port/port_hooks.h does). Without that, and where lwIP forwards, neither
+ * is done.
  */
 #ifndef NETVSC_NETIF_H
 #define NETVSC_NETIF_H
@@ -13,6 +19,10 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "netvsc.h"
+
+#ifndef NETVSC_NETIF_CHAINS
+#define NETVSC_NETIF_CHAINS 0
+#endif
 
 #define NETVSC_NETIF_BACKLOG 1024u /* pbuf chains; a power of two */
 
@@ -26,6 +36,8 @@
     X(rx_csum_spared, "frames whose TCP or UDP sum lwIP did not check again: the host had")        \
     X(rx_drop_csum, "frames dropped: the host found an IP, TCP or UDP sum wrong")                  \
     X(rx_csum_disagree, "verdicts of the host that were wrong (mode verify)")                      \
+    X(rx_gro_chains, "chains of TCP segments put together here, not by the host")                  \
+    X(rx_gro_segments, "segments in them")                                                         \
     X(rx_above_stack, "frames longer than a pbuf chain can say (65535)")                           \
     X(tx_csum_differs, "sums of lwIP's that tx_csum = verify found wrong")                         \
     X(tx_bursts, "packets put together from segments, for the host to cut")                        \
@@ -66,7 +78,10 @@ struct netvsc_netif {
     struct netvsc *nic;
     uint32_t rx_copybreak_bytes; /* shorter frames are copied */
     struct netvsc_netif_loans *loans;
-    bool rx_verify; /* config.rx_csum is NETVSC_VERIFY */
+    bool rx_verify;        /* config.rx_csum is NETVSC_VERIFY */
+    bool rsc_verify;       /* config.rx_rsc is */
+    bool gro_wanted;       /* config.rx_gro */
+    bool gro_ip4, gro_ip6; /* and the host does not do it */
     struct netvsc_netif_stats stats;
     enum netvsc_switch tx_csum; /* as configured */
     bool tcp_sums_by_host;      /* agreed on */

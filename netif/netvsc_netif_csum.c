@@ -56,19 +56,21 @@ static bool find_ip6(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *
     return true;
 }
 
-bool netvsc_netif_find_l4(const uint8_t *frame, uint32_t len_bytes, struct netvsc_netif_l4 *out)
+bool netvsc_netif_find_l4(const struct netvsc_frame *frame, struct netvsc_netif_l4 *out)
 {
-    uint32_t ip_bytes = len_bytes - NETVSC_ETH_BYTES;
+    const uint8_t *ip = frame->data + NETVSC_ETH_BYTES;
+    uint32_t first = frame->len_bytes - NETVSC_ETH_BYTES;
+    uint32_t bytes = netvsc_frame_bytes(frame) - NETVSC_ETH_BYTES;
     uint32_t ethertype;
 
     *out = (struct netvsc_netif_l4){0};
-    if (len_bytes < NETVSC_ETH_BYTES + IP4_BYTES_MIN)
+    if (frame->len_bytes < NETVSC_ETH_BYTES + IP4_BYTES_MIN)
         return false;
-    ethertype = get16(frame + ETHERTYPE_OFF);
+    ethertype = get16(frame->data + ETHERTYPE_OFF);
     if (ethertype == ETHERTYPE_IP4)
-        return find_ip4(frame + NETVSC_ETH_BYTES, ip_bytes, out);
-    if (ethertype == ETHERTYPE_IP6 && ip_bytes >= IP6_BYTES)
-        return find_ip6(frame + NETVSC_ETH_BYTES, ip_bytes, out);
+        return find_ip4(ip, bytes, out) && out->off <= frame->len_bytes;
+    if (ethertype == ETHERTYPE_IP6 && first >= IP6_BYTES)
+        return find_ip6(ip, bytes, out);
     return false;
 }
 
@@ -79,8 +81,7 @@ uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum)
 
     if (csum & NETVSC_CSUM_IP_OK)
         spared = NETIF_CHECKSUM_CHECK_IP;
-    if (!(csum & NETVSC_CSUM_L4_OK) || !netvsc_netif_find_l4(frame->data, frame->len_bytes, &l4) ||
-        !l4.whole)
+    if (!(csum & NETVSC_CSUM_L4_OK) || !netvsc_netif_find_l4(frame, &l4) || !l4.whole)
         return spared;
     if (l4.proto == PROTO_TCP)
         spared |= NETIF_CHECKSUM_CHECK_TCP;
@@ -99,36 +100,77 @@ static uint64_t add(uint64_t sum, const uint8_t *data, uint32_t bytes)
     return bytes ? sum + ((uint32_t)data[0] << 8) : sum;
 }
 
-static bool right(uint64_t sum)
+static uint32_t fold(uint64_t sum)
 {
     while (sum >> 16)
         sum = (sum & 0xFFFF) + (sum >> 16);
-    return sum == SUM_RIGHT;
+    return (uint32_t)sum;
 }
 
-static uint8_t l4_truth(const uint8_t *frame, const struct netvsc_netif_l4 *l4)
+static bool right(uint64_t sum)
 {
-    const uint8_t *addresses = frame + NETVSC_ETH_BYTES + (l4->v6 ? 8 : 12);
+    return fold(sum) == SUM_RIGHT;
+}
+
+/* Add (bytes) from (off) on, in all pieces of (frame). A piece may begin inside a word. */
+static uint64_t add_pieces(uint64_t sum, const struct netvsc_frame *frame, uint32_t off,
+                           uint32_t bytes)
+{
+    bool odd = false;
+
+    for (; bytes; frame++) {
+        uint32_t here = frame->len_bytes - off < bytes ? frame->len_bytes - off : bytes;
+        uint32_t part = fold(add(0, frame->data + off, here));
+
+        sum += odd ? (part >> 8 | part << 8) & 0xFFFF : part;
+        odd ^= here & 1;
+        bytes -= here;
+        off = 0;
+    }
+    return sum;
+}
+
+static uint8_t l4_truth(const struct netvsc_frame *frame, const struct netvsc_netif_l4 *l4)
+{
+    const uint8_t *addresses = frame->data + NETVSC_ETH_BYTES + (l4->v6 ? 8 : 12);
     uint64_t sum = add(l4->proto + l4->bytes, addresses, l4->v6 ? 32 : 8);
 
     if (l4->proto == PROTO_TCP ? l4->bytes < TCP_BYTES_MIN
                                : l4->proto != PROTO_UDP || l4->bytes < UDP_BYTES)
         return 0;
-    if (l4->proto == PROTO_UDP && get16(frame + l4->off + 6) == 0)
+    if (frame->len_bytes - l4->off < UDP_BYTES)
+        return 0; /* spread over pieces: lwIP has to see for itself */
+    if (l4->proto == PROTO_UDP && get16(frame->data + l4->off + 6) == 0)
         return 0; /* sent without a sum */
-    return right(add(sum, frame + l4->off, l4->bytes)) ? NETVSC_CSUM_L4_OK : NETVSC_CSUM_L4_BAD;
+    return right(add_pieces(sum, frame, l4->off, l4->bytes)) ? NETVSC_CSUM_L4_OK
+                                                             : NETVSC_CSUM_L4_BAD;
 }
 
-uint8_t netvsc_netif_truth(const uint8_t *frame, uint32_t len_bytes)
+bool netvsc_netif_joined_right(const struct netvsc_frame *frame)
 {
-    const uint8_t *ip = frame + NETVSC_ETH_BYTES;
+    struct netvsc_netif_l4 l4;
+
+    return netvsc_netif_find_l4(frame, &l4) && l4.whole && l4.proto == PROTO_TCP &&
+           l4.bytes >= TCP_BYTES_MIN && l4.off + l4.bytes == netvsc_frame_bytes(frame);
+}
+
+uint8_t netvsc_netif_rx_truth(const struct netvsc_frame *frame)
+{
+    const uint8_t *ip = frame->data + NETVSC_ETH_BYTES;
     struct netvsc_netif_l4 l4;
     uint8_t truth = 0;
 
-    if (!netvsc_netif_find_l4(frame, len_bytes, &l4))
+    if (!netvsc_netif_find_l4(frame, &l4))
         return 0;
     if (!l4.v6)
         truth |=
             right(add(0, ip, l4.off - NETVSC_ETH_BYTES)) ? NETVSC_CSUM_IP_OK : NETVSC_CSUM_IP_BAD;
     return l4.whole ? (uint8_t)(truth | l4_truth(frame, &l4)) : truth;
+}
+
+uint8_t netvsc_netif_truth(const uint8_t *frame, uint32_t len_bytes)
+{
+    const struct netvsc_frame one = {.data = frame, .len_bytes = len_bytes};
+
+    return netvsc_netif_rx_truth(&one);
 }

@@ -5,8 +5,10 @@
  * Theory of operation. A loan is two custom pbufs from a pool that is allocated with the netif: the
  * first holds a private copy of the frame's beginning, all that lwIP's protocols parse, so that no
  * header can change between their looks at it; the second is the rest of the frame where the host
- * wrote it, held until both are freed. What the host may still change is payload, which it wrote
- * anyway; a program that must not be shown two versions of it asks for copies.
+ * wrote it, held until both are freed. What continues a packet (the further pieces of a frame, the
+ * payload of a segment that joins another's chain) has no head. What the host may still change is
+ * payload, which it wrote anyway; a program that must not be shown two versions of it asks for
+ * copies.
  *
  * lwIP may keep pbufs longer than the netif lives. The pool goes with the last of them.
  */
@@ -28,7 +30,7 @@ struct loan {
     struct netvsc_hold *hold;
     struct netvsc_netif_loans *pool;
     struct loan *next;
-    unsigned parts; /* of head and rest, not freed yet */
+    unsigned parts; /* of head and rest, if it has both, not freed yet */
 };
 
 struct netvsc_netif_loans {
@@ -100,30 +102,53 @@ static uint32_t fill_head(uint8_t *to, const struct netvsc_frame *frame, const u
     return own + NETVSC_NETIF_TAG_BYTES;
 }
 
-struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
-                               const uint8_t *tag)
+/* A loan of (frame), of (parts). NULL: too much is lent. */
+static struct loan *take(struct netvsc_netif *nif, const struct netvsc_frame *frame, unsigned parts)
 {
     struct loan *loan = nif->loans->free;
-    uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES, head_bytes;
-    struct pbuf *head, *rest;
 
-    if (!loan || frame->len_bytes <= own)
+    if (!loan)
         return NULL;
     loan->hold = netvsc_frame_hold(nif->nic, frame);
     if (!loan->hold)
         return NULL;
     nif->loans->free = loan->next;
     nif->loans->out++;
-    loan->parts = 2;
-    loan->head.custom_free_function = head_freed;
+    loan->parts = parts;
+    return loan;
+}
+
+static struct pbuf *make_rest(struct loan *loan, const struct netvsc_frame *frame, uint32_t off)
+{
+    u16_t bytes = (u16_t)(frame->len_bytes - off);
+
     loan->rest.custom_free_function = rest_freed;
+    /* lwIP has no pbuf for memory it must not write; it does not write to payload. */
+    return pbuf_alloced_custom(PBUF_RAW, bytes, PBUF_REF, &loan->rest,
+                               (void *)(uintptr_t)(frame->data + off), bytes);
+}
+
+struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                               const uint8_t *tag)
+{
+    uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES, head_bytes;
+    struct loan *loan = frame->len_bytes > own ? take(nif, frame, 2) : NULL;
+    struct pbuf *head;
+
+    if (!loan)
+        return NULL;
+    loan->head.custom_free_function = head_freed;
     head_bytes = fill_head(loan->bytes + HEADROOM_BYTES, frame, tag);
     head = pbuf_alloced_custom(PBUF_RAW, (u16_t)head_bytes, PBUF_RAM, &loan->head,
                                loan->bytes + HEADROOM_BYTES, (u16_t)head_bytes);
-    /* lwIP has no pbuf for memory it must not write; it does not write to payload. */
-    rest = pbuf_alloced_custom(PBUF_RAW, (u16_t)(frame->len_bytes - own), PBUF_REF, &loan->rest,
-                               (void *)(uintptr_t)(frame->data + own),
-                               (u16_t)(frame->len_bytes - own));
-    pbuf_cat(head, rest);
+    pbuf_cat(head, make_rest(loan, frame, own));
     return head;
+}
+
+struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                                    uint32_t off)
+{
+    struct loan *loan = take(nif, frame, 1);
+
+    return loan ? make_rest(loan, frame, off) : NULL;
 }

@@ -9,9 +9,32 @@
 /* netvsc_netif_rx.c: config.rx of the NIC; (ctx) is the struct netvsc_netif. */
 void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count);
 
+/* A chain with a copy of the bytes of (frame) from (off) on, in pool pbufs, or NULL. */
+struct pbuf *netvsc_netif_copy(const struct netvsc_frame *frame, uint32_t off);
+/* The same, where the host wrote them if that may be. NULL: no pbuf. */
+struct pbuf *netvsc_netif_piece(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                                uint32_t off);
+
+/* A chain being made of many: pbuf_cat() would walk it for each. */
+struct netvsc_netif_join {
+    struct pbuf *head, *tail;
+};
+void netvsc_netif_join_add(struct netvsc_netif_join *join, struct pbuf *p);
+/* Make the lengths right. The whole is no longer than a chain can say. */
+struct pbuf *netvsc_netif_join_end(struct netvsc_netif_join *join);
+
+/* netvsc_netif_gro.c */
+
+/*
+ * Append to (head), the chain of frames[0], the payload of those of the (count) frames that come
+ * next in its connection. Returns how many frames are in the chain then.
+ */
+unsigned netvsc_netif_gro(struct netvsc_netif *nif, struct pbuf *head,
+                          const struct netvsc_frame *frames, unsigned count);
+
 /* netvsc_netif_csum.c */
 
-/* The transport in an untagged frame of (len_bytes). */
+/* The transport in an untagged frame. */
 struct netvsc_netif_l4 {
     bool v6;
     bool whole;     /* no fragment */
@@ -20,12 +43,15 @@ struct netvsc_netif_l4 {
     uint32_t bytes; /* as the IP header says */
 };
 
-/* False: no IP, or lengths that do not fit. */
-bool netvsc_netif_find_l4(const uint8_t *frame, uint32_t len_bytes, struct netvsc_netif_l4 *out);
+/* False: no IP, lengths that do not fit, an IP header that is not in the first piece. */
+bool netvsc_netif_find_l4(const struct netvsc_frame *frame, struct netvsc_netif_l4 *out);
 /* NETIF_CHECKSUM_CHECK_* that lwIP need not do for (frame) with the verdict (csum). */
 uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum);
 /* NETVSC_CSUM_* computed in software; 0 where there is no sum to judge. */
 uint8_t netvsc_netif_truth(const uint8_t *frame, uint32_t len_bytes);
+uint8_t netvsc_netif_rx_truth(const struct netvsc_frame *frame);
+/* Is (frame) what it looks like when put together: TCP, as long as its header says? */
+bool netvsc_netif_joined_right(const struct netvsc_frame *frame);
 
 /* netvsc_netif_loan.c */
 
@@ -41,6 +67,9 @@ void netvsc_netif_loans_abandon(struct netvsc_netif_loans *pool);
  */
 struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
                                const uint8_t *tag);
+/* One pbuf over its bytes from (off) on, all payload. NULL as above. */
+struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                                    uint32_t off);
 
 /* netvsc_netif_tx.c */
 err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);

@@ -91,6 +91,18 @@ static uint8_t verdicts(const struct netvsc *nic)
     return csum;
 }
 
+/* Without a verdict nobody could tell whether what was put together is right. */
+static uint8_t rsc(const struct netvsc *nic)
+{
+    const uint8_t both4 = NETVSC_CSUM_IP4 | NETVSC_CSUM_TCP4;
+    uint8_t csum = verdicts(nic);
+
+    if (!netvsc_rsc_wanted(nic))
+        return 0;
+    return (uint8_t)((nic->host_can.rsc4 && (csum & both4) == both4 ? NETVSC_RSC_IP4 : 0) |
+                     (nic->host_can.rsc6 && (csum & NETVSC_CSUM_TCP6) ? NETVSC_RSC_IP6 : 0));
+}
+
 static uint32_t lso_offered(const struct ndis_lso *lso)
 {
     if (!(lso->encap & NDIS_ENCAP_8023))
@@ -147,6 +159,8 @@ int netvsc_offload_set(struct netvsc *nic)
     if (!old) {
         p.udp4_csum = param(use.csum & NETVSC_CSUM_UDP4, rx & NETVSC_CSUM_UDP4);
         p.udp6_csum = param(use.csum & NETVSC_CSUM_UDP6, rx & NETVSC_CSUM_UDP6);
+        p.rsc4 = rsc(nic) & NETVSC_RSC_IP4 ? NDIS_PARAM_ON : NDIS_PARAM_OFF;
+        p.rsc6 = rsc(nic) & NETVSC_RSC_IP6 ? NDIS_PARAM_ON : NDIS_PARAM_OFF;
     }
     return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_OFFLOAD_PARAMS, &p, p.header.size_bytes);
 }
@@ -162,5 +176,6 @@ int netvsc_offload_agreed(struct netvsc *nic)
         return -ECONNREFUSED;
     nic->info.offload = choose(nic);
     nic->info.rx_csum = verdicts(nic);
+    nic->info.rx_rsc = rsc(nic);
     return 0;
 }

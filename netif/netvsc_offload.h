@@ -28,6 +28,8 @@ struct netvsc_offload {
 #define NETVSC_CSUM_UDP4 0x04u
 #define NETVSC_CSUM_TCP6 0x08u
 #define NETVSC_CSUM_UDP6 0x10u
+#define NETVSC_RSC_IP4 0x1u
+#define NETVSC_RSC_IP6 0x2u
 
 /* What shall be done with one frame. The sums' fields may hold anything: they are overwritten. */
 struct netvsc_tx_meta {

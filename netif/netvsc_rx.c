@@ -72,18 +72,12 @@ static void hand_up(struct netvsc_queue *q)
 {
     struct netvsc *nic = q->nic;
     unsigned count = q->batch_count;
-    uint64_t bytes = 0;
 
     if (!count)
         return;
     q->batch_count = 0;
-    for (unsigned i = 0; i < count; i++) {
-        bytes += q->batch[i].len_bytes;
-        if (nic->config.capture)
-            nic->config.capture(nic->config.ctx, false, &q->batch[i]);
-    }
-    q->stats.rx_frames += count;
-    q->stats.rx_bytes += bytes;
+    for (unsigned i = 0; nic->config.capture && i < count; i += 1u + q->batch[i].more)
+        nic->config.capture(nic->config.ctx, false, &q->batch[i]);
     netvsc_count_rx(&q->stats, q->batch, count);
     nic->config.rx(nic->config.ctx, q->batch, count);
 }
@@ -100,10 +94,14 @@ static uint8_t csum_verdict(uint32_t word)
         verdict |= NETVSC_CSUM_IP_BAD;
     if (word & (RNDIS_RXCSUM_TCP_BAD | RNDIS_RXCSUM_UDP_BAD))
         verdict |= NETVSC_CSUM_L4_BAD;
+    if (word & (RNDIS_RXCSUM_TCP_STALE | RNDIS_RXCSUM_IP_STALE))
+        verdict |= NETVSC_CSUM_STALE;
     return verdict;
 }
 
-static int parse_meta(const uint8_t *msg, const struct rndis_layout *at, struct netvsc_frame *frame)
+/* What goes with a frame; (*fragment): RNDIS_PACKET_ID_*, 0 for a whole one. */
+static int parse_meta(const uint8_t *msg, const struct rndis_layout *at, struct netvsc_frame *frame,
+                      uint8_t *fragment)
 {
     uint8_t copy[RNDIS_PPI_AREA_BYTES_MAX];
     struct rndis_meta meta;
@@ -115,41 +113,49 @@ static int parse_meta(const uint8_t *msg, const struct rndis_layout *at, struct 
     frame->has_tci = meta.has_tci;
     frame->csum = csum_verdict(meta.csum);
     frame->hash = meta.hash;
+    *fragment = meta.fragment;
     return 0;
+}
+
+/* A frame in one message. False: dropped, and counted why. */
+static bool take_whole(struct netvsc_queue *q, const struct netvsc_frame *frame)
+{
+    bool ok = netvsc_rsc_end(q);
+
+    if (frame->len_bytes < NETVSC_ETH_BYTES || frame->len_bytes > q->nic->rx_frame_bytes_max) {
+        q->stats.rx_drop_size++;
+        return false;
+    }
+    q->batch[q->batch_count++] = *frame;
+    return ok;
 }
 
 /* One data message whose header is in (copy). False: dropped, and counted why. */
 static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct rndis_packet *copy,
                       uint32_t range_bytes)
 {
-    struct netvsc *nic = q->nic;
-    struct netvsc_frame *frame = &q->batch[q->batch_count];
+    struct netvsc_frame frame = {.packet = q->ack_count - 1, .queue = (uint8_t)q->index};
     struct rndis_layout at;
+    uint8_t fragment = 0;
+    bool ok;
 
     q->stats.rx_messages++;
-    if (nic->state != NETVSC_UP) {
+    if (q->nic->state != NETVSC_UP) {
         q->stats.rx_drop_down++;
         return true; /* nothing wrong with it */
     }
-    if (rndis_parse_packet(copy, sizeof(*copy), range_bytes, &at)) {
+    if (rndis_parse_packet(copy, sizeof(*copy), range_bytes, &at) ||
+        (at.ppi_bytes && parse_meta(msg, &at, &frame, &fragment))) {
         q->stats.rx_drop_rndis++;
+        netvsc_rsc_end(q);
         return false;
     }
-    if (at.data_bytes < NETVSC_ETH_BYTES || at.data_bytes > nic->rx_frame_bytes_max) {
-        q->stats.rx_drop_size++;
-        return false;
-    }
-    *frame = (struct netvsc_frame){.data = msg + at.data_off,
-                                   .len_bytes = at.data_bytes,
-                                   .packet = q->ack_count - 1,
-                                   .queue = (uint8_t)q->index};
-    if (at.ppi_bytes && parse_meta(msg, &at, frame)) {
-        q->stats.rx_drop_rndis++;
-        return false;
-    }
-    if (++q->batch_count == NETVSC_BATCH_MAX)
+    frame.data = msg + at.data_off;
+    frame.len_bytes = at.data_bytes;
+    ok = fragment ? netvsc_rsc_take(q, &frame, fragment) : take_whole(q, &frame);
+    if (q->batch_count >= NETVSC_BATCH_MAX && !q->chain.pieces)
         hand_up(q);
-    return true;
+    return ok;
 }
 
 /* The receive-buffer range named by the host, or NULL if it is no range of one section. */
@@ -168,6 +174,7 @@ static const uint8_t *range_at(const struct netvsc *nic, const struct vmbus_xfer
 /* A message that cannot be read: in the books if it was announced as data. */
 static bool drop_message(struct netvsc_queue *q, bool is_data, uint64_t *reason)
 {
+    netvsc_rsc_end(q);
     if (is_data) {
         q->stats.rx_messages++;
         (*reason)++;
@@ -190,7 +197,7 @@ static bool take_range(struct netvsc_queue *q, const struct vmbus_xfer_range *ra
     if (copy.type == RNDIS_MSG_PACKET)
         return take_data(q, msg, &copy, range->len_bytes);
     if (q->index == 0 && netvsc_ctl_message(q->nic, msg, range->len_bytes))
-        return true;
+        return netvsc_rsc_end(q);
     return drop_message(q, is_data, &q->stats.rx_drop_rndis);
 }
 
@@ -232,6 +239,7 @@ unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt
         memcpy(&range, pkt->header + sizeof(set) + i * sizeof(range), sizeof(range));
         ok &= take_range(q, &range, nvs.channel_type == NVS_RNDIS_DATA);
     }
+    ok &= netvsc_rsc_end(q);
     if (ok)
         ack->status = NVS_STATUS_SUCCESS;
     return set.range_count;

@@ -2,9 +2,10 @@
 /*
  * The NIC's counters, one per reason. They only grow, also across re-attach.
  *
- * The books: every RNDIS data message the host offered is in exactly one of rx_frames and
- * rx_drop_*; every frame begun is in exactly one of tx_frames, tx_cancelled, tx_busy, tx_drop_*;
- * and tx_frames = tx_completed + tx_failed + tx_lost + outstanding. netvsc_audit() checks them.
+ * The books: every RNDIS data message the host offered is in exactly one of rx_frames less
+ * rx_rsc_frames, rx_rsc_fragments and rx_drop_*; every frame begun is in exactly one of tx_frames,
+ * tx_cancelled, tx_busy, tx_drop_*; and tx_frames = tx_completed + tx_failed + tx_lost +
+ * outstanding. netvsc_audit() checks them.
  */
 #ifndef NETVSC_STATS_H
 #define NETVSC_STATS_H
@@ -21,6 +22,12 @@
     X(rx_drop_rndis, "malformed RNDIS message")                                                    \
     X(rx_drop_size, "frame shorter than 14 bytes or longer than MTU allows")                       \
     X(rx_drop_down, "frame while not up (attaching, filter off)")                                  \
+    X(rx_rsc_frames, "frames the host put together from TCP segments, in fragments")               \
+    X(rx_rsc_fragments, "fragments of them")                                                       \
+    X(rx_drop_rsc_first, "fragments without a first one before them")                              \
+    X(rx_drop_rsc_last, "fragments whose last one never came")                                     \
+    X(rx_drop_rsc_size, "fragments that are empty, or make a frame longer than 65,535 bytes")      \
+    X(rx_drop_rsc_unasked, "fragments from a host that was not asked for any")                     \
     X(rx_held, "frames kept by their user without a copy")                                         \
     X(rx_hold_refused, "frames not kept: too much of the receive buffer was already")              \
     X(rx_held_peak, "most receive sections kept at a time, of all queues their own")               \

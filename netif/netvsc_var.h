@@ -82,6 +82,12 @@ struct netvsc_ack {
 
 struct netvsc_gather;
 
+/* A frame in fragments, being collected at the end of batch[]; see netvsc_rsc.c. */
+struct netvsc_chain {
+    unsigned pieces; /* 0 = none */
+    uint32_t bytes;
+};
+
 struct netvsc_queue {
     struct netvsc *nic;
     unsigned index;
@@ -99,7 +105,8 @@ struct netvsc_queue {
     uint8_t *capture; /* NETVSC_FRAME_BYTES_MAX for frames in pieces; NULL without config.capture */
     unsigned done_count;
     void *done[NETVSC_BATCH_MAX]; /* owners to be told */
-    struct netvsc_frame batch[NETVSC_BATCH_MAX];
+    struct netvsc_chain chain;
+    struct netvsc_frame batch[NETVSC_BATCH_MAX + VMBUS_XFER_RANGES_MAX];
     struct netvsc_ack
         ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
 };
@@ -222,7 +229,7 @@ void netvsc_control_attached(struct netvsc *nic);
 /* NDIS_FILTER_* for what is wanted. */
 uint32_t netvsc_filter_wanted(const struct netvsc *nic);
 
-/* netvsc_count.c: size classes and kinds of (frames) handed up, or of one sent. */
+/* netvsc_count.c: number, sizes and kinds of (frames) handed up, or of one sent. */
 void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count);
 void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame, uint32_t len_bytes);
 void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan);
@@ -319,6 +326,14 @@ bool netvsc_hold_pending(const struct netvsc_queue *q);
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);
 /* Take one transfer-page packet; returns how many messages it carried. */
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+
+/* netvsc_rsc.c */
+/* Is RSC to be asked for, as far as the version and the configuration go? */
+bool netvsc_rsc_wanted(const struct netvsc *nic);
+/* (piece) comes with (flags), RNDIS_PACKET_ID_*. False: it or some before it are dropped. */
+bool netvsc_rsc_take(struct netvsc_queue *q, const struct netvsc_frame *piece, uint8_t flags);
+/* No more fragments of this frame will come. False: what there was of it is dropped and counted. */
+bool netvsc_rsc_end(struct netvsc_queue *q);
 
 /* netvsc_tx.c */
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections);

@@ -197,6 +197,14 @@ static uint16_t vlan_to_tci(uint32_t word)
     return (uint16_t)(priority << 13 | dei << 12 | id);
 }
 
+static uint8_t fragment_flags(uint32_t word)
+{
+    struct rndis_packet_id id;
+
+    memcpy(&id, &word, sizeof(id));
+    return id.flags & RNDIS_PACKET_ID_FRAGMENT ? id.flags : 0;
+}
+
 /* One element with a u32 of data. */
 static void take_ppi(uint32_t type, uint32_t word, struct rndis_meta *out)
 {
@@ -211,6 +219,9 @@ static void take_ppi(uint32_t type, uint32_t word, struct rndis_meta *out)
     case RNDIS_PPI_HASH:
         out->hash = word;
         break;
+    case RNDIS_PPI_PACKET_ID:
+        out->fragment = fragment_flags(word);
+        break;
     default: /* not ours to judge: hosts add elements */
         break;
     }
@@ -218,7 +229,8 @@ static void take_ppi(uint32_t type, uint32_t word, struct rndis_meta *out)
 
 static bool ppi_known(uint32_t type)
 {
-    return type == RNDIS_PPI_CSUM || type == RNDIS_PPI_VLAN || type == RNDIS_PPI_HASH;
+    return type == RNDIS_PPI_CSUM || type == RNDIS_PPI_VLAN || type == RNDIS_PPI_HASH ||
+           type == RNDIS_PPI_PACKET_ID;
 }
 
 int rndis_parse_ppis(const void *bytes, size_t len_bytes, struct rndis_meta *out)

@@ -91,6 +91,7 @@ struct rndis_meta {
     bool has_tci;
     uint32_t csum; /* RNDIS_RXCSUM_* */
     uint32_t hash;
+    uint8_t fragment; /* RNDIS_PACKET_ID_*; 0 = a whole frame */
 };
 
 /* (bytes) is the whole per-packet info area. */

@@ -33,9 +33,10 @@
 /* Status values of INDICATE_STATUS. */
 #define RNDIS_IND_MEDIA_CONNECT 0x4001000Bu
 #define RNDIS_IND_MEDIA_DISCONNECT 0x4001000Cu
-#define RNDIS_IND_LINK_SPEED 0x40010013u      /* buffer: u32 in 100 bit/s */
-#define RNDIS_IND_NETWORK_CHANGE 0x40010018u  /* buffer: u32 1 possible, 2 definite, 3 from media */
-#define RNDIS_IND_OFFLOAD_CONFIG 0x40020006u  /* buffer: NDIS offload object */
+#define RNDIS_IND_LINK_SPEED 0x40010013u     /* buffer: u32 in 100 bit/s */
+#define RNDIS_IND_NETWORK_CHANGE 0x40010018u /* buffer: u32 1 possible, 2 definite, 3 from media   \
+                                              */
+#define RNDIS_IND_OFFLOAD_CONFIG 0x40020006u /* buffer: NDIS offload object */
 
 /* Offsets inside messages count from here. */
 #define RNDIS_OFFSET_BASE 8u
@@ -146,6 +147,19 @@ static_assert(sizeof(struct rndis_ppi) == 12, "wire layout");
 #define RNDIS_PPI_INTERNAL 0x80000000u
 #define RNDIS_PPI_PACKET_ID (RNDIS_PPI_INTERNAL | 1u) /* RSC fragments */
 
+/* Data of RNDIS_PPI_PACKET_ID: this message is a part of a frame. */
+struct rndis_packet_id {
+    uint8_t version; /* 1 */
+    uint8_t flags;   /* RNDIS_PACKET_ID_* */
+    uint16_t id;
+};
+static_assert(sizeof(struct rndis_packet_id) == 4, "wire layout");
+static_assert(offsetof(struct rndis_packet_id, flags) == 1, "wire layout");
+#define RNDIS_PACKET_ID_VERSION 1u
+#define RNDIS_PACKET_ID_FRAGMENT 0x1u /* without it the message is a whole frame */
+#define RNDIS_PACKET_ID_FIRST 0x2u
+#define RNDIS_PACKET_ID_LAST 0x4u
+
 /* VLAN word: priority, DEI, id. */
 #define RNDIS_VLAN_PRIO_SHIFT 0
 #define RNDIS_VLAN_DEI_SHIFT 3
@@ -164,6 +178,9 @@ static_assert(sizeof(struct rndis_ppi) == 12, "wire layout");
 #define RNDIS_RXCSUM_TCP_OK (1u << 3)
 #define RNDIS_RXCSUM_UDP_OK (1u << 4)
 #define RNDIS_RXCSUM_IP_OK (1u << 5)
+#define RNDIS_RXCSUM_TCP_STALE (1u << 7) /* checked, but the field is not the sum of these bytes   \
+                                          */
+#define RNDIS_RXCSUM_IP_STALE (1u << 8)
 
 #define RNDIS_LSO_MSS_MASK 0xFFFFFu
 #define RNDIS_LSO_TCP_OFF_SHIFT 20

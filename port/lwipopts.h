@@ -26,6 +26,9 @@
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 64) /* [+0] programs' timers */
 #define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 /* [0 without IP_FRAG] pbufs over the receive buffer */
+#define LWIP_PBUF_CUSTOM_DATA u16_t segments; /* [none] in this TCP chain, see port_hooks.h; */
+#define LWIP_PBUF_CUSTOM_DATA_INIT(p) ((p)->segments = 0) /* it lies in padding */
+#define NETVSC_NETIF_CHAINS 1 /* the NIC may fill it in */
 
 /* ---- neighbours ---------------------------------------------------------------------------- */
 #define ARP_TABLE_SIZE 127        /* [10] peers on the subnet; 127 still fit a byte-sized hint */

@@ -12,4 +12,14 @@ u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
     port_isn(local, local_port, remote, remote_port)
 
+/*
+ * A chain of several segments, put together below lwIP, is acknowledged as these would be: at once.
+ * lwIP acknowledges every second call of tcp_receive(), or after 250 ms; a sender that waits for
+ * what was in one chain would stall for so long. So lwIP is told that an acknowledgement is pending
+ * already. Listeners have no flags, and before SYN_RCVD there is no data.
+ */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)                             \
+    ((p)->segments > 1 && (pcb)->state >= SYN_RCVD ? ((pcb)->flags |= TF_ACK_DELAY, ERR_OK)        \
+                                                   : ERR_OK)
+
 #endif

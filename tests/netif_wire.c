@@ -204,7 +204,7 @@ static void on_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
 {
     struct wire *w = ctx;
 
-    assert_in_range(count, 1, NETVSC_BATCH_MAX);
+    assert_in_range(count, 1, w->options.rsc ? WIRE_FRAMES_MAX : NETVSC_BATCH_MAX);
     for (unsigned i = 0; i < count; i++) {
         struct wire_frame *f = &w->frames[w->rx_count++];
         uint32_t head =
@@ -256,12 +256,12 @@ void wire_open(struct wire *w, const struct wire_options *options)
     build_transport(w);
     w->frames = calloc(WIRE_FRAMES_MAX, sizeof(*w->frames));
     assert_non_null(w->frames);
-    w->config =
-        (struct netvsc_config){.mtu_bytes = o->mtu_bytes,
-                               .tx_aggregate_bytes = 1, /* a packet per frame */
-                               .rx = on_rx,
-                               .event = on_event,
-                               .ctx = w};
+    w->config = (struct netvsc_config){.mtu_bytes = o->mtu_bytes,
+                                       .tx_aggregate_bytes = 1, /* a packet per frame */
+                                       .rx_pieces = o->rsc,
+                                       .rx = on_rx,
+                                       .event = on_event,
+                                       .ctx = w};
     assert_int_equal(netvsc_create(&w->config, &w->nic), 0);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "check.h"
+#include "ndis_reg.h"
 #include "netif_books.h"
 #include "netvsc.h"
 #include "nvs_reg.h"
@@ -29,6 +30,7 @@ struct wire_options {
     uint32_t max_frame_bytes; /* what OID_MAX_FRAME_SIZE says [1500] */
     const uint8_t *mac;       /* what OID_PERMANENT_MAC says, and how long; at most 8 */
     uint32_t mac_bytes;
+    bool rsc; /* offers verdicts and RSC to a guest that takes frames in pieces */
 };
 
 /* One packet the guest sent, as it lay on the ring. */
@@ -44,6 +46,9 @@ struct wire_frame {
     unsigned call; /* which call of rx brought it */
 };
 
+/* In a message without frame: an element says that it is a fragment. */
+#define WIRE_FRAGMENT_BYTES ((uint32_t)(sizeof(struct rndis_packet) + RNDIS_PPI_BYTES))
+
 struct wire {
     struct wire_options options;
     struct vmbus_transport t;
@@ -54,8 +59,10 @@ struct wire {
     bool closed; /* the NIC has closed the device */
     unsigned signals, rx_calls, rx_count, state_events, link_events, speed_events, network_events;
     struct wire_frame *frames;
-    void (*on_rx)(struct wire *w); /* called inside rx */
-    uint64_t begins;               /* calls of wire_send and friends, for the books */
+    void (*on_rx)(struct wire *w);      /* called inside rx */
+    uint64_t begins;                    /* calls of wire_send and friends, for the books */
+    uint64_t capabilities;              /* the guest claimed */
+    struct ndis_offload_params offload; /* it switched on */
 };
 
 /* Memory, device and NIC. The guest has not said anything yet. */
@@ -88,6 +95,9 @@ void wire_xfer(struct wire *w, uint64_t xid, uint32_t channel_type,
  * range. */
 struct vmbus_xfer_range wire_message(struct wire *w, uint32_t index, uint32_t data_bytes,
                                      uint8_t fill);
+/* The same as part of a frame, with (flags): RNDIS_PACKET_ID_*. */
+struct vmbus_xfer_range wire_fragment(struct wire *w, uint32_t index, uint32_t data_bytes,
+                                      uint8_t fill, uint8_t flags);
 /* One frame in one packet whose xid is its section. */
 void wire_deliver(struct wire *w, uint32_t section, uint32_t data_bytes, uint8_t fill);
 /* An RNDIS control message in section (index). */

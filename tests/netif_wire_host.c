@@ -22,6 +22,28 @@ struct vmbus_xfer_range wire_message(struct wire *w, uint32_t index, uint32_t da
     return range;
 }
 
+struct vmbus_xfer_range wire_fragment(struct wire *w, uint32_t index, uint32_t data_bytes,
+                                      uint8_t fill, uint8_t flags)
+{
+    const struct rndis_packet head = {.type = RNDIS_MSG_PACKET,
+                                      .len_bytes = WIRE_FRAGMENT_BYTES + data_bytes,
+                                      .data_off = RNDIS_PACKET_OFF_MIN + RNDIS_PPI_BYTES,
+                                      .data_bytes = data_bytes,
+                                      .ppi_off = RNDIS_PACKET_OFF_MIN,
+                                      .ppi_bytes = RNDIS_PPI_BYTES};
+    const struct rndis_ppi ppi = {RNDIS_PPI_BYTES, RNDIS_PPI_PACKET_ID, RNDIS_PPI_DATA_OFF};
+    const struct rndis_packet_id id = {RNDIS_PACKET_ID_VERSION, flags, 7};
+    struct vmbus_xfer_range range = {.len_bytes = head.len_bytes,
+                                     .off_bytes = index * w->options.recv_section_bytes};
+    uint8_t *at = w->t.recv.base + range.off_bytes;
+
+    memcpy(at, &head, sizeof(head));
+    memcpy(at + sizeof(head), &ppi, sizeof(ppi));
+    memcpy(at + sizeof(head) + sizeof(ppi), &id, sizeof(id));
+    memset(at + WIRE_FRAGMENT_BYTES, fill, data_bytes);
+    return range;
+}
+
 void wire_deliver(struct wire *w, uint32_t section, uint32_t data_bytes, uint8_t fill)
 {
     struct vmbus_xfer_range range = wire_message(w, section, data_bytes, fill);
@@ -40,6 +62,22 @@ void wire_control(struct wire *w, uint32_t index, const void *msg, uint32_t byte
 
 /* ---- a good host ----------------------------------------------------------------------------- */
 
+static void answer_offload(struct wire *w, uint32_t id)
+{
+    struct {
+        struct rndis_query_complete head;
+        struct ndis_offload info;
+    } m = {.head = {RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE, sizeof(m), id, 0, sizeof(m.info),
+                    RNDIS_REPLY_INFO_OFF},
+           .info = {.header = {NDIS_OBJECT_OFFLOAD, 3, sizeof(m.info)},
+                    .ip4_rx = {NDIS_ENCAP_8023, NDIS_CSUM_IP | NDIS_CSUM_TCP},
+                    .ip6_rx = {NDIS_ENCAP_8023, NDIS_CSUM_TCP},
+                    .rsc4 = 1,
+                    .rsc6 = 1}};
+
+    wire_control(w, 1, &m, m.head.len_bytes);
+}
+
 static void answer_query(struct wire *w, uint32_t id, uint32_t oid)
 {
     struct {
@@ -47,6 +85,10 @@ static void answer_query(struct wire *w, uint32_t id, uint32_t oid)
         uint32_t info[2];
     } m = {.head = {RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE, 28, id, 0, 4, RNDIS_REPLY_INFO_OFF}};
 
+    if (oid == OID_OFFLOAD_HW_CAPS && w->options.rsc) {
+        answer_offload(w, id);
+        return;
+    }
     switch (oid) {
     case OID_MAX_FRAME_SIZE:
         m.info[0] = w->options.max_frame_bytes;
@@ -77,6 +119,9 @@ static void answer_rndis(struct wire *w, const uint8_t *request)
     struct rndis_request r;
 
     memcpy(&r, request, sizeof(r));
+    if (r.type == RNDIS_MSG_SET && r.oid == OID_OFFLOAD_PARAMS)
+        memcpy(&w->offload, request + sizeof(r),
+               r.info_bytes < sizeof(w->offload) ? r.info_bytes : sizeof(w->offload));
     init.request_id = r.request_id;
     set.request_id = r.request_id;
     if (r.type == RNDIS_MSG_INITIALIZE)
@@ -121,6 +166,9 @@ bool wire_answer(struct wire *w, const struct wire_packet *pkt)
     case NVS_MSG_RNDIS:
         answer_107(w, pkt);
         return true;
+    case NVS_MSG_NDIS_CONFIG: /* has no answer */
+        w->capabilities = wire_word(pkt, 12) | (uint64_t)wire_word(pkt, 16) << 32;
+        return false;
     default:
         return false;
     }

@@ -135,7 +135,34 @@ static void offload_is_auto_off_or_verify(void **state)
     assert_int_equal(options.offload, NETVSC_AUTO);
     assert_int_equal(parse("--dhcp --offload off", &options), APP_GO_ON);
     assert_int_equal(options.offload, NETVSC_OFF);
+    assert_false(options.no_rsc || options.no_gro);
+    assert_int_equal(parse("--dhcp --offload auto,no-gro", &options), APP_GO_ON);
+    assert_int_equal(options.offload, NETVSC_AUTO);
+    assert_true(options.no_gro && !options.no_rsc);
+    assert_int_equal(parse("--dhcp --offload verify,no-gro,no-rsc", &options), APP_GO_ON);
+    assert_int_equal(options.offload, NETVSC_VERIFY);
+    assert_true(options.no_gro && options.no_rsc);
     assert_int_equal(parse("--dhcp --offload on", &options), 2);
+    assert_int_equal(parse("--dhcp --offload auto,no", &options), 2);
+    assert_int_equal(parse("--dhcp --offload auto,", &options), 2);
+    assert_int_equal(parse("--dhcp --offload au,no-rsc", &options), 2);
+}
+
+static void what_is_copied_and_kept_is_given_in_bytes_and_percent(void **state)
+{
+    struct app_options options;
+
+    (void)state;
+    assert_int_equal(parse("--dhcp --rx-copybreak 1000 --rx-hold 30", &options), APP_GO_ON);
+    assert_int_equal(options.rx_copybreak_bytes, 1000);
+    assert_int_equal(options.rx_hold_percent, 30);
+    assert_int_equal(parse("--dhcp --rx-copybreak all", &options), APP_GO_ON);
+    assert_int_equal(options.rx_copybreak_bytes, NETVSC_RX_COPY_ALL);
+    assert_int_equal(parse("--dhcp --rx-copybreak 0", &options), APP_GO_ON);
+    assert_int_equal(options.rx_copybreak_bytes, 1); /* 0 would be the default */
+    assert_int_equal(parse("--dhcp --rx-copybreak some", &options), 2);
+    assert_int_equal(parse("--dhcp --rx-hold 0", &options), 2);
+    assert_int_equal(parse("--dhcp --rx-hold 91", &options), 2);
 }
 
 static void good_values_arrive_where_they_belong(void **state)
@@ -235,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_is_one_line_with_a_remedy_and_exit_status_2),
         cmocka_unit_test(offload_is_auto_off_or_verify),
+        cmocka_unit_test(what_is_copied_and_kept_is_given_in_bytes_and_percent),
         cmocka_unit_test(good_values_arrive_where_they_belong),
         cmocka_unit_test(the_emulated_card_takes_its_parts),
         cmocka_unit_test(the_bus_comes_from_the_environment_unless_given),

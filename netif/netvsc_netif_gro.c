@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Consecutive TCP segments of one connection become one chain before lwIP sees them (GRO).
+ *
+ * Theory of operation. lwIP's work for a segment does not depend on its length: one walk through
+ * IP, one search for the connection, one call of the program, one acknowledgement for two. So a
+ * segment's payload is appended to the chain of the one before it if lwIP cannot tell the
+ * difference: the same connection, the next sequence number, data in both, no flag but ACK and PSH,
+ * and every other field of all headers the same, acknowledgement, window, options (timestamps),
+ * traffic class (ECN marks) and hop limit among them. IP options, extension headers and fragments
+ * are left alone, as is whatever the host has not found right. PSH ends a chain, as does the end of
+ * the batch: nothing waits for a later poll. Only what comes directly behind in the batch joins, so
+ * nothing overtakes.
+ *
+ * Whether the next frame may join is first asked of four bytes of the receive buffer, its sequence
+ * number; for traffic of many connections that is all it costs. Then its header is copied and
+ * looked at: what lwIP gets to see is what was checked. The chain has the first segment's header
+ * with the length of all and the right IP sum; its TCP sum is wrong, so the check is spared: each
+ * was checked.
+ *
+ * How lwIP is made to acknowledge such a chain at once: port/port_hooks.h.
+ */
+#include "netvsc_netif_var.h"
+
+#include <string.h>
+
+#define CHAIN_BYTES_MAX 65535u
+#define IP_OFF NETVSC_ETH_BYTES
+#define TYPE_OFF 12u
+#define TYPE_IP4 0x0800u
+#define TYPE_IP6 0x86DDu
+#define IP4_BYTES 20u
+#define IP6_BYTES 40u
+#define IP4_FIRST 0x45u    /* version 4, no options */
+#define IP4_FRAGMENT 0x3Fu /* of byte 6: more fragments, or an offset */
+#define PROTO_TCP 6u
+#define TCP_BYTES_MIN 20u
+#define TCP_SEQ 4u
+#define TCP_ACK 8u
+#define TCP_FLAGS 13u
+#define TCP_WINDOW 14u
+#define FLAG_PSH 0x08u
+#define FLAG_ACK 0x10u
+
+/* A segment that might be one of a chain. */
+struct segment {
+    bool v6, push;
+    uint32_t tcp_off, head_bytes; /* Ethernet, IP and TCP */
+    uint32_t payload_bytes;
+    uint32_t next_seq; /* behind it */
+};
+
+static uint32_t get16(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 8 | at[1];
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return get16(at) << 16 | get16(at + 2);
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+/* IPv4 or IPv6 with nothing between it and TCP, and as long as the frame. */
+static bool ip_plain(const struct netvsc_netif *nif, const uint8_t *head, uint32_t len_bytes,
+                     struct segment *out)
+{
+    const uint8_t *ip = head + IP_OFF;
+    uint32_t type = get16(head + TYPE_OFF);
+
+    if (type == TYPE_IP4 && nif->gro_ip4) {
+        out->tcp_off = IP_OFF + IP4_BYTES;
+        return ip[0] == IP4_FIRST && get16(ip + 2) == len_bytes - IP_OFF &&
+               !(ip[6] & IP4_FRAGMENT) && !ip[7] && ip[9] == PROTO_TCP;
+    }
+    out->v6 = true;
+    out->tcp_off = IP_OFF + IP6_BYTES;
+    return type == TYPE_IP6 && nif->gro_ip6 && ip[0] >> 4 == 6 &&
+           get16(ip + 4) == len_bytes - out->tcp_off && ip[6] == PROTO_TCP;
+}
+
+/* (head) is private and has (have_bytes) of a frame of (len_bytes). */
+static bool look(const struct netvsc_netif *nif, const uint8_t *head, uint32_t have_bytes,
+                 uint32_t len_bytes, struct segment *out)
+{
+    const uint8_t *tcp;
+
+    *out = (struct segment){0};
+    if (have_bytes < IP_OFF + IP4_BYTES + TCP_BYTES_MIN || !ip_plain(nif, head, len_bytes, out) ||
+        have_bytes < out->tcp_off + TCP_BYTES_MIN)
+        return false;
+    tcp = head + out->tcp_off;
+    out->head_bytes = out->tcp_off + (tcp[12] >> 4) * 4u;
+    if (out->head_bytes < out->tcp_off + TCP_BYTES_MIN || out->head_bytes > have_bytes ||
+        out->head_bytes >= len_bytes || tcp[12] & 0xFu || (tcp[TCP_FLAGS] & ~FLAG_PSH) != FLAG_ACK)
+        return false;
+    out->push = tcp[TCP_FLAGS] & FLAG_PSH;
+    out->payload_bytes = len_bytes - out->head_bytes;
+    out->next_seq = get32(tcp + TCP_SEQ) + out->payload_bytes;
+    return true;
+}
+
+/* All that must not differ between two segments whose headers are as long. */
+static bool same(const uint8_t *a, const uint8_t *b, const struct segment *s)
+{
+    const uint32_t tcp = s->tcp_off;
+
+    if (memcmp(a, b, IP_OFF + 2) != 0) /* addresses, type; version, traffic class */
+        return false;
+    if (s->v6 ? memcmp(a + IP_OFF + 2, b + IP_OFF + 2, 2) != 0 || /* flow */
+                    memcmp(a + IP_OFF + 6, b + IP_OFF + 6, 34) != 0
+              : memcmp(a + IP_OFF + 6, b + IP_OFF + 6, 4) != 0 ||
+                    memcmp(a + IP_OFF + 12, b + IP_OFF + 12, 8) != 0)
+        return false;
+    return memcmp(a + tcp, b + tcp, TCP_SEQ) == 0 &&
+           memcmp(a + tcp + TCP_ACK, b + tcp + TCP_ACK, 5) == 0 &&
+           memcmp(a + tcp + TCP_WINDOW, b + tcp + TCP_WINDOW, 2) == 0 &&
+           memcmp(a + tcp + TCP_BYTES_MIN, b + tcp + TCP_BYTES_MIN,
+                  s->head_bytes - tcp - TCP_BYTES_MIN) == 0;
+}
+
+static bool known_right(const struct netvsc_netif *nif, const struct netvsc_frame *frame, bool v6)
+{
+    const uint8_t ok = v6 ? NETVSC_CSUM_L4_OK : NETVSC_CSUM_L4_OK | NETVSC_CSUM_IP_OK;
+
+    if ((frame->csum & (ok | NETVSC_CSUM_STALE)) != ok || frame->more)
+        return false;
+    return !nif->rx_verify || (netvsc_netif_rx_truth(frame) & ok) == ok;
+}
+
+/* May (frame) join the chain with the header (head) and the last segment (*s)? Then (*s) is it. */
+static bool joins(const struct netvsc_netif *nif, const uint8_t *head,
+                  const struct netvsc_frame *frame, struct segment *s)
+{
+    uint8_t copy[NETVSC_NETIF_HEAD_BYTES];
+    struct segment next;
+
+    if (frame->len_bytes <= s->head_bytes || frame->has_tci ||
+        get32(frame->data + s->tcp_off + TCP_SEQ) != s->next_seq || !known_right(nif, frame, s->v6))
+        return false;
+    memcpy(copy, frame->data, s->head_bytes);
+    if (!look(nif, copy, s->head_bytes, frame->len_bytes, &next) ||
+        next.head_bytes != s->head_bytes || !same(head, copy, s) ||
+        next.next_seq - next.payload_bytes != s->next_seq)
+        return false;
+    *s = next;
+    return true;
+}
+
+/* The header of a chain that has become (bytes) long. */
+static void fit_header(uint8_t *head, const struct segment *last, uint32_t bytes)
+{
+    uint8_t *ip = head + IP_OFF;
+    uint32_t was, is, sum;
+
+    if (last->push)
+        head[last->tcp_off + TCP_FLAGS] |= FLAG_PSH;
+    if (last->v6) {
+        put16(ip + 4, bytes - last->tcp_off);
+        return;
+    }
+    was = get16(ip + 2);
+    is = bytes - IP_OFF;
+    put16(ip + 2, is);
+    sum = (~get16(ip + 10) & 0xFFFFu) + (~was & 0xFFFFu) + is; /* RFC 1624 */
+    sum = (sum & 0xFFFFu) + (sum >> 16);
+    put16(ip + 10, ~(sum + (sum >> 16)));
+}
+
+unsigned netvsc_netif_gro(struct netvsc_netif *nif, struct pbuf *head,
+                          const struct netvsc_frame *frames, unsigned count)
+{
+    struct netvsc_netif_join join = {0};
+    uint32_t bytes = head->tot_len;
+    struct segment s;
+    unsigned n;
+
+    if (count < 2 || frames->has_tci || !look(nif, head->payload, head->len, bytes, &s) ||
+        !known_right(nif, frames, s.v6))
+        return 1;
+    for (n = 1; n < count && !s.push && frames[n].len_bytes <= CHAIN_BYTES_MAX - bytes; n++) {
+        struct segment next = s;
+        struct pbuf *p;
+
+        if (!joins(nif, head->payload, &frames[n], &next))
+            break;
+        p = netvsc_netif_piece(nif, &frames[n], s.head_bytes);
+        if (!p)
+            break;
+        if (n == 1)
+            netvsc_netif_join_add(&join, head);
+        netvsc_netif_join_add(&join, p);
+        bytes += next.payload_bytes;
+        s = next;
+    }
+    if (n == 1)
+        return 1;
+    netvsc_netif_join_end(&join);
+    fit_header(head->payload, &s, bytes);
+    nif->stats.rx_gro_chains++;
+    nif->stats.rx_gro_segments += n;
+    return n;
+}
