@@ -220,6 +220,7 @@ unsigned hvh_nic_flush(struct hvhost_nic *nic)
     unsigned busy = 0;
 
     hvh_tell(nic);
+    hvh_rsc_flush(nic);
     for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
         struct hvh_chan *chan = &nic->chan[i];
 
@@ -259,7 +260,7 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
 
     if (late_ns != UINT64_MAX)
         least = late_ns > now_ns ? late_ns - now_ns : 0;
-    if (hvh_tell_due(nic))
+    if (hvh_tell_due(nic) || nic->rsc.segments > 0)
         return 0;
     for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
         uint64_t due = chan_deadline(&nic->chan[i], now_ns);

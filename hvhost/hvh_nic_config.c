@@ -114,7 +114,8 @@ static int books_create(struct hvhost_nic *nic)
         section = (mtu < HVH_MTU_DEFAULT ? mtu : HVH_MTU_DEFAULT) + HVH_SECTION_EXTRA_BYTES;
     nic->late = calloc(HVH_LATE_MAX, sizeof(*nic->late));
     nic->lent_on = calloc(nic->config.recv_buf_bytes / section + 1, sizeof(*nic->lent_on));
-    if (!nic->late || !nic->lent_on)
+    nic->rsc.bytes = malloc(HVH_RSC_BYTES_MAX);
+    if (!nic->late || !nic->lent_on || !nic->rsc.bytes)
         return -ENOMEM;
     return hvh_sections_create(&nic->sections, nic->config.recv_buf_bytes / section);
 }
@@ -155,6 +156,7 @@ void hvh_nic_destroy(struct hvhost_nic *nic)
     hvh_sections_destroy(&nic->sections);
     free(nic->late);
     free(nic->lent_on);
+    free(nic->rsc.bytes);
     free(nic);
 }
 

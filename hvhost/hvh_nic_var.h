@@ -50,9 +50,22 @@ struct hvh_batch {
     struct vmbus_xfer_range range[HVH_BATCH_MAX];
 };
 
+/* TCP segments of one connection being put together; see hvh_rsc.c. */
+#define HVH_RSC_BYTES_MAX 65535u
+struct hvh_rsc {
+    uint32_t segments; /* in (frame); 0 = none */
+    struct hvhost_frame frame;
+    struct hvh_hash hash;
+    uint32_t csum; /* of the first: RNDIS_RXCSUM_* */
+    struct hvh_ip at;
+    uint32_t head_bytes, next_seq;
+    uint16_t id;    /* of the last frame sent in fragments */
+    uint8_t *bytes; /* HVH_RSC_BYTES_MAX: of (frame) */
+};
+
 struct hvh_chan {
     struct hvhost_nic *nic;
-    unsigned index; /* 0 = primary */
+    unsigned index;              /* 0 = primary */
     bool offer_planned, offered; /* sub-channels: see hvh_subchan.c */
     uint64_t offer_due_ns;
     uint32_t relid;
@@ -124,8 +137,9 @@ struct hvhost_nic {
     unsigned granted; /* sub-channels */
     bool table_due;   /* message 134, once all of them are open */
     struct hvh_rss rss;
-    uint8_t *lent_on; /* by section: the channel a packet went out on */
+    uint8_t *lent_on;               /* by section: the channel a packet went out on */
     struct hvh_offload_set offload; /* switched on */
+    struct hvh_rsc rsc;
 
     struct hvh_fault_slot fault[HVH_FAULTS_MAX];
     struct hvh_late *late; /* HVH_LATE_MAX */
@@ -231,7 +245,7 @@ bool hvh_tell_due(const struct hvhost_nic *nic);
 /* This frame to the guest goes by its VF. */
 bool hvh_tell_by_vf(const struct hvhost_nic *nic, const uint8_t *frame);
 
-/* ---- hvh_tx.c, hvh_rx.c ----------------------------------------------------------------- */
+/* ---- hvh_tx.c, hvh_rx.c, hvh_rsc.c ------------------------------------------------------ */
 
 /* Frames of the guest: switch them and complete the packet. */
 void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
@@ -239,6 +253,9 @@ void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
 extern const struct hvh_port_ops hvh_rx_port_ops; /* ctx is the card */
 /* Put the gathered frames on the ring. */
 void hvh_rx_flush(struct hvh_chan *chan);
+/* Segments being put together go to the guest now; or nowhere, counted as rx_drop_down. */
+void hvh_rsc_flush(struct hvhost_nic *nic);
+void hvh_rsc_drop(struct hvhost_nic *nic);
 /* The guest took its receive buffer back. */
 void hvh_rx_revoke(struct hvh_chan *chan);
 bool hvh_rx_running(const struct hvhost_nic *nic);

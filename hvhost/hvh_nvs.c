@@ -122,6 +122,7 @@ void hvh_nvs_close(struct hvhost_nic *nic)
 {
     nic->state = HVH_CLOSED;
     nic->filter = 0;
+    hvh_rsc_drop(nic);
     nic->recv = nic->send = (struct vmbus_region){0};
     nic->stats.rx_reclaimed += hvh_sections_reset(&nic->sections);
 }

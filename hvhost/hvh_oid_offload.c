@@ -33,7 +33,8 @@ struct hvh_offload_set hvh_offload_offered(const struct hvhost_nic *nic)
         set.csum_rx = kinds;
     if (offload & HVHOST_OFFLOAD_LSO)
         set.lso = HVH_LARGE_V4 | HVH_LARGE_V6;
-    if ((offload & HVHOST_OFFLOAD_RSC) && nic->nvs_version >= NVS_VERSION_61)
+    if ((offload & HVHOST_OFFLOAD_RSC) && nic->nvs_version >= NVS_VERSION_61 &&
+        (nic->capabilities & NVS_CAP_RSC))
         set.rsc = HVH_LARGE_V4 | HVH_LARGE_V6;
     return set;
 }

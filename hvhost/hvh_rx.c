@@ -18,10 +18,10 @@
 #include <string.h>
 
 #include "hvh_host_var.h"
-#include "hvh_nic_var.h"
+#include "hvh_rx_var.h"
 
-#define BURST_SECTIONS 48u /* what 64 KiB of TCP need when cut */
-#include "rss_reg.h"
+/* What 64 KiB of TCP need, in segments or fragments; and as much again, being gathered. */
+#define BURST_SECTIONS 96u
 
 static bool running(const struct hvhost_nic *nic)
 {
@@ -58,85 +58,6 @@ static bool filter_match(const struct hvhost_nic *nic, const uint8_t *data)
     return (nic->filter & NDIS_FILTER_MULTICAST) && multicast_listed(nic, mac);
 }
 
-/* ---- into a section --------------------------------------------------------------------- */
-
-/* Per-packet info elements of one message, in the making. */
-struct elements {
-    uint8_t bytes[4 * RNDIS_PPI_BYTES];
-    uint32_t len;
-};
-
-static void element(struct elements *e, uint32_t type, uint32_t word)
-{
-    const struct rndis_ppi ppi = {
-        .size_bytes = RNDIS_PPI_BYTES, .type = type, .data_off = RNDIS_PPI_DATA_OFF};
-
-    memcpy(e->bytes + e->len, &ppi, sizeof(ppi));
-    memcpy(e->bytes + e->len + sizeof(ppi), &word, sizeof(word));
-    e->len += RNDIS_PPI_BYTES;
-}
-
-static uint32_t data_at(const struct hvhost_nic *nic, const struct elements *e)
-{
-    return nic->config.whole_section ? HVH_SECTION_HEAD_BYTES
-                                     : (uint32_t)sizeof(struct rndis_packet) + e->len;
-}
-
-static bool fits(const struct hvhost_nic *nic, const struct hvhost_frame *frame,
-                 const struct elements *e)
-{
-    uint32_t taken = data_at(nic, e) + HVH_SECTION_TAIL_BYTES;
-
-    return frame->len_bytes <= nic->mtu_bytes + HVH_ETH_BYTES && nic->sections.bytes > taken &&
-           frame->len_bytes <= nic->sections.bytes - taken;
-}
-
-static uint32_t vlan_word(uint16_t tci)
-{
-    return (uint32_t)(tci >> 13) << RNDIS_VLAN_PRIO_SHIFT |
-           (uint32_t)(tci >> 12 & 1) << RNDIS_VLAN_DEI_SHIFT |
-           (uint32_t)(tci & 0xFFF) << RNDIS_VLAN_ID_SHIFT;
-}
-
-/* What the guest is told about (frame) beside its bytes. */
-static void describe(struct hvhost_nic *nic, const struct hvhost_frame *frame,
-                     struct hvh_hash hash, struct elements *e)
-{
-    uint32_t csum = hvh_verdict(nic, frame);
-
-    e->len = 0;
-    if (csum)
-        element(e, RNDIS_PPI_CSUM, csum);
-    if (frame->has_tci)
-        element(e, RNDIS_PPI_VLAN, vlan_word(frame->tci));
-    if (hash.type) {
-        element(e, RNDIS_PPI_HASH, hash.value);
-        element(e, RNDIS_PPI_HASH_INFO, NDIS_RSS_TOEPLITZ | hash.type);
-    }
-}
-
-/* Write the message of (frame) to (at), return the length its range has. */
-static uint32_t message_write(const struct hvhost_nic *nic, const struct hvhost_frame *frame,
-                              const struct elements *e, uint8_t *at)
-{
-    uint32_t data = data_at(nic, e);
-    struct rndis_packet head = {
-        .type = RNDIS_MSG_PACKET,
-        .len_bytes = nic->config.whole_section ? nic->sections.bytes : data + frame->len_bytes,
-        .data_off = data - RNDIS_OFFSET_BASE,
-        .data_bytes = frame->len_bytes,
-    };
-
-    if (e->len > 0) {
-        head.ppi_off = RNDIS_PACKET_OFF_MIN;
-        head.ppi_bytes = e->len;
-        memcpy(at + sizeof(head), e->bytes, e->len);
-    }
-    memcpy(at, &head, sizeof(head));
-    memcpy(at + data, frame->data, frame->len_bytes);
-    return head.len_bytes;
-}
-
 /* ---- batches ---------------------------------------------------------------------------- */
 
 static uint32_t batch_bytes(uint32_t frames)
@@ -146,34 +67,30 @@ static uint32_t batch_bytes(uint32_t frames)
                       VMBUS_PKT_TRAILER_BYTES);
 }
 
-static bool batch_room(struct hvh_chan *chan)
+/* For a packet of (messages), unless one is being gathered: room for that was made sure of. */
+static bool ring_room(struct hvh_chan *chan, uint32_t messages)
 {
-    uint32_t want = batch_bytes(chan->nic->config.batch_frames) + HVH_REPLY_ROOM;
-
     return chan->open && !chan->faulted &&
-           (chan->batch.count > 0 || hvh_ring_room(&chan->out) >= want);
+           (chan->batch.count > 0 ||
+            hvh_ring_room(&chan->out) >= batch_bytes(messages) + HVH_REPLY_ROOM);
 }
 
-static void batch_add(struct hvh_chan *chan, uint32_t section, const struct hvhost_frame *frame,
-                      const struct elements *e)
+void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, uint32_t bytes,
+                const struct hvh_elements *e)
 {
     struct hvhost_nic *nic = chan->nic;
     struct hvh_batch *batch = &chan->batch;
+    uint32_t section = hvh_sections_take(&nic->sections, HVH_USE_DATA,
+                                         batch->count > 0 ? batch->tail : HVH_SECTION_NONE);
     uint32_t off = section * nic->sections.bytes;
 
-    if (batch->count == 0) {
+    if (batch->count == 0)
         batch->head = section;
-        chan->out.promised = batch_bytes(nic->config.batch_frames);
-    }
     batch->tail = section;
     batch->range[batch->count++] = (struct vmbus_xfer_range){
-        .len_bytes = message_write(nic, frame, e, nic->recv.base + off),
+        .len_bytes = hvh_message_write(nic, data, bytes, e, nic->recv.base + off),
         .off_bytes = off,
     };
-    nic->stats.rx_frames++;
-    nic->stats.rx_bytes += frame->len_bytes;
-    if (batch->count == nic->config.batch_frames)
-        hvh_rx_flush(chan);
 }
 
 void hvh_rx_flush(struct hvh_chan *chan)
@@ -213,6 +130,7 @@ void hvh_rx_revoke(struct hvh_chan *chan)
 {
     struct hvhost_nic *nic = chan->nic;
 
+    hvh_rsc_drop(nic);
     for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
         nic->chan[i].batch.count = 0;
         nic->chan[i].out.promised = 0;
@@ -222,13 +140,50 @@ void hvh_rx_revoke(struct hvh_chan *chan)
 
 /* ---- the card's side of the switch ------------------------------------------------------ */
 
+bool hvh_rx_room_for(struct hvh_chan *chan, uint32_t most, uint32_t messages, uint32_t frames)
+{
+    struct hvhost_nic *nic = chan->nic;
+
+    if (!ring_room(chan, most)) {
+        nic->stats.rx_drop_ring += frames;
+        return false;
+    }
+    if (nic->sections.free[HVH_USE_DATA] < messages) {
+        nic->stats.rx_drop_section += frames;
+        return false;
+    }
+    if (chan->batch.count == 0)
+        chan->out.promised = batch_bytes(most);
+    return true;
+}
+
+void hvh_rx_whole(struct hvhost_nic *nic, const struct hvhost_frame *frame, struct hvh_hash hash,
+                  uint32_t csum)
+{
+    struct hvh_chan *chan = hvh_subchan_for(nic, hash);
+    struct hvh_elements e;
+
+    hvh_describe(frame, hash, csum, &e);
+    if (frame->len_bytes > nic->mtu_bytes + HVH_ETH_BYTES ||
+        frame->len_bytes > hvh_message_room(nic, e.len)) {
+        nic->stats.rx_drop_size++;
+        return;
+    }
+    if (!hvh_rx_room_for(chan, nic->config.batch_frames, 1, 1))
+        return;
+    hvh_rx_add(chan, frame->data, frame->len_bytes, &e);
+    nic->stats.rx_frames++;
+    nic->stats.rx_bytes += frame->len_bytes;
+    nic->stats.rx_hashed += hash.type != 0;
+    if (chan->batch.count == nic->config.batch_frames)
+        hvh_rx_flush(chan);
+}
+
 static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
 {
     struct hvhost_nic *nic = ctx;
     struct hvh_hash hash = hvh_rss_hash(&nic->rss, frame);
-    struct hvh_chan *chan = hvh_subchan_for(nic, hash);
-    uint32_t section;
-    struct elements e;
+    uint32_t csum;
 
     nic->stats.rx_offered++;
     if (!running(nic) || !nic->link_up) {
@@ -243,26 +198,24 @@ static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
         nic->stats.rx_drop_vf++;
         return;
     }
-    describe(nic, frame, hash, &e);
-    if (!fits(nic, frame, &e)) {
-        nic->stats.rx_drop_size++;
+    if (frame->mss) {
+        hvh_rsc_flush(nic);
+        hvh_rsc_large(nic, frame, hash);
         return;
     }
-    if (!batch_room(chan)) {
-        nic->stats.rx_drop_ring++;
+    csum = hvh_verdict(nic, frame);
+    if (hvh_rsc_take(nic, frame, hash, csum))
         return;
-    }
-    section = hvh_sections_take(&nic->sections, HVH_USE_DATA,
-                                chan->batch.count > 0 ? chan->batch.tail : HVH_SECTION_NONE);
-    if (section == HVH_SECTION_NONE) {
-        nic->stats.rx_drop_section++;
-        return;
-    }
-    nic->stats.rx_hashed += hash.type != 0;
-    batch_add(chan, section, frame, &e);
+    hvh_rsc_flush(nic);
+    hvh_rx_whole(nic, frame, hash, csum);
 }
 
-const struct hvh_port_ops hvh_rx_port_ops = {.deliver = rx_deliver};
+static unsigned rx_takes(const void *ctx)
+{
+    return hvh_rsc_takes_large(ctx) ? HVH_TAKES_GSO : 0;
+}
+
+const struct hvh_port_ops hvh_rx_port_ops = {.deliver = rx_deliver, .takes = rx_takes};
 
 bool hvh_rx_running(const struct hvhost_nic *nic)
 {
@@ -277,7 +230,7 @@ bool hvh_rx_room(struct hvhost_nic *nic)
     if (nic->sections.free[HVH_USE_DATA] <= keep)
         return false;
     for (unsigned i = 0; i <= nic->granted; i++) {
-        if (batch_room(&nic->chan[i]))
+        if (ring_room(&nic->chan[i], nic->offload.rsc ? HVH_BATCH_MAX : nic->config.batch_frames))
             return true; /* one stuck queue must not keep frames from the others */
     }
     return false;

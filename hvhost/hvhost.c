@@ -181,8 +181,9 @@ static const char *audit_switch(const struct hvhost *host)
 static const char *audit_nic(const struct hvhost *host, const struct hvhost_nic *nic)
 {
     const struct hvhost_nic_stats *s = &nic->stats;
-    uint64_t rx = s->rx_frames + s->rx_drop_down + s->rx_drop_filter + s->rx_drop_vf +
-                  s->rx_drop_section + s->rx_drop_ring + s->rx_drop_size;
+    uint64_t rx = s->rx_frames + s->rx_rsc_merged + nic->rsc.segments + s->rx_drop_down +
+                  s->rx_drop_filter + s->rx_drop_vf + s->rx_drop_section + s->rx_drop_ring +
+                  s->rx_drop_size;
     uint64_t tx = s->tx_switched + s->tx_drop_rndis + s->tx_drop_size + s->tx_drop_link;
     uint64_t lent = s->rx_packets + s->ctl_replies;
     uint64_t back = s->rx_completed + s->rx_reclaimed + nic->sections.packets;

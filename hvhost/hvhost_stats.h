@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the emulated host counts. "guest to host" is tx, "host to guest" is rx, as seen by the
- * guest. The books per card: rx_offered = rx_frames + rx_drop_*, tx_frames = tx_switched +
- * tx_drop_*, rx_packets + ctl_replies = rx_completed + rx_reclaimed + those still with the guest.
- * Of the switch: frames = unicast + flooded + drop_*, tap_offered = tap_tx + tap_drop.
+ * guest. The books per card: rx_offered = rx_frames + rx_rsc_merged + rx_drop_*, tx_frames =
+ * tx_switched + tx_drop_*, rx_packets + ctl_replies = rx_completed + rx_reclaimed + those still
+ * with the guest. Of the switch: frames = unicast + flooded + drop_*, tap_offered = tap_tx +
+ * tap_drop.
  */
 #ifndef HVHOST_STATS_H
 #define HVHOST_STATS_H
@@ -18,6 +19,9 @@
     X(rx_frames, "frames written to the receive buffer")                                           \
     X(rx_bytes, "bytes of them")                                                                   \
     X(rx_hashed, "frames that RSS gave a channel")                                                 \
+    X(rx_rsc_frames, "frames of several TCP segments, sent in fragments")                          \
+    X(rx_rsc_segments, "segments in them")                                                         \
+    X(rx_rsc_merged, "segments that came one by one and were put behind another")                  \
     X(rx_packets, "transfer-page packets carrying them")                                           \
     X(rx_completed, "transfer-page packets the guest completed, control too")                      \
     X(rx_reclaimed, "transfer-page packets outstanding when the channel closed")                   \

@@ -33,8 +33,9 @@
 /* Status values of INDICATE_STATUS. */
 #define RNDIS_IND_MEDIA_CONNECT 0x4001000Bu
 #define RNDIS_IND_MEDIA_DISCONNECT 0x4001000Cu
-#define RNDIS_IND_LINK_SPEED 0x40010013u     /* buffer: u32 in 100 bit/s */
-#define RNDIS_IND_NETWORK_CHANGE 0x40010018u /* buffer: u32 1 possible, 2 definite, 3 from media   \
+#define RNDIS_IND_LINK_SPEED 0x40010013u /* buffer: u32 in 100 bit/s */
+#define RNDIS_IND_NETWORK_CHANGE                                                                   \
+    0x40010018u                              /* buffer: u32 1 possible, 2 definite, 3 from media   \
                                               */
 #define RNDIS_IND_OFFLOAD_CONFIG 0x40020006u /* buffer: NDIS offload object */
 
@@ -178,8 +179,9 @@ static_assert(offsetof(struct rndis_packet_id, flags) == 1, "wire layout");
 #define RNDIS_RXCSUM_TCP_OK (1u << 3)
 #define RNDIS_RXCSUM_UDP_OK (1u << 4)
 #define RNDIS_RXCSUM_IP_OK (1u << 5)
-#define RNDIS_RXCSUM_TCP_STALE (1u << 7) /* checked, but the field is not the sum of these bytes   \
-                                          */
+#define RNDIS_RXCSUM_TCP_STALE                                                                     \
+    (1u << 7) /* checked, but the field is not the sum of these bytes                              \
+               */
 #define RNDIS_RXCSUM_IP_STALE (1u << 8)
 
 #define RNDIS_LSO_MSS_MASK 0xFFFFFu
