@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #define LOOK_MS 200u
+#define LOCK_PATIENCE 6 /* times the wait of ctl_lock(): longer than a bind that works ever takes  \
+                         */
 
 static void switch_path(const struct ctl *ctl, const char *suffix, char out[CTL_PATH_BYTES])
 {
@@ -65,14 +67,21 @@ static void detach(const struct ctl *ctl, int kept)
         _exit(1);
 }
 
+/* Another netvscctl that has not let go for half a minute hangs: go on without. */
+static void lock_or_not(const struct ctl *ctl)
+{
+    int lock = -EBUSY;
+
+    for (int i = 0; i < LOCK_PATIENCE && lock == -EBUSY; i++)
+        lock = ctl_lock(ctl);
+}
+
 static void undo(struct ctl *ctl)
 {
     struct ctl_saved saved;
-    const int lock = ctl_lock(ctl);
     int rc;
 
-    /* Another netvscctl that has not let go for seconds hangs: go on without. */
-    (void)lock;
+    lock_or_not(ctl); /* held until this process ends */
     rc = ctl_saved_read(ctl->state_dir, ctl->nic.instance, &saved);
     if (rc) {
         app_fail(1, "rollback", strerror(-rc), "Run netvscctl unbind");

@@ -58,6 +58,14 @@ static void rss_defaults(struct netvsc *nic)
     rss->types = nic->config.rss_types ? nic->config.rss_types : NETVSC_RSS_DEFAULT;
 }
 
+/* As configured, or as many as the kernel below is safe with. */
+static uint32_t queues_wanted(const struct netvsc *nic)
+{
+    const uint32_t most = vmbus_memory(nic->dev)->channels_max;
+
+    return most && most < nic->config.queues ? most : nic->config.queues;
+}
+
 int netvsc_rss_query_caps(struct netvsc *nic)
 {
     const struct ndis_rss_caps ask = {
@@ -65,7 +73,7 @@ int netvsc_rss_query_caps(struct netvsc *nic)
 
     nic->rss = (struct netvsc_rss_state){.wish = 1, .ready = 1, .entries = NETVSC_RETA_ENTRIES};
     nic->send_table_ok = false;
-    if (nic->config.queues < 2 || nic->info.nvs_version < NVS_VERSION_5)
+    if (queues_wanted(nic) < 2 || nic->info.nvs_version < NVS_VERSION_5)
         return 0;
     return netvsc_ctl_ask(nic, RNDIS_MSG_QUERY, OID_RSS_CAPS, &ask, sizeof(ask));
 }
@@ -91,7 +99,7 @@ int netvsc_rss_accept_caps(struct netvsc *nic)
     memcpy(&caps, info.data, info.data_bytes < sizeof(caps) ? info.data_bytes : sizeof(caps));
     if (caps.header.type != NDIS_OBJECT_RSS_CAPS || caps.rx_queues == 0)
         return -EPROTO;
-    nic->rss.wish = caps.rx_queues < nic->config.queues ? caps.rx_queues : nic->config.queues;
+    nic->rss.wish = caps.rx_queues < queues_wanted(nic) ? caps.rx_queues : queues_wanted(nic);
     if (caps.reta_entries >= 1 && caps.reta_entries < NETVSC_RETA_ENTRIES)
         nic->rss.entries = caps.reta_entries;
     return 0;

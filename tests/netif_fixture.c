@@ -75,6 +75,7 @@ void bench_attach(struct netif_fixture *f)
     struct vmbus_device *dev;
 
     assert_int_equal(hvhost_nic_open(f->card, &t), 0);
+    t.channels_max = f->channels_max;
     assert_int_equal(vmbus_device_create(&t, &dev), 0);
     assert_int_equal(netvsc_attach(f->nic, dev, f->now_ns), 0);
 }

@@ -18,6 +18,7 @@
 
 struct netif_fixture {
     struct hvhost_nic_config card_config; /* set before bench_start() */
+    uint32_t channels_max;                /* of the transport */
     struct netvsc_config config;          /* rx, event and ctx are the fixture's */
     struct hvhost *host;
     struct hvhost_nic *card;

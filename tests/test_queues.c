@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hvh_nic_var.h"
 #include "netif_fixture.h"
 #include "netvsc_queue.h"
 #include "nvs_reg.h"
@@ -189,6 +190,30 @@ static void without_rings_of_sub_channels_there_is_one_queue(void **state)
     assert_int_equal(netvsc_info(f.nic)->queues, 1);
     flows_send(&f, 1);
     assert_int_equal(f.rx_count, FLOWS);
+    stop(&f);
+}
+
+/* Being offered a sub-channel is enough to crash such a kernel, so opening none is not enough. */
+static void a_kernel_that_is_safe_with_one_channel_is_never_offered_more(void **state)
+{
+    struct netif_fixture f;
+
+    (void)state;
+    start(&f, 4);
+    f.channels_max = 1;
+    bench_attach(&f);
+    bench_until(&f, NETVSC_UP);
+    assert_int_equal(netvsc_info(f.nic)->queues, 1);
+    assert_int_equal(f.card->granted, 0);
+    flows_send(&f, 1);
+    assert_int_equal(f.rx_count, FLOWS);
+    stop(&f);
+    start(&f, 4);
+    f.channels_max = 2;
+    bench_attach(&f);
+    bench_until(&f, NETVSC_UP);
+    assert_int_equal(netvsc_info(f.nic)->queues, 2);
+    assert_int_equal(f.card->granted, 1);
     stop(&f);
 }
 
@@ -422,6 +447,7 @@ int main(void)
         cmocka_unit_test(whatever_the_host_grants_the_nic_works),
         cmocka_unit_test(queues_may_come_late_backwards_or_not_all),
         cmocka_unit_test(without_rings_of_sub_channels_there_is_one_queue),
+        cmocka_unit_test(a_kernel_that_is_safe_with_one_channel_is_never_offered_more),
         cmocka_unit_test(a_host_that_refuses_rss_leaves_one_queue),
         cmocka_unit_test(every_version_carries_frames_with_the_queues_it_knows),
         cmocka_unit_test(each_flow_comes_on_the_queue_its_hash_names),

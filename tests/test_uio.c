@@ -296,6 +296,15 @@ static void only_kernels_known_to_survive_get_subchannel_interrupts(void **state
         assert_false(vmbus_uio_subchannel_irqs(unsafe[i]));
 }
 
+static void a_card_without_monitor_has_one_channel_on_kernels_that_may_crash(void **state)
+{
+    (void)state;
+    assert_int_equal(vmbus_uio_channels_max("6.12.107+deb13-cloud-amd64", VMBUS_MONITOR_NONE), 1);
+    assert_int_equal(vmbus_uio_channels_max("6.1.0-50-cloud-amd64", 5), 0);
+    assert_int_equal(vmbus_uio_channels_max("6.17.3", VMBUS_MONITOR_NONE), 0);
+    assert_int_equal(vmbus_uio_channels_max("", VMBUS_MONITOR_NONE), 1);
+}
+
 static void page_numbers_are_all_known_or_not_used(void **state)
 {
     uint64_t words[3] = {0x8180000000001234, 0x8000000000005678, 0x8000000000000001};
@@ -338,6 +347,7 @@ int main(void)
         with_bus(subchannel_without_doorbell_is_not_opened),
         with_bus(kernel_without_ring_files_has_one_queue_at_once),
         cmocka_unit_test(only_kernels_known_to_survive_get_subchannel_interrupts),
+        cmocka_unit_test(a_card_without_monitor_has_one_channel_on_kernels_that_may_crash),
         cmocka_unit_test(page_numbers_are_all_known_or_not_used),
         cmocka_unit_test(dma_memory_has_numbers_or_is_not_there),
     };

@@ -67,6 +67,11 @@ struct vmbus_transport_ops {
 struct vmbus_transport {
     const struct vmbus_transport_ops *ops;
     void *ctx;
+    /*
+     * As many channels as this kernel is safe with, the primary included; 0 = no limit. More must
+     * not even be asked for: see vmbus_uio_channels_max().
+     */
+    uint32_t channels_max;
     int irq_fd; /* readable when irq_take has something to say; -1 when interrupts need no fd */
     struct vmbus_chan_region primary;
     struct vmbus_region int_page;

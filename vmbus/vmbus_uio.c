@@ -162,6 +162,11 @@ bool vmbus_uio_subchannel_irqs(const char *release)
     return major > 6 || (major == 6 && minor >= 16);
 }
 
+uint32_t vmbus_uio_channels_max(const char *release, uint8_t monitor_id)
+{
+    return monitor_id != VMBUS_MONITOR_NONE || vmbus_uio_subchannel_irqs(release) ? 0 : 1;
+}
+
 /* Open and lock the node. */
 static int open_node(struct uio *uio, const char *node, struct vmbus_error *err)
 {
@@ -266,7 +271,10 @@ int vmbus_uio_open(const struct vmbus_bus *bus, const struct vmbus_info *info,
         return error;
     }
     uio->relid = out->primary.relid;
-    uio->subchannel_irqs = uname(&kernel) == 0 && vmbus_uio_subchannel_irqs(kernel.release);
+    if (uname(&kernel) != 0)
+        kernel.release[0] = '\0';
+    uio->subchannel_irqs = vmbus_uio_subchannel_irqs(kernel.release);
+    out->channels_max = vmbus_uio_channels_max(kernel.release, out->primary.monitor_id);
     vmbus_uio_dma_alloc(&uio->dma);
     fill_transport(uio, map, region, out);
     return 0;

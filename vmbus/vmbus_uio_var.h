@@ -12,6 +12,14 @@
 /* Whether a kernel with this uname() release surely survives the interrupt of a sub-channel. */
 bool vmbus_uio_subchannel_irqs(const char *release);
 
+/*
+ * Channels that are safe with (release) when the primary has (monitor_id); 0 = no limit. Without
+ * monitor, a kernel before 6.16 does not ring for sub-channels. Some of its stable releases do, and
+ * these write through a null pointer when write(1) meets a sub-channel that is offered and not yet
+ * open (seen: 6.12.107). So there the host must not be asked for any.
+ */
+uint32_t vmbus_uio_channels_max(const char *release, uint8_t monitor_id);
+
 /* Memory and the guest-physical number of each of its 4 KiB pages; all NULL when there is none. */
 struct vmbus_uio_dma {
     uint8_t *base;
