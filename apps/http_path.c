@@ -42,7 +42,7 @@ static int take_segment(const char **at, const char *end, char *out, size_t room
     while (*at < end && **at != '/') {
         int status;
 
-        if (n + 1 == room_bytes)
+        if (n + 1 >= room_bytes) /* a slash may have taken the last byte: no room at all */
             return 414;
         status = take_char(at, end, &out[n]);
         if (status)

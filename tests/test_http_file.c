@@ -77,6 +77,25 @@ static void a_path_of_2046_bytes_fits_and_longer_ones_are_414(void **state)
     }
 }
 
+static void a_segment_after_a_full_path_is_414_and_writes_nothing_behind_it(void **state)
+{
+    char path[2 * HTTP_PATH_BYTES];
+    struct {
+        char out[HTTP_PATH_BYTES];
+        char behind[HTTP_PATH_BYTES];
+    } to;
+
+    (void)state;
+    for (size_t slash = HTTP_PATH_BYTES - 4; slash < HTTP_PATH_BYTES + 4; slash++) {
+        memset(&to, 'z', sizeof(to));
+        memset(path, 'a', sizeof(path));
+        path[0] = path[slash] = '/';
+        assert_int_equal(http_path_decode(path, sizeof(path), to.out), 414);
+        for (size_t i = 0; i < sizeof(to.behind); i++)
+            assert_int_equal(to.behind[i], 'z');
+    }
+}
+
 static void encoding_escapes_all_but_plain_characters(void **state)
 {
     char out[16];
@@ -342,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_decoded_once_and_kept_inside),
         cmocka_unit_test(a_path_of_2046_bytes_fits_and_longer_ones_are_414),
+        cmocka_unit_test(a_segment_after_a_full_path_is_414_and_writes_nothing_behind_it),
         cmocka_unit_test(encoding_escapes_all_but_plain_characters),
         cmocka_unit_test(suffixes_choose_the_type),
         cmocka_unit_test(ranges_are_read_as_rfc_9110_says),
