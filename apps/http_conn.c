@@ -13,7 +13,8 @@
  *
  * Ending: closing a socket with unread input would reset it, and the client might lose the answer
  * that explains the end. So we close our direction, discard input until theirs closes, and only
- * then let go (RFC 9112, section 9.6), all of it within limits.
+ * then let go (RFC 9112, section 9.6), all of it within limits. What has been let go has none but
+ * lwIP's own, so a client that has yet to take data stays ours, even one that closed its direction.
  *
  * lwIP frees the pcb under us in two cases: the error callback (pcb is gone already), and
  * tcp_abort(), after which the callback we are in must return ERR_ABRT. Steps say which by enum
@@ -44,6 +45,7 @@ static void release(struct http_conn *c)
         p->next = NULL;
         pbuf_free(p);
     }
+    c->server->in_count -= c->in_count;
     http_server_idle(c->server, c, false);
     http_server_put(c->server, c);
 }
@@ -102,8 +104,18 @@ static void consume(struct http_conn *c, size_t n)
     c->in = p->next;
     c->in_off = 0;
     c->in_count--;
+    c->server->in_count--;
     p->next = NULL;
     pbuf_free(p);
+}
+
+/* May (p) wait here? The first one always may, or a connection would never get on. */
+static bool has_room(const struct http_conn *c, const struct pbuf *p)
+{
+    uint32_t more = pbuf_clen(p);
+
+    return c->in_count == 0 || (c->in_count + more <= HTTP_INPUT_PBUFS_MAX &&
+                                c->server->in_count + more <= HTTP_INPUT_PBUFS_ALL);
 }
 
 static void append(struct http_conn *c, struct pbuf *p)
@@ -114,6 +126,7 @@ static void append(struct http_conn *c, struct pbuf *p)
         c->in = p;
     for (; p; p = p->next) {
         c->in_count++;
+        c->server->in_count++;
         c->in_tail = p;
     }
 }
@@ -128,8 +141,17 @@ static enum http_step start_reply(struct http_conn *c)
     c->state = HTTP_CONN_SEND;
     c->head_sent = 0;
     c->body_sent = 0;
-    if (c->unacked_bytes == 0)
+    if (c->unacked_bytes == 0) {
         c->progress_ms = sys_now();
+        c->progress_bytes = 0;
+    }
+    return HTTP_STEP_NEXT;
+}
+
+/* No request, or no more of it, will come. */
+static enum http_step end_of_requests(struct http_conn *c)
+{
+    http_conn_finish(c);
     return HTTP_STEP_NEXT;
 }
 
@@ -145,7 +167,7 @@ static enum http_step read_head(struct http_conn *c)
     if (c->parser.len_bytes > 0)
         http_server_idle(c->server, c, false);
     if (c->parser.status == 0)
-        return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
+        return c->peer_fin ? end_of_requests(c) : HTTP_STEP_WAIT;
     if (c->parser.status == 200 && c->parser.body_bytes > 0 && !c->parser.expects) {
         c->state = HTTP_CONN_SKIP;
         c->skip_bytes = c->parser.body_bytes;
@@ -165,7 +187,7 @@ static enum http_step skip_body(struct http_conn *c)
     }
     if (c->skip_bytes == 0)
         return start_reply(c);
-    return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
+    return c->peer_fin ? end_of_requests(c) : HTTP_STEP_WAIT;
 }
 
 static enum http_step linger(struct http_conn *c)
@@ -181,7 +203,7 @@ static enum http_step linger(struct http_conn *c)
         http_conn_abort(c);
         return HTTP_STEP_ABORTED;
     }
-    return c->peer_fin ? http_conn_let_go(c) : HTTP_STEP_WAIT;
+    return c->peer_fin && c->unacked_bytes == 0 ? http_conn_let_go(c) : HTTP_STEP_WAIT;
 }
 
 /* ---- output -------------------------------------------------------------------------------- */
@@ -235,7 +257,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     (void)err;
     if (!p)
         c->peer_fin = true;
-    else if (c->in_count > 0 && c->in_count + pbuf_clen(p) > HTTP_INPUT_PBUFS_MAX)
+    else if (!has_room(c, p))
         return ERR_MEM; /* lwIP keeps it and offers it again */
     else
         append(c, p);
@@ -248,10 +270,14 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len_bytes)
 
     (void)pcb;
     c->unacked_bytes -= len_bytes < c->unacked_bytes ? len_bytes : c->unacked_bytes;
-    c->progress_ms = sys_now();
+    c->progress_bytes += len_bytes;
+    if (c->progress_bytes >= HTTP_PROGRESS_BYTES || c->unacked_bytes == 0) {
+        c->progress_ms = sys_now();
+        c->progress_bytes = 0;
+    }
     if (c->is_idle || c->state == HTTP_CONN_LINGER)
-        c->since_ms = c->progress_ms;
-    return c->state == HTTP_CONN_SEND ? run(c) : ERR_OK;
+        c->since_ms = sys_now();
+    return c->state == HTTP_CONN_SEND || c->state == HTTP_CONN_LINGER ? run(c) : ERR_OK;
 }
 
 /* The time-out that struck, counted, and what follows from it. */

@@ -14,6 +14,8 @@
 #define HTTP_SCRATCH_BYTES                                                                         \
     32768u /* one pread() and one tcp_write(); stays in the cache in between */
 #define HTTP_INPUT_PBUFS_MAX 256u  /* waiting per connection; more is left to TCP's flow control */
+#define HTTP_INPUT_PBUFS_ALL 512u  /* of all connections: a sixteenth of what lwIP receives into */
+#define HTTP_PROGRESS_BYTES 16384u /* acknowledged per config.write_ms: fewer is no progress */
 #define HTTP_LINGER_MS 5000u       /* for the client to close, too, once it has all */
 #define HTTP_LINGER_BYTES 4194304u /* it may still send in that time */
 
@@ -44,12 +46,13 @@ struct http_conn {
     bool peer_fin;
     struct pbuf *in, *in_tail; /* linked by next; tot_len (16 bits) is not kept */
     uint32_t in_count;
-    uint16_t in_off;        /* into the first */
-    uint64_t skip_bytes;    /* SKIP: still to come. LINGER: discarded so far */
-    uint32_t unacked_bytes; /* given to TCP and not acknowledged */
-    uint32_t since_ms;      /* READ: waiting since. LINGER: since our end */
-    uint32_t progress_ms;   /* last acknowledgement, or start of sending */
-    uint32_t head_sent;     /* bytes of the reply's head given to TCP */
+    uint16_t in_off;         /* into the first */
+    uint64_t skip_bytes;     /* SKIP: still to come. LINGER: discarded so far */
+    uint32_t unacked_bytes;  /* given to TCP and not acknowledged */
+    uint32_t since_ms;       /* READ: waiting since. LINGER: since our end */
+    uint32_t progress_ms;    /* start of sending, and from then on of the piece below */
+    uint32_t progress_bytes; /* acknowledged since */
+    uint32_t head_sent;      /* bytes of the reply's head given to TCP */
     uint64_t body_sent;
     ip_addr_t remote;
     struct http_reply reply;

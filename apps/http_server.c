@@ -93,6 +93,7 @@ int http_server_open(struct http_server *server, const struct http_config *confi
     server->free_list = NULL;
     server->idle_oldest = server->idle_newest = NULL;
     server->open = 0;
+    server->in_count = 0;
     server->stopping = false;
     server->conns = calloc(config->connections, sizeof(*server->conns));
     server->scratch = malloc(HTTP_SCRATCH_BYTES);

@@ -28,7 +28,7 @@ struct tcp_pcb;
     X(bytes, "bytes given to TCP, heads included")                                                 \
     X(timeouts_header, "requests that did not arrive in time (408)")                               \
     X(timeouts_idle, "connections closed because no request came")                                 \
-    X(timeouts_write, "connections reset: the client took nothing for too long")                   \
+    X(timeouts_write, "connections reset: the client took next to nothing for too long")           \
     X(aborted_file, "connections reset: the file shrank or failed while being sent")               \
     X(aborted_peer, "answers cut short by the client")                                             \
     X(aborted_input, "connections reset: too much input after the last answer")
@@ -45,7 +45,7 @@ struct http_config {
     uint32_t connections; /* open at a time; about 11 KiB each, touched when used */
     uint32_t header_ms; /* for a request to arrive, from its first byte or the connection's start */
     uint32_t idle_ms;   /* between requests */
-    uint32_t write_ms;  /* without the client acknowledging anything */
+    uint32_t write_ms;  /* for the client to acknowledge 16 KiB, or all there is */
     FILE *access_log;   /* common log format; NULL = none. The caller flushes and closes it */
 };
 
@@ -53,7 +53,8 @@ struct http_server {
     struct http_config config;
     struct http_site site; /* filled in by the owner before opening; root closed by it, too */
     struct http_stats stats;
-    uint32_t open; /* connections now */
+    uint32_t open;     /* connections now */
+    uint32_t in_count; /* buffers with input that wait, of all of them */
     bool stopping;
     struct tcp_pcb *listener;
     struct http_conn *conns, *free_list;

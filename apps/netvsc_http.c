@@ -34,7 +34,7 @@ static const struct argp_option options[] = {
     {"listen-backlog", KEY_BACKLOG, "N", 0, "being opened at a time [255]", 0},
     {"header-timeout", KEY_HEADER_TIMEOUT, "S", 0, "seconds for a request to arrive [10]", 0},
     {"idle-timeout", KEY_IDLE_TIMEOUT, "S", 0, "seconds between requests [30]", 0},
-    {"write-timeout", KEY_WRITE_TIMEOUT, "S", 0, "seconds without the client taking data [30]", 0},
+    {"write-timeout", KEY_WRITE_TIMEOUT, "S", 0, "seconds for a client to take 16 KiB [30]", 0},
     {"access-log", KEY_ACCESS_LOG, "FILE", OPTION_ARG_OPTIONAL, "a line per request [stdout]", 0},
     {0},
 };

@@ -127,8 +127,66 @@ static void a_slow_reader_gets_everything(void **state)
     wire_close(&c);
 }
 
+/* Some 400 bytes a second: for eight megabytes it would keep the connection for six hours. */
+static void a_client_that_takes_next_to_nothing_is_reset(void **state)
+{
+    static struct wire_client c;
+
+    (void)state;
+    wire_open(&c, SITE_PORT);
+    c.is_paused = true;
+    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    for (int i = 0; i < 4; i++) {
+        wire_wait_s(15);
+        if (c.pcb)
+            tcp_recved(c.pcb, 6000);
+        wire_run();
+    }
+    assert_int_equal(server.open, 0);
+    assert_int_equal(server.stats.timeouts_write, 1);
+    wire_close(&c);
+}
+
 /* 356 KiB: the client's window and what the send buffer holds, so that nothing is left to write. */
 #define LATE_BYTES 356000u
+
+/* All of the answer is lwIP's, and the client has closed its direction: it still has to take it. */
+static void a_client_that_shuts_and_takes_nothing_is_reset(void **state)
+{
+    static struct wire_client c;
+
+    (void)state;
+    site_make("late", LATE_BYTES);
+    wire_open(&c, SITE_PORT);
+    c.is_paused = true;
+    wire_send(&c, "GET /late HTTP/1.1\r\n" H "\r\n");
+    wire_shut(&c);
+    assert_int_equal(server.open, 1);
+    wire_wait_s(22);
+    assert_int_equal(server.open, 0);
+    assert_int_equal(server.stats.timeouts_write, 1);
+    assert_true(c.got_reset);
+    wire_close(&c);
+}
+
+static void a_client_that_shuts_early_gets_everything(void **state)
+{
+    static struct wire_client c;
+
+    (void)state;
+    site_make("late", LATE_BYTES);
+    wire_open(&c, SITE_PORT);
+    c.is_paused = true;
+    wire_send(&c, "GET /late HTTP/1.1\r\n" H "\r\n");
+    wire_shut(&c);
+    wire_wait_s(10);
+    wire_resume(&c);
+    wire_wait_s(1);
+    assert_answer(&c, 200, 0, LATE_BYTES);
+    assert_true(c.got_fin);
+    assert_int_equal(server.open, 0);
+    wire_close(&c);
+}
 
 static void the_time_to_close_begins_when_all_has_arrived(void **state)
 {
@@ -320,6 +378,38 @@ static void tiny_segments_do_not_pile_up(void **state)
     wire_close(&c);
 }
 
+/* Nor do those of many clients, which together would leave lwIP nothing to receive into. */
+static void tiny_segments_of_many_do_not_pile_up(void **state)
+{
+    static struct wire_client c[SITE_CONNECTIONS];
+    unsigned waiting = 0;
+    const char *at;
+
+    (void)state;
+    for (unsigned i = 0; i < countof(c); i++) {
+        wire_open(&c[i], SITE_PORT);
+        c[i].is_paused = true;
+        wire_send(&c[i], "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\nX: ");
+        for (int k = 0; k < 200; k++)
+            wire_send(&c[i], "x");
+    }
+    for (unsigned i = 0; i < countof(c); i++)
+        waiting += server.conns[i].in_count;
+    assert_true(waiting <= HTTP_INPUT_PBUFS_ALL + SITE_CONNECTIONS);
+    for (unsigned i = 0; i < countof(c); i++) {
+        wire_send(&c[i], "\r\n" H "\r\n");
+        wire_resume(&c[i]);
+    }
+    wire_wait_s(60);
+    for (unsigned i = 0; i < countof(c); i++) {
+        at = c[i].data;
+        take_answer(&at, c[i].data + c[i].len_bytes, 200, 0, SITE_BIG);
+        take_answer(&at, c[i].data + c[i].len_bytes, 200, 0, 10);
+        wire_close(&c[i]);
+    }
+    assert_int_equal(server.in_count, 0);
+}
+
 #define SEGMENTS_MAX 65536u
 
 /*
@@ -403,6 +493,9 @@ int main(void)
         T(idle_connections_are_closed_after_their_time),
         T(a_client_that_takes_nothing_is_reset),
         T(a_slow_reader_gets_everything),
+        T(a_client_that_takes_next_to_nothing_is_reset),
+        T(a_client_that_shuts_and_takes_nothing_is_reset),
+        T(a_client_that_shuts_early_gets_everything),
         T(the_time_to_close_begins_when_all_has_arrived),
         T(the_idle_time_begins_when_all_has_arrived),
         T(a_client_that_never_closes_is_let_go),
@@ -412,6 +505,7 @@ int main(void)
         T(stopping_ends_idle_connections_at_once_and_busy_ones_after_their_answer),
         T(pipelining_without_reading_meets_a_closed_window),
         T(tiny_segments_do_not_pile_up),
+        T(tiny_segments_of_many_do_not_pile_up),
         T(without_memory_an_answer_takes_longer),
         T(without_memory_a_head_goes_in_pieces),
         T(closing_the_server_resets_what_is_open),
