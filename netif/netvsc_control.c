@@ -86,6 +86,11 @@ struct mac_param {
 static_assert(sizeof(struct mac_param) == 72, "wire layout");
 #define PARAM_STRING 2u
 
+static const uint8_t *mac_wanted(const struct netvsc *nic)
+{
+    return nic->control.has_mac ? nic->control.mac : nic->control.permanent_mac;
+}
+
 static int send_mac(struct netvsc *nic)
 {
     static const char name[] = "NetworkAddress", digits[] = "0123456789ABCDEF";
@@ -94,8 +99,9 @@ static int send_mac(struct netvsc *nic)
                               .type = PARAM_STRING,
                               .value_off = offsetof(struct mac_param, value),
                               .value_bytes = sizeof(param.value)};
-    const uint8_t *mac = nic->control.has_mac ? nic->control.mac : nic->control.permanent_mac;
+    uint8_t *mac = nic->control.mac_sent;
 
+    memcpy(mac, mac_wanted(nic), MAC_BYTES);
     if (memcmp(mac, nic->info.mac, MAC_BYTES) == 0)
         return 0;
     for (unsigned i = 0; i < sizeof(name) - 1; i++)
@@ -121,17 +127,17 @@ static int query_current(struct netvsc *nic)
 
 static int accept_current(struct netvsc *nic)
 {
-    const uint8_t *want = nic->control.has_mac ? nic->control.mac : nic->control.permanent_mac;
+    const uint8_t *sent = nic->control.mac_sent; /* what is wanted may be another by now */
     uint8_t mac[MAC_BYTES];
     int rc = netvsc_ctl_accept_info(nic, mac, sizeof(mac));
 
     if (rc)
         return rc;
-    if (memcmp(mac, want, sizeof(mac)) != 0)
+    if (memcmp(mac, sent, sizeof(mac)) != 0)
         return -ECONNREFUSED;
-    if (memcmp(nic->info.mac, want, MAC_BYTES) != 0)
+    if (memcmp(nic->info.mac, sent, MAC_BYTES) != 0)
         netvsc_raise(nic, NETVSC_EVENT_MAC);
-    memcpy(nic->info.mac, want, MAC_BYTES);
+    memcpy(nic->info.mac, sent, MAC_BYTES);
     return 0;
 }
 
@@ -160,7 +166,7 @@ static void filter_done(struct netvsc *nic, int error)
 
     if (!error) {
         nic->stats.ctl_changes++;
-    } else if (c->promiscuous && !(c->filter & NDIS_FILTER_PROMISCUOUS)) {
+    } else if (c->promiscuous && (c->filter_sent & ~c->filter & NDIS_FILTER_PROMISCUOUS)) {
         c->promiscuous = false;
         tell_refusal(nic, "promiscuous mode", error, HINT_SPOOFING);
         filter_again(nic);
@@ -188,8 +194,10 @@ static void mac_done(struct netvsc *nic, int error)
         nic->stats.ctl_changes++;
         return;
     }
-    memcpy(c->mac, nic->info.mac, MAC_BYTES);
-    c->has_mac = memcmp(c->mac, c->permanent_mac, MAC_BYTES) != 0;
+    if (memcmp(mac_wanted(nic), c->mac_sent, MAC_BYTES) == 0) { /* else the next one is asked for */
+        memcpy(c->mac, nic->info.mac, MAC_BYTES);
+        c->has_mac = memcmp(c->mac, c->permanent_mac, MAC_BYTES) != 0;
+    }
     tell_refusal(nic, "MAC address", error, HINT_SPOOFING);
 }
 

@@ -235,6 +235,27 @@ static void the_address_can_be_another(void **state)
     bench_stop(&f);
 }
 
+/* However far the first change has come when the second is asked for. */
+static void the_last_of_two_addresses_counts(void **state)
+{
+    static const uint8_t second[6] = {0x02, 0x77, 0, 0, 0, 0x02};
+    struct netif_fixture f;
+
+    (void)state;
+    for (unsigned turns = 0; turns < 8; turns++) {
+        bench_up(&f);
+        assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
+        bench_turn(&f, turns);
+        assert_int_equal(netvsc_set_mac(f.nic, second), 0);
+        bench_turn(&f, 12);
+        assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 0);
+        assert_memory_equal(netvsc_info(f.nic)->mac, second, 6);
+        assert_true(hears(&f, second));
+        bench_check_strict(&f);
+        bench_stop(&f);
+    }
+}
+
 static void a_refused_address_is_told(void **state)
 {
     struct netif_fixture f;
@@ -280,6 +301,7 @@ int main(void)
         cmocka_unit_test(what_is_wanted_survives_a_new_device),
         cmocka_unit_test(a_host_that_does_not_answer_costs_a_timeout_only),
         cmocka_unit_test(the_address_can_be_another),
+        cmocka_unit_test(the_last_of_two_addresses_counts),
         cmocka_unit_test(a_refused_address_is_told),
         cmocka_unit_test(there_are_no_filters_in_the_device),
     };
