@@ -11,6 +11,7 @@
 #include "hvh_nic_var.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define RETRY_NS NS_PER_MS /* for room that only the guest can make */
 
 static void put(struct hvh_chan *chan, const struct hvh_send *pkt)
 {
@@ -70,14 +71,18 @@ unsigned hvh_late_serve(struct hvhost_nic *nic, uint64_t now_ns)
     bool full = false;
 
     for (unsigned i = 0; i < nic->late_count; i++) {
-        const struct hvh_late *late = &nic->late[i];
+        struct hvh_late *late = &nic->late[i];
 
-        if (!full && late->due_ns <= now_ns && !late->chan->faulted) {
+        if (!late->chan->open || late->chan->faulted)
+            continue; /* forgotten: nobody will read it */
+        if (!full && late->due_ns <= now_ns) {
             full = hvh_ring_put(&late->chan->out, &late->pkt) != 0;
             sent += !full;
             if (!full)
                 continue;
         }
+        if (late->due_ns <= now_ns)
+            late->due_ns = now_ns + RETRY_NS;
         if (kept != i)
             nic->late[kept] = *late;
         kept++;

@@ -253,15 +253,14 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
 {
     uint64_t late_ns = hvh_late_deadline(nic);
     uint64_t offer_ns = hvh_subchan_deadline(nic);
-    uint64_t least = UINT64_MAX;
+    uint64_t least = hvh_tell_deadline(nic, now_ns);
 
     if (offer_ns < late_ns)
         late_ns = offer_ns;
-
-    if (late_ns != UINT64_MAX)
-        least = late_ns > now_ns ? late_ns - now_ns : 0;
-    if (hvh_tell_due(nic) || nic->rsc.segments > 0)
+    if (late_ns <= now_ns || nic->rsc.segments > 0)
         return 0;
+    if (late_ns != UINT64_MAX && late_ns - now_ns < least)
+        least = late_ns - now_ns;
     for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
         uint64_t due = chan_deadline(&nic->chan[i], now_ns);
 

@@ -100,8 +100,9 @@ struct hvh_tell {
     uint32_t speed_told;     /* 100 bit/s, as the guest last heard it */
     uint32_t network_change; /* to be told; 0 = none */
     bool vf_offered, vf_told;
-    bool vf_path;   /* the guest wants unicast by the VF */
-    bool path_back; /* the guest is to be told that it does not get it */
+    bool vf_path;      /* the guest wants unicast by the VF */
+    bool path_back;    /* the guest is to be told that it does not get it */
+    uint64_t retry_ns; /* there was no room: no sooner again, unless something else happens */
 };
 
 struct hvhost_nic {
@@ -239,9 +240,9 @@ uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, ui
 /* ---- hvh_tell.c ------------------------------------------------------------------------- */
 
 void hvh_tell_open(struct hvhost_nic *nic);
-/* Tell the guest what it has heard otherwise, as far as there is room; is there anything? */
+/* Tell the guest what it has heard otherwise, as far as there is room; when is it to be tried? */
 void hvh_tell(struct hvhost_nic *nic);
-bool hvh_tell_due(const struct hvhost_nic *nic);
+uint64_t hvh_tell_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
 /* This frame to the guest goes by its VF. */
 bool hvh_tell_by_vf(const struct hvhost_nic *nic, const uint8_t *frame);
 

@@ -14,10 +14,12 @@
  */
 #include <string.h>
 
+#include "hvh_host_var.h"
 #include "hvh_nvs_var.h"
 
 #define VF_XID UINT64_C(0x8000000000000000) /* as OpenVMM; nobody answers */
 #define VF_SERIAL 1u
+#define RETRY_NS UINT64_C(1000000) /* for room that only the guest can make */
 
 static bool indicate(struct hvhost_nic *nic, uint32_t status, const uint32_t *value)
 {
@@ -98,6 +100,7 @@ void hvh_tell_open(struct hvhost_nic *nic)
     nic->tell.vf_told = false;
     nic->tell.vf_path = false;
     nic->tell.path_back = false;
+    nic->tell.retry_ns = 0;
 }
 
 static bool vf_may_be_told(const struct hvhost_nic *nic)
@@ -106,15 +109,24 @@ static bool vf_may_be_told(const struct hvhost_nic *nic)
            (nic->state == HVH_CONFIG || nic->state == HVH_READY || nic->state == HVH_OPERATIONAL);
 }
 
-bool hvh_tell_due(const struct hvhost_nic *nic)
+static bool is_due(const struct hvhost_nic *nic)
 {
     const struct hvh_tell *tell = &nic->tell;
 
+    if (!nic->chan[0].open || nic->chan[0].faulted)
+        return false;
     if (vf_may_be_told(nic) && (tell->vf_told != tell->vf_offered || tell->path_back))
         return true;
     return nic->state == HVH_OPERATIONAL &&
            (nic->link_told != nic->link_up || tell->speed_told != nic->config.link_speed_100bps ||
             tell->network_change);
+}
+
+uint64_t hvh_tell_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
+{
+    if (!is_due(nic))
+        return UINT64_MAX;
+    return nic->tell.retry_ns > now_ns ? nic->tell.retry_ns - now_ns : 0;
 }
 
 static void tell_vf(struct hvhost_nic *nic)
@@ -127,16 +139,10 @@ static void tell_vf(struct hvhost_nic *nic)
         tell->vf_told = tell->vf_offered;
 }
 
-void hvh_tell(struct hvhost_nic *nic)
+static void tell_rndis(struct hvhost_nic *nic)
 {
     struct hvh_tell *tell = &nic->tell;
 
-    if (!hvh_tell_due(nic))
-        return;
-    if (vf_may_be_told(nic))
-        tell_vf(nic);
-    if (nic->state != HVH_OPERATIONAL)
-        return;
     if (nic->link_told != nic->link_up &&
         indicate(nic, nic->link_up ? RNDIS_IND_MEDIA_CONNECT : RNDIS_IND_MEDIA_DISCONNECT, NULL))
         nic->link_told = nic->link_up;
@@ -145,6 +151,17 @@ void hvh_tell(struct hvhost_nic *nic)
         tell->speed_told = nic->config.link_speed_100bps;
     if (tell->network_change && indicate(nic, RNDIS_IND_NETWORK_CHANGE, &tell->network_change))
         tell->network_change = 0;
+}
+
+void hvh_tell(struct hvhost_nic *nic)
+{
+    if (!is_due(nic))
+        return;
+    if (vf_may_be_told(nic))
+        tell_vf(nic);
+    if (nic->state == HVH_OPERATIONAL)
+        tell_rndis(nic);
+    nic->tell.retry_ns = is_due(nic) ? nic->host->now_ns + RETRY_NS : 0;
 }
 
 /* ---- what happens to the card ---------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 /* A card's life: opened, rescinded, offered again, closed; the cable; two cards on one switch. */
 #include <errno.h>
 
+#include "hvhost_fault.h"
 #include "raw_guest.h"
 
 static void card_opens_once_and_again_after_closing(void **state)
@@ -288,6 +289,64 @@ static void last_state_of_the_cable_arrives(void **state)
     raw_guest_destroy(g);
 }
 
+/* Nothing that only the guest could change keeps the host awake. */
+static void a_guest_that_takes_nothing_is_told_now_and_then(void **state)
+{
+    struct raw_guest *g = raw_guest_create(NULL);
+    uint64_t left_ns = UINT64_MAX;
+
+    (void)state;
+    raw_bring_up(g);
+    for (unsigned i = 0; i < 1000 && left_ns == UINT64_MAX; i++) {
+        hvhost_nic_link(g->nic, i % 2);
+        raw_step(g);
+        left_ns = hvhost_next_deadline(g->host, g->now_ns);
+    }
+    assert_in_range(left_ns, 1, 1000000);
+    raw_guest_destroy(g);
+}
+
+static void give_up(struct raw_guest *g)
+{
+    g->tx_ctl->write_index = 3;
+    g->t.ops->signal(g->t.ctx, g->t.primary.relid);
+    raw_step(g);
+    assert_int_equal(raw_stat(g, bad_ring), 1);
+}
+
+static void a_channel_given_up_is_told_nothing(void **state)
+{
+    struct raw_guest *g = raw_guest_create(NULL);
+
+    (void)state;
+    raw_bring_up(g);
+    raw_step(g);
+    give_up(g);
+    hvhost_nic_link(g->nic, false);
+    raw_step(g);
+    assert_true(hvhost_next_deadline(g->host, g->now_ns) == UINT64_MAX);
+    raw_guest_destroy(g);
+}
+
+static void late_answers_of_a_channel_given_up_are_forgotten(void **state)
+{
+    const struct hvhost_fault late = {.on = HVH_ON_TX_DONE, .act = HVH_ACT_LATE, .arg = 5};
+    struct raw_guest *g = raw_guest_create(NULL);
+    uint8_t msg[256];
+
+    (void)state;
+    raw_bring_up(g);
+    raw_step(g);
+    hvhost_fault_arm(g->nic, &late);
+    raw_section_send(g, 0, msg, raw_frame_message(msg, 60, 0));
+    raw_step(g);
+    give_up(g);
+    g->now_ns += 10000000;
+    raw_step(g);
+    assert_true(hvhost_next_deadline(g->host, g->now_ns) == UINT64_MAX);
+    raw_guest_destroy(g);
+}
+
 /* ---- two cards -------------------------------------------------------------------------- */
 
 static void frame_of_one_card_lands_in_the_other(void **state)
@@ -331,6 +390,9 @@ int main(void)
         cmocka_unit_test(cable_out_and_in_is_indicated),
         cmocka_unit_test(cable_out_before_the_guest_came_is_told_after_initialize),
         cmocka_unit_test(last_state_of_the_cable_arrives),
+        cmocka_unit_test(a_guest_that_takes_nothing_is_told_now_and_then),
+        cmocka_unit_test(a_channel_given_up_is_told_nothing),
+        cmocka_unit_test(late_answers_of_a_channel_given_up_are_forgotten),
         cmocka_unit_test(frame_of_one_card_lands_in_the_other),
     };
 
