@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Internet checksums and the headers they stand in. Sums are taken over memory as 32-bit words and
- * stored back as memory: one's complement addition does not care for byte order as long as both
- * ends agree.
+ * Internet checksums and the headers they stand in. A frame may be memory its guest still writes
+ * to: what is checked is looked at once, for at a second look it could be another. Sums are taken
+ * over memory as 32-bit words and stored back as memory: one's complement addition does not care
+ * for byte order as long as both ends agree.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -60,10 +61,14 @@ static void put16(uint8_t *at, uint32_t value)
 static bool parse_ip4(const uint8_t *ip, uint32_t left, struct hvh_ip *out)
 {
     uint32_t head, total;
+    uint8_t first;
 
-    if (left < IP4_BYTES_MIN || ip[0] >> 4 != 4)
+    if (left < IP4_BYTES_MIN)
         return false;
-    head = (ip[0] & 0xFu) * 4;
+    first = ip[0];
+    if (first >> 4 != 4)
+        return false;
+    head = (first & 0xFu) * 4;
     total = get16(ip + IP4_TOTAL_OFF);
     if (total == 0)
         total = left;
@@ -94,12 +99,15 @@ static bool parse_ip6(const uint8_t *ip, uint32_t left, struct hvh_ip *out)
         return false;
     next = ip[IP6_NEXT_OFF];
     for (unsigned i = 0; is_extension(next); i++) {
+        uint32_t bytes;
+
         if (i == EXTENSIONS_MAX || end - at < 8)
             return false;
         next = ip[at];
-        if ((ip[at + 1] + 1u) * 8 > end - at)
+        bytes = (ip[at + 1] + 1u) * 8;
+        if (bytes > end - at)
             return false;
-        at += (ip[at + 1] + 1u) * 8;
+        at += bytes;
     }
     out->v6 = true;
     out->fragment = next == 44;
