@@ -397,6 +397,7 @@ int app_main(const struct app_spec *spec, int argc, char **argv)
     if (status != APP_GO_ON)
         return status;
     port_log_setup(spec->name, app.options.log);
+    signal(SIGPIPE, SIG_IGN); /* who reads a capture or a log may end before we do */
     /* Cannot fail: the options' bounds are the same. */
     port_tcp_sizes(app.options.tcp_window_bytes, app.options.tcp_sndbuf_bytes);
     status = pin();

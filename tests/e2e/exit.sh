@@ -19,6 +19,14 @@ before=$SECONDS
 app_down http TERM
 check "it did not wait for the transfer" [ $((SECONDS - before)) -le 5 ]
 stop client TERM
+# Whoever reads what it writes may end first: that is the end of a capture, not of the program.
+mkfifo "$work/reader"
+head -c 1 "$work/reader" >/dev/null &
+app4 http netvsc-http --pcap "$work/reader"
+told_so() { inside ping -c 1 -W 1 "$addr" && grep -q "capture stopped" "$work/http.log"; }
+check "the reader of a capture has gone" wait_for 10 told_so
+check "and the program is still there" inside ping -c 1 -W 2 "$addr"
+app_down http TERM
 if [ "$face" = shm ]; then
     host_down TERM
     check "the host took its folder away" [ ! -e "$bus" ]
