@@ -5,8 +5,9 @@
  * A decoded path has no ".." in it, yet a symbolic link below the root may point anywhere, and may
  * be swapped between a check and the open. So the kernel does both in one step: openat2() with
  * RESOLVE_BENEATH refuses whatever would leave the root at the moment of opening. Relative links
- * that stay inside work. Kernels before 5.6 lack it; there the path is walked with O_NOFOLLOW, a
- * directory at a time, which refuses every link.
+ * that stay inside work. Kernels before 5.6 lack it, and some containers answer EPERM to what they
+ * do not know; there the path is walked with O_NOFOLLOW, a directory at a time, which refuses every
+ * link.
  *
  * Files are opened without waiting (a FIFO without writer would hold the whole server) and only
  * then looked at, so that what was checked is what is sent. Only regular files are served.
@@ -110,7 +111,7 @@ int http_root_open(struct http_root *root, const char *dir)
     if (root->fd < 0)
         return -errno;
     probe = open_beneath(root->fd, ".");
-    root->beneath = probe != -ENOSYS;
+    root->beneath = probe != -ENOSYS && probe != -EPERM;
     if (probe >= 0)
         close(probe);
     return 0;

@@ -16,7 +16,7 @@
 /* A directory tree to serve. */
 struct http_root {
     int fd;       /* -1 = no tree: every file is 404 */
-    bool beneath; /* the kernel knows openat2(); without it symbolic links are refused altogether */
+    bool beneath; /* openat2() works; without it symbolic links are refused altogether */
 };
 
 struct http_file {
