@@ -46,7 +46,7 @@ static void release(struct http_conn *c)
         pbuf_free(p);
     }
     c->server->in_count -= c->in_count;
-    http_server_idle(c->server, c, false);
+    http_server_list(c, NULL);
     http_server_put(c->server, c);
 }
 
@@ -83,7 +83,7 @@ enum http_step http_conn_let_go(struct http_conn *c)
 
 void http_conn_finish(struct http_conn *c)
 {
-    http_server_idle(c->server, c, false);
+    http_server_list(c, NULL);
     c->state = HTTP_CONN_LINGER;
     c->skip_bytes = 0;
     c->since_ms = sys_now();
@@ -133,7 +133,8 @@ static void append(struct http_conn *c, struct pbuf *p)
 
 static enum http_step start_reply(struct http_conn *c)
 {
-    http_server_idle(c->server, c, false);
+    http_server_list(c, NULL);
+    c->may_wait = c->is_cold = false;
     c->server->stats.requests++;
     http_reply_make(&c->server->site, &c->parser, (int64_t)(port_clock_wall() / PORT_NS_PER_S),
                     &c->reply);
@@ -165,7 +166,7 @@ static enum http_step read_head(struct http_conn *c)
                                     (size_t)(c->in->len - c->in_off)));
     }
     if (c->parser.len_bytes > 0)
-        http_server_idle(c->server, c, false);
+        http_server_list(c, NULL);
     if (c->parser.status == 0)
         return c->peer_fin ? end_of_requests(c) : HTTP_STEP_WAIT;
     if (c->parser.status == 200 && c->parser.body_bytes > 0 && !c->parser.expects) {
@@ -220,7 +221,7 @@ static enum http_step end_reply(struct http_conn *c)
     c->had_first = true;
     c->since_ms = sys_now();
     http_parser_reset(&c->parser);
-    http_server_idle(c->server, c, true);
+    http_server_list(c, &c->server->idle);
     return HTTP_STEP_NEXT;
 }
 
@@ -233,7 +234,7 @@ static enum http_step send_reply(struct http_conn *c)
 
 /* ---- callbacks ----------------------------------------------------------------------------- */
 
-static err_t run(struct http_conn *c)
+static enum http_step run_steps(struct http_conn *c)
 {
     static enum http_step (*const steps[])(struct http_conn *) = {
         [HTTP_CONN_READ] = read_head,
@@ -246,7 +247,18 @@ static err_t run(struct http_conn *c)
     do {
         step = steps[c->state](c);
     } while (step == HTTP_STEP_NEXT);
-    return step == HTTP_STEP_ABORTED ? ERR_ABRT : ERR_OK;
+    return step;
+}
+
+static err_t run(struct http_conn *c)
+{
+    return run_steps(c) == HTTP_STEP_ABORTED ? ERR_ABRT : ERR_OK;
+}
+
+void http_conn_go_on(struct http_conn *c)
+{
+    if (run_steps(c) == HTTP_STEP_WAIT)
+        tcp_output(c->pcb);
 }
 
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
@@ -275,7 +287,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len_bytes)
         c->progress_ms = sys_now();
         c->progress_bytes = 0;
     }
-    if (c->is_idle || c->state == HTTP_CONN_LINGER)
+    if (c->list == &c->server->idle || c->state == HTTP_CONN_LINGER)
         c->since_ms = sys_now();
     return c->state == HTTP_CONN_SEND || c->state == HTTP_CONN_LINGER ? run(c) : ERR_OK;
 }
@@ -341,7 +353,7 @@ void http_conn_open(struct http_conn *c, struct http_server *server, struct tcp_
     c->since_ms = sys_now();
     c->progress_ms = c->since_ms;
     http_parser_reset(&c->parser);
-    http_server_idle(server, c, true);
+    http_server_list(c, &server->idle);
     tcp_arg(pcb, c);
     tcp_recv(pcb, on_recv);
     tcp_sent(pcb, on_sent);

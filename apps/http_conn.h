@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "http_server.h"
 #include "lwip/ip_addr.h"
@@ -39,17 +40,20 @@ struct http_conn {
     struct http_server *server;
     struct tcp_pcb *pcb;
     struct http_conn *next_free;
-    struct http_conn *idle_prev, *idle_next; /* oldest to newest, while waiting for a request */
+    struct http_list *list; /* which it is in, NULL = none */
+    struct http_conn *prev, *next;
     enum http_conn_state state;
-    bool is_idle;   /* in that list */
     bool had_first; /* a request was answered */
     bool peer_fin;
+    bool may_wait; /* this reply's file is read as others are: until the data is there */
     struct pbuf *in, *in_tail; /* linked by next; tot_len (16 bits) is not kept */
     uint32_t in_count;
     uint16_t in_off;         /* into the first */
     uint64_t skip_bytes;     /* SKIP: still to come. LINGER: discarded so far */
     uint32_t unacked_bytes;  /* given to TCP and not acknowledged */
     uint32_t since_ms;       /* READ: waiting since. LINGER: since our end */
+    bool is_cold;            /* the file's next bytes were not in memory when last looked */
+    uint32_t cold_ms;        /* since when */
     uint32_t progress_ms;    /* start of sending, and from then on of the piece below */
     uint32_t progress_bytes; /* acknowledged since */
     uint32_t head_sent;      /* bytes of the reply's head given to TCP */
@@ -71,12 +75,23 @@ enum http_step http_conn_let_go(struct http_conn *c);
 /* Reset. Everything is freed; from within a callback of this connection, lwIP must get ERR_ABRT. */
 void http_conn_abort(struct http_conn *c);
 
+/* From outside lwIP's callbacks: do what can be done now. (c) may be gone afterwards. */
+void http_conn_go_on(struct http_conn *c);
+
 /* http_output.c: as much of the reply as TCP takes now. HTTP_STEP_NEXT = all of it. */
 enum http_step http_output_reply(struct http_conn *c);
 
+/*
+ * http_read.c: up to (n) bytes of the reply's file from (off) on. How many, more than 0; -EAGAIN
+ * when they are still on the disk: http_conn_go_on() will be called; -EIO.
+ */
+ssize_t http_read(struct http_conn *c, char *to, size_t n, off_t off);
+void http_read_close(struct http_server *server);
+
 /* http_server.c: */
 void http_server_put(struct http_server *server, struct http_conn *c);
-void http_server_idle(struct http_server *server, struct http_conn *c, bool is_idle);
+/* Into (list), newest last, or with NULL into none. */
+void http_server_list(struct http_conn *c, struct http_list *list);
 void http_server_count(struct http_server *server, int status);
 
 /* http_log.c: a line for a reply that was sent, or as much of it as (body_sent). */

@@ -17,8 +17,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
-
 static uint64_t left_bytes(const struct http_conn *c)
 {
     return c->reply.head_bytes - c->head_sent + (c->reply.body_bytes - c->body_sent);
@@ -37,27 +35,29 @@ static size_t portion(const struct http_conn *c)
     return enough > mss ? enough - enough % mss : enough;
 }
 
-/* The next (n) bytes of the reply into the scratch buffer. -EIO when the file does not have them.
+/*
+ * The next (n) bytes of the reply into the scratch buffer, or as many as are at hand: returns how
+ * many. -EAGAIN none yet, -EIO the file does not have them.
  */
-static int fill(struct http_conn *c, size_t n)
+static ssize_t fill(struct http_conn *c, size_t n)
 {
     char *scratch = c->server->scratch;
-    size_t used = c->reply.head_bytes - c->head_sent;
+    size_t head = c->reply.head_bytes - c->head_sent, used;
     off_t off = (off_t)(c->reply.off + c->body_sent);
 
-    used = used < n ? used : n;
-    memcpy(scratch, c->reply.head + c->head_sent, used);
-    while (used < n) {
-        ssize_t got = pread(c->reply.fd, scratch + used, n - used, off);
+    head = head < n ? head : n;
+    memcpy(scratch, c->reply.head + c->head_sent, head);
+    for (used = head; used < n;) {
+        ssize_t got = http_read(c, scratch + used, n - used, off);
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return -EIO;
+        if (got == -EAGAIN && used > head)
+            break;
+        if (got < 0)
+            return got;
         used += (size_t)got;
         off += got;
     }
-    return 0;
+    return (ssize_t)used;
 }
 
 /* Hands over (n) bytes of the scratch buffer, or as many of them as lwIP has memory for. */
@@ -88,16 +88,20 @@ enum http_step http_output_reply(struct http_conn *c)
 {
     while (left_bytes(c) > 0) {
         size_t n = portion(c);
+        ssize_t have;
         err_t err;
 
         if (n == 0)
             return HTTP_STEP_WAIT;
-        if (fill(c, n)) {
+        have = fill(c, n);
+        if (have == -EAGAIN)
+            return HTTP_STEP_WAIT;
+        if (have < 0) {
             c->server->stats.aborted_file++;
             http_conn_abort(c);
             return HTTP_STEP_ABORTED;
         }
-        err = write_out(c, n);
+        err = write_out(c, (size_t)have);
         if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
             return HTTP_STEP_WAIT;
         if (err != ERR_OK) {

@@ -22,21 +22,21 @@ void http_server_count(struct http_server *server, int status)
     (*classes[status / 100 - 2])++;
 }
 
-/* Into or out of the list of connections that wait for a request, newest last. */
-void http_server_idle(struct http_server *server, struct http_conn *c, bool is_idle)
+void http_server_list(struct http_conn *c, struct http_list *list)
 {
-    if (c->is_idle == is_idle)
+    if (c->list == list)
         return;
-    c->is_idle = is_idle;
-    if (!is_idle) {
-        *(c->idle_prev ? &c->idle_prev->idle_next : &server->idle_oldest) = c->idle_next;
-        *(c->idle_next ? &c->idle_next->idle_prev : &server->idle_newest) = c->idle_prev;
-        return;
+    if (c->list) {
+        *(c->prev ? &c->prev->next : &c->list->oldest) = c->next;
+        *(c->next ? &c->next->prev : &c->list->newest) = c->prev;
     }
-    c->idle_next = NULL;
-    c->idle_prev = server->idle_newest;
-    *(c->idle_prev ? &c->idle_prev->idle_next : &server->idle_oldest) = c;
-    server->idle_newest = c;
+    c->list = list;
+    if (!list)
+        return;
+    c->next = NULL;
+    c->prev = list->newest;
+    *(c->prev ? &c->prev->next : &list->oldest) = c;
+    list->newest = c;
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
@@ -46,9 +46,9 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 
     if (err != ERR_OK || !pcb) /* lwIP had no memory for it: the client tries again */
         return ERR_VAL;
-    if (!server->free_list && server->idle_oldest) {
+    if (!server->free_list && server->idle.oldest) {
         server->stats.evicted++;
-        http_conn_let_go(server->idle_oldest);
+        http_conn_let_go(server->idle.oldest);
     }
     c = server->free_list;
     if (!c) {
@@ -91,7 +91,8 @@ int http_server_open(struct http_server *server, const struct http_config *confi
 
     server->config = *config;
     server->free_list = NULL;
-    server->idle_oldest = server->idle_newest = NULL;
+    server->idle = server->cold = (struct http_list){0};
+    server->is_looking = false;
     server->open = 0;
     server->in_count = 0;
     server->stopping = false;
@@ -119,13 +120,14 @@ void http_server_stop(struct http_server *server)
     if (server->listener)
         tcp_close(server->listener);
     server->listener = NULL;
-    while (server->idle_oldest)
-        http_conn_finish(server->idle_oldest);
+    while (server->idle.oldest)
+        http_conn_finish(server->idle.oldest);
 }
 
 void http_server_close(struct http_server *server)
 {
     http_server_stop(server);
+    http_read_close(server);
     for (uint32_t i = 0; server->conns && i < server->config.connections; i++) {
         if (server->conns[i].state != HTTP_CONN_FREE)
             http_conn_abort(&server->conns[i]);

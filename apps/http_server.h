@@ -30,6 +30,8 @@ struct tcp_pcb;
     X(timeouts_idle, "connections closed because no request came")                                 \
     X(timeouts_write, "connections reset: the client took next to nothing for too long")           \
     X(aborted_file, "connections reset: the file shrank or failed while being sent")               \
+    X(cold_reads, "reads put off because the data was not in memory")                              \
+    X(slow_reads, "reads that were waited for after all")                                          \
     X(aborted_peer, "answers cut short by the client")                                             \
     X(aborted_input, "connections reset: too much input after the last answer")
 
@@ -37,6 +39,11 @@ struct http_stats {
 #define X(name, help) uint64_t name;
     HTTP_STATS(X)
 #undef X
+};
+
+/* Connections, each in one such list at most. */
+struct http_list {
+    struct http_conn *oldest, *newest;
 };
 
 struct http_config {
@@ -58,8 +65,10 @@ struct http_server {
     bool stopping;
     struct tcp_pcb *listener;
     struct http_conn *conns, *free_list;
-    struct http_conn *idle_oldest, *idle_newest;
-    char *scratch; /* of HTTP_SCRATCH_BYTES, between file and TCP; nothing stays in it */
+    struct http_list idle; /* waiting for a request */
+    struct http_list cold; /* waiting for the disk */
+    bool is_looking;       /* a timer runs for those */
+    char *scratch;         /* of HTTP_SCRATCH_BYTES, between file and TCP; nothing stays in it */
 };
 
 /*
