@@ -108,7 +108,7 @@ static bool joins(const struct netvsc_netif_burst *b, const struct segment *s,
                   const struct netvsc_tx_meta *meta)
 {
     return b->open && s->seq == b->next_seq && s->payload_bytes <= b->mss_bytes &&
-           s->head_bytes == b->head_bytes && s->payload_bytes <= b->bytes_max - b->bytes &&
+           s->head_bytes == b->head_bytes && b->bytes + s->payload_bytes <= b->bytes_max &&
            meta->csum == b->meta.csum && meta->l4_off == b->meta.l4_off &&
            memcmp(s->head, b->head, s->head_bytes) == 0;
 }

@@ -165,9 +165,47 @@ static void memory_of_the_program_is_copied_before_it_waits(void **state)
     borrowed_memory_waits_as_a_copy(PBUF_ROM);
 }
 
+/* One of consecutive TCP segments of 1000 bytes, its sum left to the host. */
+static void send_segment(uint32_t index)
+{
+    uint8_t frame[14 + 20 + 20 + 1000] = {0};
+    const uint32_t seq = lwip_htonl(1000 * index);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, sizeof(frame), PBUF_RAM);
+    uint8_t *ip = frame + 14, *tcp = ip + 20;
+
+    assert_non_null(p);
+    memcpy(frame, stack_far_mac, 6);
+    memcpy(frame + 6, stack_card_mac, 6);
+    memcpy(frame + 12, "\x08\x00\x45\x00\x04\x10", 6);
+    ip[8] = 64;
+    ip[9] = 6;
+    memcpy(tcp + 4, &seq, sizeof(seq));
+    tcp[12] = 0x50;
+    tcp[13] = 0x10;
+    assert_int_equal(pbuf_take(p, frame, sizeof(frame)), ERR_OK);
+    assert_int_equal(stack.nif.netif.linkoutput(&stack.nif.netif, p), ERR_OK);
+    pbuf_free(p);
+}
+
+/* The host's word bounds what is put together, and may be less than what is there already. */
+static void a_host_that_cuts_only_small_packets_gets_none_to_cut(void **state)
+{
+    (void)state;
+    stack_card_config.lso_max_bytes = 300;
+    stack_setup(16);
+    for (uint32_t i = 0; i < 12; i++)
+        send_segment(i);
+    netvsc_netif_flush(&stack.nif);
+    stack_turn(3);
+    assert_int_equal(stack.far_count, 12);
+    assert_int_equal(stack.nif.stats.tx_bursts, 0);
+    stack_teardown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_host_that_cuts_only_small_packets_gets_none_to_cut),
         cmocka_unit_test(chains_of_any_number_of_pieces_arrive_whole),
         cmocka_unit_test(short_chains_are_padded_and_wrong_ones_refused),
         cmocka_unit_test(what_must_wait_keeps_its_order_and_gets_its_references_back),
