@@ -21,7 +21,11 @@
 #define LOANS_MAX 4096u
 /* Ethernet, VLAN tag, IP with options (IPv6: some extensions), TCP with options. */
 #define HEAD_BYTES (NETVSC_ETH_BYTES + NETVSC_NETIF_TAG_BYTES + 60u + 60u)
-#define HEADROOM_BYTES 16u /* for a longer link header, when the packet is forwarded */
+/*
+ * For longer headers, when the packet goes on: IPv6 instead of IPv4, a tunnel. lwIP itself would
+ * stop only behind its own struct, and write over what follows that in struct pbuf_custom.
+ */
+#define HEADROOM_BYTES 64u
 
 struct loan {
     struct pbuf_custom head; /* lwIP takes it for a PBUF_RAM: its bytes follow it */
