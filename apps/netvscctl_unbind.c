@@ -157,11 +157,14 @@ static int put_net(struct ctl *ctl, const struct ctl_net *net)
     if (!net->ifname[0])
         return 0;
     wait_name(ctl, net->ifname);
+    if (!ctl->nic.ifname[0])
+        return app_fail(1, net->ifname, "the card has no interface to give its addresses to",
+                        "See dmesg; then netvscctl unbind");
     rc = ctl->ops->net_restore(ctl->ctx, ctl->nic.ifname, net, line);
     if (rc == 0)
         return 0;
     snprintf(remedy, sizeof(remedy), "Set by hand: %s", line);
-    return app_fail(1, ctl->nic.ifname, strerror(-rc), remedy);
+    return app_fail(1, net->ifname, strerror(-rc), remedy);
 }
 
 int ctl_give_back(struct ctl *ctl, const struct ctl_saved *saved)

@@ -61,6 +61,11 @@ trains() {
     echo "$frames frames in $packets packets"
     [ "$frames" -gt $((packets + 100)) ]
 }
+# Segments the host puts together on their way in (RSC); Linux has it off by default.
+rsc() {
+    ethtool -K eth0 lro on && ethtool -k eth0 | grep 'large-receive-offload: on' && bulk_in &&
+        ethtool -K eth0 lro off
+}
 
 # ---- configuration --------------------------------------------------------------------------
 
@@ -134,6 +139,7 @@ feature "bulk TCP both ways at once" bulk_both
 feature "sums by host" grows tx_csum 1 bulk_in
 feature "data in send sections" grows tx_section_packets 5 ping_l1
 feature "frames packed into one section" trains
+feature "segments put together by host (RSC)" grows rx_rsc_frames 10 rsc
 feature "VLAN, tag beside the frame" grows tx_vlan 100 vlan
 feature "MTU 9000, data by guest page" grows tx_gpa_packets 4 jumbo
 feature "MTU 1500 again" normal

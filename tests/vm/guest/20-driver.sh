@@ -72,14 +72,16 @@ bind_new_id() {
         client_monitor_latency; do
         ln -s $bus/devices/$card/$name $here/$name
     done
+    ln -s $bus/drivers/hv_netvsc $here/driver
     while :; do
-        rm -f $here/driver
-        [ ! -e $bus/devices/$card/driver ] ||
-            ln -s "$(readlink -f $bus/devices/$card/driver)" $here/driver
-        usleep 200000
+        if [ "$(readlink -f $bus/devices/$card/driver)" != "$(readlink $here/driver)" ]; then
+            rm -f $here/driver
+            [ ! -e $bus/devices/$card/driver ] ||
+                ln -s "$(readlink -f $bus/devices/$card/driver)" $here/driver
+        fi
+        usleep 100000
     done &
     follow=$!
-    usleep 400000
     netvscctl bind $card --bus /tmp/bus --once && in_user_space &&
         [ "$(driver_of $other)" = hv_netvsc ]
     status=$?
@@ -121,7 +123,7 @@ http_bulk() {
     [ "$(l1 'curl -s -m 90 http://10.9.0.2/bulk | md5sum')" = "$(md5sum </tmp/site/bulk)" ]
 }
 http_page() { l1 "curl -s -m 60 http://10.9.0.2/ | grep -qi '<html'"; }
-http_many() { l1 'wrk -t 1 -c 8 -d 4 http://10.9.0.2/bulk >/tmp/wrk; cat /tmp/wrk
+http_many() { l1 'wrk -t 1 -c 8 -d 4 http://10.9.0.2:80/bulk >/tmp/wrk; cat /tmp/wrk
     grep -q "Requests/sec" /tmp/wrk && ! grep -E "Socket errors|Non-2xx" /tmp/wrk'; }
 kill9() {
     kill -9 "$app"
