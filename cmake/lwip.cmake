@@ -16,10 +16,29 @@ if(NOT EXISTS ${LWIP_DIR}/src/Filelists.cmake)
 endif()
 
 include(${LWIP_DIR}/src/Filelists.cmake)
-add_library(lwip STATIC ${lwipcore_SRCS} ${lwipcore4_SRCS} ${lwipcore6_SRCS}
-  ${LWIP_DIR}/src/netif/ethernet.c)
+# Two of lwIP's parts are ours: its pools, and how its TCP finds and removes connections. The latter
+# is done by headers included before the first line of its files, which stay as they are.
+list(REMOVE_ITEM lwipcore_SRCS ${LWIP_DIR}/src/core/memp.c)
+set(LWIP_SRCS ${lwipcore_SRCS} ${lwipcore4_SRCS} ${lwipcore6_SRCS} ${LWIP_DIR}/src/netif/ethernet.c)
+set(LWIP_OUR_SRCS ${CMAKE_SOURCE_DIR}/port/port_memp.c ${CMAKE_SOURCE_DIR}/port/port_tcp_table.c)
+
+# netvsc_flat_lwip(name): (name), which compiles LWIP_SRCS and LWIP_OUR_SRCS, gets those headers.
+function(netvsc_flat_lwip name)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/port)
+  set_source_files_properties(${LWIP_DIR}/src/core/tcp.c TARGET_DIRECTORY ${name}
+    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp.h"
+    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_tcp.h)
+  set_source_files_properties(${LWIP_DIR}/src/core/tcp_in.c TARGET_DIRECTORY ${name}
+    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp_in.h"
+    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_tcp_in.h)
+  set_source_files_properties(${LWIP_OUR_SRCS} TARGET_DIRECTORY ${name}
+    PROPERTIES COMPILE_OPTIONS "${NETVSC_WARNINGS}")
+endfunction()
+
+add_library(lwip STATIC ${LWIP_SRCS} ${LWIP_OUR_SRCS})
 target_include_directories(lwip SYSTEM PUBLIC ${LWIP_DIR}/src/include)
 target_include_directories(lwip PUBLIC ${CMAKE_SOURCE_DIR}/port)
+netvsc_flat_lwip(lwip)
 netvsc_common(lwip)
 
 # Its HTTP client, for the programs that want one.

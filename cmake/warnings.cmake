@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
+set(NETVSC_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+  -Wpointer-arith -Wcast-qual -Wvla -Wundef -Werror)
+
 # netvsc_target(name): our own code, held to the full warning set, sanitized and optimised as asked.
 function(netvsc_target name)
-  target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
-    -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla -Wundef -Werror)
+  target_compile_options(${name} PRIVATE ${NETVSC_WARNINGS})
   netvsc_common(${name})
 endfunction()
 

@@ -14,14 +14,18 @@
 #define LWIP_SOCKET 0         /* [1] needs threads */
 
 /* ---- memory -------------------------------------------------------------------------------- */
+extern unsigned port_connections; /* chosen when a program starts: port_tcp_connections() */
+#define PORT_CONNECTIONS_MIN 16u
+#define PORT_CONNECTIONS_MAX 4000000u
 #define MEM_ALIGNMENT 8   /* [1] 64-bit pointers live in pool elements */
+#define MEMP_MEM_MALLOC 1 /* [0] no arrays: pools are port_memp.c's, each as large as said here */
 #define MEM_LIBC_MALLOC 1 /* [0] lwIP's heap searches a list; and ASan sees into libc's */
 #define PBUF_POOL_SIZE 8192     /* [16] received data not yet read by programs: 16 MiB */
 #define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
-#define MEMP_NUM_PBUF 32768     /* [16] one per segment sent by reference, from a file in memory */
-#define MEMP_NUM_TCP_PCB 16384  /* [5] connections, those in TIME_WAIT included; 4 MiB */
+#define MEMP_NUM_PBUF (32768 + port_connections) /* [16] per segment sent by reference */
+#define MEMP_NUM_TCP_PCB port_connections /* [5] run-time, those in TIME_WAIT included */
 #define MEMP_NUM_TCP_PCB_LISTEN 64 /* [8] */
-#define MEMP_NUM_TCP_SEG 65535  /* [16] the most a pool can count (u16_t); 700 full send buffers */
+#define MEMP_NUM_TCP_SEG (65536 + 2 * port_connections) /* [16] two each, and 700 send buffers */
 #define MEMP_NUM_UDP_PCB 256    /* [4] */
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 64) /* [+0] programs' timers */
 #define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each */
@@ -73,6 +77,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #define TCP_RCV_SCALE 6            /* [0] up to 4 MiB in steps of 64 bytes */
 #define TCP_LISTEN_BACKLOG 1       /* [0] half-open connections must not take all pcbs */
 #define LWIP_TCP_SACK_OUT 1        /* [0] peers resend only what was lost */
+#define LWIP_TCP_MAX_SACK_NUM 2    /* [4] 8 bytes each per connection; peers add up what they see */
 #define TCP_OOSEQ_MAX_PBUFS 1024   /* [0 = no limit] one-byte segments must not eat the pool */
 #define LWIP_TCP_KEEPALIVE 1       /* [0] servers set their own intervals */
 #define LWIP_HOOK_FILENAME "port_hooks.h" /* keyed initial sequence numbers */
@@ -85,6 +90,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 
 /* ---- counting ------------------------------------------------------------------------------ */
 #define LWIP_STATS_LARGE 1 /* [0] 16-bit counters wrap within a second */
+#define MEMP_STATS 1       /* [0 with MEMP_MEM_MALLOC] how full the pools are */
 #define LWIP_STATS_DISPLAY 1 /* [0] pools have names: --stats says which one ran out */
 #define MEM_STATS 0        /* [1] libc counts its own */
 

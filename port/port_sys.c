@@ -31,6 +31,18 @@ int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes)
     return 0;
 }
 
+unsigned port_connections = PORT_CONNECTIONS_DEFAULT;
+
+int port_tcp_connections(uint32_t count)
+{
+    if (count == 0)
+        count = PORT_CONNECTIONS_DEFAULT;
+    if (count < PORT_CONNECTIONS_MIN || count > PORT_CONNECTIONS_MAX)
+        return -ERANGE;
+    port_connections = count;
+    return 0;
+}
+
 /* Milliseconds, wrapping: lwIP compares by difference. */
 u32_t sys_now(void)
 {

@@ -17,4 +17,13 @@
  */
 int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes);
 
+#define PORT_CONNECTIONS_DEFAULT 16384u
+
+/*
+ * At most (count) connections at a time, those in TIME_WAIT included; call before lwip_init(). 0 =
+ * default. Each costs up to 320 bytes once it exists, and what it has in its buffers. -ERANGE
+ * outside PORT_CONNECTIONS_MIN..MAX; nothing changes.
+ */
+int port_tcp_connections(uint32_t count);
+
 #endif

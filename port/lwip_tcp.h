@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Included by the compiler before the first line of lwIP's tcp.c (-include, see cmake/lwip.cmake).
+ * Replaces lwIP's two list macros, and its search for a free local port, by calls of ours.
+ */
+#ifndef LWIP_TCP_H
+#define LWIP_TCP_H
+
+#include "lwip/opt.h"
+#include "lwip/priv/tcp_priv.h"
+#include "port_tcp_table.h"
+
+#undef TCP_REG
+#define TCP_REG(pcbs, pcb)                                                                         \
+    do {                                                                                           \
+        port_tcp_reg(pcb);                                                                         \
+        tcp_timer_needed();                                                                        \
+    } while (0)
+
+#undef TCP_RMV
+#define TCP_RMV(pcbs, pcb) port_tcp_rmv(pcb)
+
+/*
+ * tcp.c has tcp_new_port(void) where it declares and defines it, which becomes a function nobody
+ * calls, and tcp_new_port() where it calls it, which becomes ours.
+ */
+#define tcp_new_port(parameters) PORT_TCP_NEW_PORT_##parameters
+#define PORT_TCP_NEW_PORT_void __attribute__((unused)) lwip_tcp_new_port(void)
+#define PORT_TCP_NEW_PORT_ port_tcp_new_port()
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * lwIP keeps its connections in singly linked lists: bound, active, in TIME_WAIT, listening. It
+ * walks the active ones for every segment received and every connection closed, and all of them
+ * for a free local port. Here the lists stay as they are, for everything else in lwIP reads them,
+ * but each connection also has a link of 8 bytes in front of it:
+ *
+ *   - who precedes it in its list, so that it leaves without a walk;
+ *   - the next one of its hash bucket, so that a segment finds it without a walk.
+ *
+ * TCP_REG and TCP_RMV, which lwIP uses for every change but one, come here (lwip_tcp.h). The
+ * exception is tcp_slowtmr(), which cuts a connection out of its list by itself and then frees it:
+ * port_tcp_forget() is called for every one freed and takes what is still linked off. It writes
+ * the value tcp_slowtmr() has just written, so it need not know.
+ *
+ * tcp_input() here looks the connection up and calls lwIP's, in which the names of the lists stand
+ * for the result (lwip_tcp_in.h). lwIP compares once more, finds its first candidate right, and
+ * never gets to reorder a list.
+ *
+ * Connections are named by the number of their block, from FIRST_SLOT on; the smaller numbers tell
+ * that one stands first in its list. Listening ones are other blocks, few, and stay as lwIP has
+ * them.
+ *
+ * The hash is multilinear with random keys (Lemire and Kaser, "Strongly universal string hashing
+ * is fast"): whoever chooses addresses and ports cannot choose the bucket.
+ */
+#include "port_tcp_table.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/opt.h"
+
+#include "lwip/ip.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/tcp.h"
+#include "port_log.h"
+#include "port_rand.h"
+
+/* Values of (prev) that name no connection. */
+enum { UNLINKED, HEAD_BOUND, HEAD_ACTIVE, HEAD_TIME_WAIT, FIRST_SLOT };
+
+struct link {
+    uint32_t prev;
+    uint32_t chain; /* 0 = last of its bucket */
+};
+
+struct block {
+    struct link link;
+    struct tcp_pcb pcb;
+};
+
+_Static_assert(sizeof(struct link) == PORT_TCP_LINK_BYTES, "what port_memp.c leaves free");
+_Static_assert(offsetof(struct block, pcb) == PORT_TCP_LINK_BYTES, "no padding between");
+
+/* Two addresses of IPv6, the ports, and a constant. */
+#define KEYS 10u
+
+static struct {
+    struct block *blocks;
+    uint32_t *buckets;
+    uint32_t bucket_mask;
+    uint64_t keys[KEYS];
+    uint32_t oldest_time_wait; /* last of its list; 0 = it is empty */
+    u16_t last_port;
+} table;
+
+static uint32_t port_users[65536];
+
+struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw;
+
+static struct block *at(uint32_t slot)
+{
+    return &table.blocks[slot - FIRST_SLOT];
+}
+
+static struct block *block_of(struct tcp_pcb *pcb)
+{
+    return (struct block *)(void *)((uint8_t *)pcb - offsetof(struct block, pcb));
+}
+
+static uint32_t slot_of(struct tcp_pcb *pcb)
+{
+    return (uint32_t)(block_of(pcb) - table.blocks) + FIRST_SLOT;
+}
+
+/* One to two connections per bucket when all blocks are in use. */
+void port_tcp_table_open(void *base, size_t count)
+{
+    static uint32_t single;
+    size_t buckets = 1;
+
+    while (buckets * 2 <= count)
+        buckets *= 2;
+    free(table.buckets == &single ? NULL : table.buckets);
+    memset(&table, 0, sizeof(table));
+    table.blocks = base;
+    table.buckets = calloc(buckets, sizeof(*table.buckets));
+    if (table.buckets) {
+        table.bucket_mask = (uint32_t)(buckets - 1);
+    } else {
+        port_log(PORT_LOG_WARN, "no memory for %zu hash buckets; connections cost more", buckets);
+        table.buckets = &single;
+    }
+    port_rand_bytes(table.keys, sizeof(table.keys));
+    table.last_port = (u16_t)port_rand_u32();
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+static uint64_t add_address(uint64_t sum, const ip_addr_t *addr, const uint64_t keys[4])
+{
+    const uint32_t *words = ip_2_ip6(addr)->addr;
+
+    if (!IP_IS_V6(addr))
+        return sum + keys[0] * ip4_addr_get_u32(ip_2_ip4(addr));
+    return sum + keys[0] * words[0] + keys[1] * words[1] + keys[2] * words[2] + keys[3] * words[3];
+}
+
+struct four_tuple {
+    const ip_addr_t *local, *remote;
+    u16_t local_port, remote_port;
+};
+
+static uint32_t *bucket_of(const struct four_tuple *t)
+{
+    const uint32_t ports = (uint32_t)t->local_port << 16 | t->remote_port;
+    uint64_t sum = table.keys[0] + table.keys[1] * ports;
+
+    sum = add_address(sum, t->local, &table.keys[2]);
+    sum = add_address(sum, t->remote, &table.keys[6]);
+    return &table.buckets[sum >> 32 & table.bucket_mask];
+}
+
+static struct four_tuple tuple_of(const struct tcp_pcb *pcb)
+{
+    return (struct four_tuple){&pcb->local_ip, &pcb->remote_ip, pcb->local_port, pcb->remote_port};
+}
+
+/* The same conditions as in lwIP's tcp_input(). */
+static bool matches(const struct tcp_pcb *pcb, const struct four_tuple *t)
+{
+    if (pcb->netif_idx != NETIF_NO_INDEX &&
+        pcb->netif_idx != netif_get_index(ip_data.current_input_netif))
+        return false;
+    return pcb->remote_port == t->remote_port && pcb->local_port == t->local_port &&
+           ip_addr_eq(&pcb->remote_ip, t->remote) && ip_addr_eq(&pcb->local_ip, t->local);
+}
+
+static void find(const struct four_tuple *t)
+{
+    for (uint32_t slot = *bucket_of(t); slot; slot = at(slot)->link.chain) {
+        struct tcp_pcb *pcb = &at(slot)->pcb;
+
+        if (!matches(pcb, t))
+            continue;
+        if (pcb->state != TIME_WAIT) {
+            port_tcp_hit = pcb;
+            return;
+        }
+        port_tcp_hit_tw = pcb; /* an active one, bound to this interface, would go first */
+    }
+}
+
+void tcp_input(struct pbuf *p, struct netif *inp)
+{
+    const struct tcp_hdr *head = p->payload;
+
+    port_tcp_hit = port_tcp_hit_tw = NULL;
+    if (p->len >= TCP_HLEN) {
+        const struct four_tuple t = {ip_current_dest_addr(), ip_current_src_addr(),
+                                     lwip_ntohs(head->dest), lwip_ntohs(head->src)};
+
+        find(&t);
+    }
+    lwip_tcp_input(p, inp);
+}
+
+/* ---- joining and leaving --------------------------------------------------------------------- */
+
+static void hash(struct tcp_pcb *pcb)
+{
+    const struct four_tuple t = tuple_of(pcb);
+    uint32_t *bucket = bucket_of(&t);
+
+    block_of(pcb)->link.chain = *bucket;
+    *bucket = slot_of(pcb);
+}
+
+/* Bound connections are in no bucket; the one they would be in is short, too. */
+static void unhash(struct tcp_pcb *pcb)
+{
+    const struct four_tuple t = tuple_of(pcb);
+    const uint32_t slot = slot_of(pcb);
+
+    for (uint32_t *from = bucket_of(&t); *from; from = &at(*from)->link.chain) {
+        if (*from == slot) {
+            *from = block_of(pcb)->link.chain;
+            return;
+        }
+    }
+}
+
+static void push(struct tcp_pcb *pcb, struct tcp_pcb **list, uint32_t head)
+{
+    pcb->next = *list;
+    if (pcb->next)
+        block_of(pcb->next)->link.prev = slot_of(pcb);
+    block_of(pcb)->link.prev = head;
+    *list = pcb;
+}
+
+void port_tcp_reg(struct tcp_pcb *pcb)
+{
+    port_users[pcb->local_port]++;
+    if (pcb->state == LISTEN) {
+        pcb->next = tcp_listen_pcbs.pcbs;
+        tcp_listen_pcbs.pcbs = pcb;
+    } else if (pcb->state == CLOSED) {
+        push(pcb, &tcp_bound_pcbs, HEAD_BOUND);
+    } else if (pcb->state == TIME_WAIT) {
+        if (!tcp_tw_pcbs)
+            table.oldest_time_wait = slot_of(pcb);
+        push(pcb, &tcp_tw_pcbs, HEAD_TIME_WAIT);
+        hash(pcb);
+    } else {
+        push(pcb, &tcp_active_pcbs, HEAD_ACTIVE);
+        hash(pcb);
+    }
+}
+
+static struct tcp_pcb **next_of_previous(uint32_t prev)
+{
+    switch (prev) {
+    case HEAD_BOUND:
+        return &tcp_bound_pcbs;
+    case HEAD_ACTIVE:
+        return &tcp_active_pcbs;
+    case HEAD_TIME_WAIT:
+        return &tcp_tw_pcbs;
+    default:
+        return &at(prev)->pcb.next;
+    }
+}
+
+static void rmv_listener(struct tcp_pcb *pcb)
+{
+    struct tcp_pcb **from = &tcp_listen_pcbs.pcbs;
+
+    while (*from && *from != pcb)
+        from = &(*from)->next;
+    if (*from)
+        *from = pcb->next;
+    port_users[pcb->local_port]--;
+}
+
+void port_tcp_forget(struct tcp_pcb *pcb)
+{
+    struct link *link = &block_of(pcb)->link;
+
+    if (link->prev == UNLINKED)
+        return;
+    unhash(pcb);
+    if (slot_of(pcb) == table.oldest_time_wait)
+        table.oldest_time_wait = link->prev >= FIRST_SLOT ? link->prev : 0;
+    *next_of_previous(link->prev) = pcb->next;
+    if (pcb->next)
+        block_of(pcb->next)->link.prev = link->prev;
+    link->prev = UNLINKED;
+    port_users[pcb->local_port]--;
+}
+
+void port_tcp_rmv(struct tcp_pcb *pcb)
+{
+    if (pcb->state == LISTEN)
+        rmv_listener(pcb);
+    else
+        port_tcp_forget(pcb);
+    pcb->next = NULL;
+}
+
+/* ---- what lwIP would walk for ---------------------------------------------------------------- */
+
+/* The ephemeral range of RFC 6335, as in tcp.c. */
+#define PORT_FIRST 0xc000u
+#define PORTS 0x4000u
+
+u16_t port_tcp_new_port(void)
+{
+    for (unsigned tried = 0; tried < PORTS; tried++) {
+        table.last_port = (u16_t)(PORT_FIRST + (table.last_port + 1u) % PORTS);
+        if (port_users[table.last_port] == 0)
+            return table.last_port;
+    }
+    return 0;
+}
+
+bool port_tcp_give_up_oldest(void)
+{
+    if (!table.oldest_time_wait)
+        return false;
+    tcp_abort(&at(table.oldest_time_wait)->pcb); /* no callback, no reset in this state */
+    return true;
+}

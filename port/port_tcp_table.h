@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The connections of lwIP, found and removed without a walk. For lwIP's TCP files and port_memp.c;
+ * programs need none of it. */
+#ifndef PORT_TCP_TABLE_H
+#define PORT_TCP_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lwip/arch.h"
+
+struct netif;
+struct pbuf;
+struct tcp_pcb;
+
+/* What stands in front of each struct tcp_pcb. */
+#define PORT_TCP_LINK_BYTES 8u
+
+/* Blocks for (count) connections begin at (base), each after its link. Forgets all others. */
+void port_tcp_table_open(void *base, size_t count);
+
+/* What TCP_REG and TCP_RMV do: onto the list (pcb->state) asks for, and off the list it is on. */
+void port_tcp_reg(struct tcp_pcb *pcb);
+void port_tcp_rmv(struct tcp_pcb *pcb);
+
+/* (pcb) is about to be freed. lwIP's timers take connections off their list by themselves. */
+void port_tcp_forget(struct tcp_pcb *pcb);
+
+/* A local port no connection has, or 0. Host byte order. */
+u16_t port_tcp_new_port(void);
+
+/* Free the connection that has been in TIME_WAIT the longest; false when there is none. */
+bool port_tcp_give_up_oldest(void);
+
+/* What a received segment belongs to, as tcp_input() found it: at most one of them is not NULL. */
+extern struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw;
+
+/* lwIP's own tcp_input(), under the name it has here. */
+void lwip_tcp_input(struct pbuf *p, struct netif *inp);
+
+#endif
