@@ -20,17 +20,17 @@ include(${LWIP_DIR}/src/Filelists.cmake)
 # is done by headers included before the first line of its files, which stay as they are.
 list(REMOVE_ITEM lwipcore_SRCS ${LWIP_DIR}/src/core/memp.c)
 set(LWIP_SRCS ${lwipcore_SRCS} ${lwipcore4_SRCS} ${lwipcore6_SRCS} ${LWIP_DIR}/src/netif/ethernet.c)
-set(LWIP_OUR_SRCS ${CMAKE_SOURCE_DIR}/port/port_memp.c ${CMAKE_SOURCE_DIR}/port/port_tcp_table.c)
+set(LWIP_OUR_SRCS port_memp.c port_tcp_out.c port_tcp_table.c)
+list(TRANSFORM LWIP_OUR_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)
 
 # netvsc_flat_lwip(name): (name), which compiles LWIP_SRCS and LWIP_OUR_SRCS, gets those headers.
 function(netvsc_flat_lwip name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/port)
-  set_source_files_properties(${LWIP_DIR}/src/core/tcp.c TARGET_DIRECTORY ${name}
-    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp.h"
-    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_tcp.h)
-  set_source_files_properties(${LWIP_DIR}/src/core/tcp_in.c TARGET_DIRECTORY ${name}
-    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp_in.h"
-    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_tcp_in.h)
+  foreach(file tcp tcp_in tcp_out)
+    set_source_files_properties(${LWIP_DIR}/src/core/${file}.c TARGET_DIRECTORY ${name}
+      PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_${file}.h"
+      OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_${file}.h)
+  endforeach()
   set_source_files_properties(${LWIP_OUR_SRCS} TARGET_DIRECTORY ${name}
     PROPERTIES COMPILE_OPTIONS "${NETVSC_WARNINGS}")
 endfunction()

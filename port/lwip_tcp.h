@@ -20,6 +20,10 @@
 #undef TCP_RMV
 #define TCP_RMV(pcbs, pcb) port_tcp_rmv(pcb)
 
+/* All that was sent is to be sent again. */
+#define tcp_rexmit_rto_prepare(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto_prepare(pcb))
+#define tcp_rexmit_rto(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto(pcb))
+
 /*
  * tcp.c has tcp_new_port(void) where it declares and defines it, which becomes a function nobody
  * calls, and tcp_new_port() where it calls it, which becomes ours.

@@ -70,7 +70,7 @@ static struct {
 
 static uint32_t port_users[65536];
 
-struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw;
+struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw, *port_tcp_opening;
 
 static struct block *at(uint32_t slot)
 {
@@ -176,12 +176,15 @@ void tcp_input(struct pbuf *p, struct netif *inp)
 
         find(&t);
     }
+    port_tcp_opening = port_tcp_hit && port_tcp_hit->state < ESTABLISHED && !port_tcp_hit->nrtx
+                           ? port_tcp_hit
+                           : NULL;
     lwip_tcp_input(p, inp);
 }
 
 /* ---- joining and leaving --------------------------------------------------------------------- */
 
-static void hash(struct tcp_pcb *pcb)
+void port_tcp_show(struct tcp_pcb *pcb)
 {
     const struct four_tuple t = tuple_of(pcb);
     uint32_t *bucket = bucket_of(&t);
@@ -191,7 +194,7 @@ static void hash(struct tcp_pcb *pcb)
 }
 
 /* Bound connections are in no bucket; the one they would be in is short, too. */
-static void unhash(struct tcp_pcb *pcb)
+void port_tcp_hide(struct tcp_pcb *pcb)
 {
     const struct four_tuple t = tuple_of(pcb);
     const uint32_t slot = slot_of(pcb);
@@ -225,10 +228,10 @@ void port_tcp_reg(struct tcp_pcb *pcb)
         if (!tcp_tw_pcbs)
             table.oldest_time_wait = slot_of(pcb);
         push(pcb, &tcp_tw_pcbs, HEAD_TIME_WAIT);
-        hash(pcb);
+        port_tcp_show(pcb);
     } else {
         push(pcb, &tcp_active_pcbs, HEAD_ACTIVE);
-        hash(pcb);
+        port_tcp_show(pcb);
     }
 }
 
@@ -261,9 +264,10 @@ void port_tcp_forget(struct tcp_pcb *pcb)
 {
     struct link *link = &block_of(pcb)->link;
 
+    port_tcp_forget_tails(pcb);
     if (link->prev == UNLINKED)
         return;
-    unhash(pcb);
+    port_tcp_hide(pcb);
     if (slot_of(pcb) == table.oldest_time_wait)
         table.oldest_time_wait = link->prev >= FIRST_SLOT ? link->prev : 0;
     *next_of_previous(link->prev) = pcb->next;

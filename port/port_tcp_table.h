@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The connections of lwIP, found and removed without a walk. For lwIP's TCP files and port_memp.c;
- * programs need none of it. */
+/* lwIP's TCP without its walks: over all connections, and over a connection's segments. For lwIP's
+ * TCP files and port_memp.c; programs need none of it. */
 #ifndef PORT_TCP_TABLE_H
 #define PORT_TCP_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lwip/arch.h"
+#include "lwip/err.h"
 
 struct netif;
 struct pbuf;
@@ -26,6 +26,10 @@ void port_tcp_rmv(struct tcp_pcb *pcb);
 /* (pcb) is about to be freed. lwIP's timers take connections off their list by themselves. */
 void port_tcp_forget(struct tcp_pcb *pcb);
 
+/* Around a change of the addresses of an active connection. */
+void port_tcp_hide(struct tcp_pcb *pcb);
+void port_tcp_show(struct tcp_pcb *pcb);
+
 /* A local port no connection has, or 0. Host byte order. */
 u16_t port_tcp_new_port(void);
 
@@ -35,7 +39,15 @@ bool port_tcp_give_up_oldest(void);
 /* What a received segment belongs to, as tcp_input() found it: at most one of them is not NULL. */
 extern struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw;
 
-/* lwIP's own tcp_input(), under the name it has here. */
+/* It, while its handshake ends without a retransmission. */
+extern struct tcp_pcb *port_tcp_opening;
+
+/* The ends of its lists of segments are known no more. */
+void port_tcp_forget_tails(const struct tcp_pcb *pcb);
+
+/* lwIP's own functions under the names they have here. */
 void lwip_tcp_input(struct pbuf *p, struct netif *inp);
+err_t lwip_tcp_output(struct tcp_pcb *pcb);
+err_t lwip_tcp_write(struct tcp_pcb *pcb, const void *data, u16_t len_bytes, u8_t flags);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The table of connections against the lists lwIP keeps: whatever happens, in any order, each
- * connection of a list is found by its segments, nothing else is, and the links agree with the
- * lists. What can happen is a table below; a seeded random walk over it does the rest. The code
- * under test is included, so that its links can be looked at.
+ * connection of a list is found by its segments, nothing else is, and links and remembered ends
+ * agree with the lists. What can happen is a table below; a seeded random walk over it does the
+ * rest. The code under test is included, so that its links can be looked at.
  */
 #include "check.h"
+#include "../port/port_tcp_out.c"
 #include "../port/port_tcp_table.c"
 #include "lwip/init.h"
 #include "lwip/stats.h"
@@ -24,7 +25,7 @@ static struct tcp_pcb *listener;
 static struct tcp_pcb *held[HELD_MAX]; /* what the program has a pointer to */
 static bool refused[HELD_MAX];
 static uint64_t seed;
-static unsigned expired, reclaimed, aborted_others;
+static unsigned expired, reclaimed, aborted_others, longest;
 
 static unsigned rnd(unsigned below)
 {
@@ -36,13 +37,13 @@ static unsigned rnd(unsigned below)
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
-static void **any_held(void)
+static struct tcp_pcb **any_held(void)
 {
     const unsigned from = rnd(HELD_MAX);
 
     for (unsigned i = 0; i < HELD_MAX; i++) {
         if (held[(from + i) % HELD_MAX])
-            return (void **)&held[(from + i) % HELD_MAX];
+            return &held[(from + i) % HELD_MAX];
     }
     return NULL;
 }
@@ -56,7 +57,7 @@ static void on_error(void *arg, err_t err)
 
 static bool abort_held(void)
 {
-    void **slot = any_held();
+    struct tcp_pcb **slot = any_held();
 
     if (!slot)
         return false;
@@ -277,6 +278,34 @@ static void do_data(void)
     send_to_one(tcp_active_pcbs, TCP_ACK | TCP_PSH, (u16_t)(1 + rnd(200)));
 }
 
+/* Some of what is in flight; or, three times, that something is missing. */
+static void do_partial_ack(void)
+{
+    struct tcp_pcb *pcb = any_of(tcp_active_pcbs);
+    const bool lost = rnd(4) == 0;
+    struct tcp_peer_segment s;
+
+    if (!pcb || pcb->state < ESTABLISHED || !pcb->unacked)
+        return;
+    s = tcp_peer_next(pcb, TCP_ACK, 0);
+    s.ack = lost ? pcb->lastack : pcb->lastack + rnd(pcb->snd_nxt - pcb->lastack + 1);
+    s.wnd = (u16_t)(lost ? pcb->snd_wnd : 0xffffu >> rnd(12));
+    tcp_peer_send(&s);
+    for (unsigned i = 0; lost && i < 2; i++)
+        tcp_peer_send(&s);
+}
+
+static void do_write(void)
+{
+    static const uint8_t data[8000];
+    struct tcp_pcb **slot = any_held();
+
+    for (unsigned i = 1 + rnd(10); slot && i > 0; i--)
+        tcp_write(*slot, data, (u16_t)(1 + rnd(sizeof(data) - 1)), (u8_t)rnd(4));
+    if (slot && rnd(2))
+        tcp_output(*slot);
+}
+
 static void do_fin(void)
 {
     send_to_one(tcp_active_pcbs, TCP_ACK | TCP_FIN, 0);
@@ -294,10 +323,10 @@ static void do_late(void)
 
 static void do_close(void)
 {
-    void **slot = any_held();
+    struct tcp_pcb **slot = any_held();
 
     if (slot)
-        let_go((struct tcp_pcb **)slot);
+        let_go(slot);
 }
 
 static void do_abort(void)
@@ -334,9 +363,10 @@ static const struct {
     void (*step)(void);
     unsigned weight;
 } steps[] = {
-    {do_syn, 40},  {do_ack, 60},      {do_data, 40},     {do_fin, 15},        {do_reset, 3},
-    {do_late, 10}, {do_stray, 10},    {do_close, 8},     {do_abort, 4},       {do_tick, 10},
-    {do_wait, 2},  {connect_out, 20}, {listen_again, 1}, {do_new_address, 1},
+    {do_syn, 120},   {do_ack, 60},      {do_data, 40},     {do_partial_ack, 60},
+    {do_write, 30}, {do_fin, 30},      {do_reset, 3},     {do_late, 10},
+    {do_stray, 10}, {do_close, 8},     {do_abort, 4},     {do_tick, 10},
+    {do_wait, 2},   {connect_out, 40}, {listen_again, 1}, {do_new_address, 1},
 };
 
 /* ---- the comparison -------------------------------------------------------------------------- */
@@ -358,6 +388,34 @@ static unsigned check_list(struct tcp_pcb *list, uint32_t head, bool hashed)
         assert_ptr_equal(head == HEAD_ACTIVE ? port_tcp_hit : port_tcp_hit_tw, pcb);
     }
     return count;
+}
+
+/* In order; and what is remembered of the end is right. */
+static unsigned check_segments(const struct tcp_seg *seg, const struct tcp_seg *known)
+{
+    bool seen = !known || !seg;
+    unsigned count = 0;
+
+    for (; seg; seg = seg->next, count++) {
+        seen = seen || seg == known;
+        if (seg->next)
+            assert_true(TCP_SEQ_LT(seq_of(seg), seq_of(seg->next)));
+    }
+    assert_true(seen);
+    return count;
+}
+
+static void check_tails(void)
+{
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        const struct tails *tails = place_of(pcb);
+        const bool known = tails->pcb == pcb;
+        unsigned count;
+
+        check_segments(pcb->unsent, known && pcb->state < FIN_WAIT_1 ? tails->unsent : NULL);
+        count = check_segments(pcb->unacked, known ? tails->unacked : NULL);
+        longest = count > longest ? count : longest;
+    }
 }
 
 static void check_time_wait(void)
@@ -397,6 +455,7 @@ static void check_all(void)
     assert_int_equal(hashed, active + waiting);
     assert_int_equal(lwip_stats.memp[MEMP_TCP_PCB]->used, active + waiting + bound + loose);
     check_time_wait();
+    check_tails();
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -452,6 +511,7 @@ static void the_table_agrees_with_the_lists_whatever_happens(void **state)
     assert_true(expired > 10);
     assert_true(reclaimed > 10);
     assert_true(aborted_others > 10);
+    assert_true(longest > 30);
 }
 
 static void everything_can_be_closed_in_the_end(void **state)
