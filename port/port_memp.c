@@ -46,6 +46,9 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
 #endif
 
+/* From this size on, pages of 2 MiB where the kernel has them. */
+#define HUGE_BYTES (16u << 20)
+
 struct element {
     struct element *next;
 };
@@ -91,6 +94,8 @@ static void open_pool(memp_t type, size_t count, size_t head_bytes)
                  memp_pools[type]->desc);
         return; /* an empty pool, which lwIP can live with */
     }
+    if (count * pool->stride_bytes >= HUGE_BYTES)
+        madvise(base, count * pool->stride_bytes, MADV_HUGEPAGE); /* or each element costs a walk */
     pool->base = base;
     pool->bytes = count * pool->stride_bytes;
     memp_pools[type]->stats->avail = count;
