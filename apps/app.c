@@ -152,7 +152,6 @@ static int open_device(struct vmbus_device **out)
 {
     int rc;
 
-    app.attach.nif = &app.nif;
     if (app.options.emulated) {
         if (!app.options.emulate.queues)
             app.options.emulate.queues = app.options.queues;
@@ -211,6 +210,7 @@ static int open_card(struct vmbus_device *dev)
     if (app.options.has_mac)
         netvsc_set_mac(app.nif.nic, app.options.mac);
     netvsc_promiscuous(app.nif.nic, app.options.promiscuous);
+    app.attach.nic = app.nif.nic;
     rc = port_attach_begin(&app.attach, dev, port_clock_now());
     if (rc == 0)
         return 0;
@@ -223,7 +223,7 @@ static int open_loop(void)
     struct port_loop_config config = {
         .nif = {&app.nif},
         .nics = 1,
-        .attach = &app.attach,
+        .attach = {&app.attach},
         .spin_us = app.options.spin_us,
     };
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};

@@ -103,10 +103,12 @@ static int fail_tap(const char *name, int rc)
     }
 }
 
-static int add_card(struct app_emulate *emulate, const struct app_emulate_options *options)
+static int add_card(struct app_emulate *emulate, const struct app_emulate_options *options,
+                    uint32_t network)
 {
     struct hvhost_nic_config config = {.mtu_max_bytes = options->mtu_bytes,
                                        .max_queues = options->queues,
+                                       .network = network,
                                        .punish = options->strict};
     int rc;
 
@@ -121,7 +123,7 @@ int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_opti
 
     if (rc)
         return app_fail(1, "emulated host", strerror(-rc), "Free some memory");
-    rc = add_card(emulate, options);
+    rc = add_card(emulate, options, 0);
     if (rc)
         goto fail;
     rc = options->tap[0] ? hvhost_tap_add(emulate->host, options->tap) : 0;
@@ -138,7 +140,21 @@ int app_emulate_join(struct app_emulate *second, const struct app_emulate *first
     const struct app_emulate_options none = {.tap = ""};
 
     second->host = first->host;
-    return add_card(second, &none);
+    return add_card(second, &none, 0);
+}
+
+int app_emulate_beside(struct app_emulate *second, const struct app_emulate *first,
+                       const struct app_emulate_options *options)
+{
+    const uint32_t network = 1;
+    int rc;
+
+    second->host = first->host;
+    rc = add_card(second, options, network);
+    if (rc)
+        return rc;
+    rc = hvhost_tap_join(second->host, options->tap, network);
+    return rc ? fail_tap(options->tap, rc) : 0;
 }
 
 void app_emulate_stop(struct app_emulate *emulate)

@@ -6,11 +6,6 @@
 #include "lwip/stats.h"
 #include "port_clock.h"
 
-struct named_counter {
-    const char *name, *help;
-    uint64_t value;
-};
-
 static uint64_t rx_drops(const struct netvsc_stats *s)
 {
     return s->rx_drop_range + s->rx_drop_rndis + s->rx_drop_size + s->rx_drop_down +
@@ -46,8 +41,8 @@ void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, ui
     rates->before_ns = now_ns;
 }
 
-static void print_section(FILE *out, const char *title, const struct named_counter *counters,
-                          size_t count)
+void app_counters_print(FILE *out, const char *title, const struct app_counter *counters,
+                        size_t count)
 {
     bool any = false;
 
@@ -64,44 +59,52 @@ static void print_section(FILE *out, const char *title, const struct named_count
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void print_card(const struct netvsc_netif *nif, FILE *out)
+void app_card_print(const struct netvsc *nic, const char *title, FILE *out)
 {
     struct netvsc_stats s;
 
-    netvsc_stats(nif->nic, &s);
+    netvsc_stats(nic, &s);
 #define X(counter, text) {#counter, text, s.counter},
-    const struct named_counter card[] = {NETVSC_STATS(X)};
+    const struct app_counter card[] = {NETVSC_STATS(X)};
 #undef X
-    const struct netvsc_netif_stats *n = &nif->stats;
-#define X(counter, text) {#counter, text, n->counter},
-    const struct named_counter netif[] = {NETVSC_NETIF_STATS(X)};
-#undef X
-
-    print_section(out, "card (netvsc)", card, COUNT(card));
-    print_section(out, "interface (netif)", netif, COUNT(netif));
+    app_counters_print(out, title, card, COUNT(card));
 }
 
-static void print_host(const struct app_emulate *emulate, FILE *out)
+void app_interface_print(const struct netvsc_netif *nif, const char *title, FILE *out)
+{
+    const struct netvsc_netif_stats *n = &nif->stats;
+#define X(counter, text) {#counter, text, n->counter},
+    const struct app_counter netif[] = {NETVSC_NETIF_STATS(X)};
+#undef X
+
+    app_counters_print(out, title, netif, COUNT(netif));
+}
+
+void app_host_card_print(const struct app_emulate *emulate, const char *title, FILE *out)
 {
     struct hvhost_nic_stats s;
-    struct hvhost_switch_stats w;
 
     hvhost_nic_stats(emulate->nic, &s);
-    hvhost_switch_stats(emulate->host, &w);
 #define X(counter, text) {#counter, text, s.counter},
-    const struct named_counter card[] = {HVHOST_NIC_STATS(X)};
+    const struct app_counter card[] = {HVHOST_NIC_STATS(X)};
 #undef X
-#define X(counter, text) {#counter, text, w.counter},
-    const struct named_counter net[] = {HVHOST_SWITCH_STATS(X)};
-#undef X
+    app_counters_print(out, title, card, COUNT(card));
+}
 
-    print_section(out, "emulated card (hvhost)", card, COUNT(card));
-    print_section(out, "emulated switch (hvhost)", net, COUNT(net));
+void app_host_switch_print(const struct hvhost *host, FILE *out)
+{
+    struct hvhost_switch_stats w;
+
+    hvhost_switch_stats(host, &w);
+#define X(counter, text) {#counter, text, w.counter},
+    const struct app_counter net[] = {HVHOST_SWITCH_STATS(X)};
+#undef X
+    app_counters_print(out, "emulated switch (hvhost)", net, COUNT(net));
 }
 
 static void print_protocol(FILE *out, const char *name, const struct stats_proto *p)
 {
-    const struct named_counter counters[] = {
+    const struct app_counter counters[] = {
         {"recv", "received", p->recv},       {"xmit", "sent", p->xmit},
         {"drop", "dropped", p->drop},        {"chkerr", "bad checksum", p->chkerr},
         {"lenerr", "bad length", p->lenerr}, {"memerr", "out of memory", p->memerr},
@@ -111,10 +114,10 @@ static void print_protocol(FILE *out, const char *name, const struct stats_proto
     char title[32];
 
     snprintf(title, sizeof(title), "lwIP %s", name);
-    print_section(out, title, counters, COUNT(counters));
+    app_counters_print(out, title, counters, COUNT(counters));
 }
 
-static void print_lwip(FILE *out)
+void app_lwip_print(FILE *out)
 {
     if (port_asserts())
         fprintf(out, "lwIP: %llu assertions did not hold\n", (unsigned long long)port_asserts());
@@ -134,6 +137,11 @@ static void print_lwip(FILE *out)
             fprintf(out, "lwIP pool %s: empty %llu times, %llu elements\n", memp_pools[i]->desc,
                     (unsigned long long)pool->err, (unsigned long long)pool->avail);
     }
+}
+
+const char *app_host_books(const struct hvhost *host)
+{
+    return hvhost_audit(host);
 }
 
 const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
@@ -158,17 +166,25 @@ const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
     return host ? hvhost_audit(host) : NULL;
 }
 
+void app_books_print(const char *wrong, FILE *out)
+{
+    if (wrong)
+        fprintf(out, "books: do NOT balance: %s\n", wrong);
+    else
+        fprintf(out, "books: balance\n");
+}
+
 void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out)
 {
     struct hvhost *host = emulate ? emulate->host : NULL;
     const char *wrong = app_books(nif, host);
 
-    print_card(nif, out);
-    if (host)
-        print_host(emulate, out);
-    print_lwip(out);
-    if (wrong)
-        fprintf(out, "books: do NOT balance: %s\n", wrong);
-    else
-        fprintf(out, "books: balance\n");
+    app_card_print(nif->nic, "card (netvsc)", out);
+    app_interface_print(nif, "interface (netif)", out);
+    if (host) {
+        app_host_card_print(emulate, "emulated card (hvhost)", out);
+        app_host_switch_print(host, out);
+    }
+    app_lwip_print(out);
+    app_books_print(wrong, out);
 }

@@ -112,6 +112,9 @@ void app_emulate_stop(struct app_emulate *emulate);
 
 /* (second) becomes another card on the switch of (first), which owns the host. 0 or exit status. */
 int app_emulate_join(struct app_emulate *second, const struct app_emulate *first);
+/* The same on a network of its own, with its own TAP. */
+int app_emulate_beside(struct app_emulate *second, const struct app_emulate *first,
+                       const struct app_emulate_options *options);
 
 /* Open the card; (ctx) is the struct app_emulate. 0 or -errno. */
 int app_emulate_open(void *ctx, struct vmbus_device **out);
@@ -132,6 +135,21 @@ void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, ui
 
 /* Every counter that is not zero, of card, netif, lwIP and, if not NULL, the emulated host. */
 void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out);
+
+/* The parts of it, for programs with other things to count. */
+struct app_counter {
+    const char *name, *help;
+    uint64_t value;
+};
+void app_counters_print(FILE *out, const char *title, const struct app_counter *counters,
+                        size_t count);
+void app_card_print(const struct netvsc *nic, const char *title, FILE *out);
+void app_interface_print(const struct netvsc_netif *nif, const char *title, FILE *out);
+void app_host_card_print(const struct app_emulate *emulate, const char *title, FILE *out);
+void app_host_switch_print(const struct hvhost *host, FILE *out);
+void app_lwip_print(FILE *out);
+void app_books_print(const char *wrong, FILE *out);
+const char *app_host_books(const struct hvhost *host);
 
 /*
  * Do the books balance? NULL, or a sentence with the numbers, good until the next call. (host) may

@@ -16,6 +16,7 @@
 struct hvh_fdb_entry {
     uint8_t mac[6];
     uint16_t port; /* index + 1; 0 = unused */
+    uint32_t network;
     uint64_t seen_ns;
 };
 
@@ -24,6 +25,7 @@ struct hvhost_port {
     const struct hvh_port_ops *ops;
     void *ctx;
     uint16_t index;
+    uint32_t network; /* frames stay among ports with the same */
     /* hvhost_port_add() only */
     void (*user_deliver)(void *ctx, const struct hvhost_frame *frame);
     void *user_ctx;

@@ -147,6 +147,7 @@ int hvh_nic_create(struct hvhost *host, unsigned index, const struct hvhost_nic_
         hvh_nic_destroy(nic);
         return rc;
     }
+    hvhost_port_network(nic->port, nic->config.network);
     *out = nic;
     return 0;
 }

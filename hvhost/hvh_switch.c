@@ -8,6 +8,10 @@
  * oldest entry, and an entry not seen for 300 s counts as unknown. Frames to unknown and group
  * addresses are flooded: it is up to each card's filter what it takes. VLANs share one table.
  *
+ * A host can have several networks, as a real one has several virtual switches. They share the
+ * table and nothing else: an address is known per network, for a guest that bridges two of them
+ * shows the same address to both.
+ *
  * Every frame that enters is counted once more under what became of it.
  */
 #include <errno.h>
@@ -59,6 +63,11 @@ int hvhost_port_add(struct hvhost *host,
 
 /* ---- addresses -------------------------------------------------------------------------- */
 
+void hvhost_port_network(struct hvhost_port *port, uint32_t network)
+{
+    port->network = network;
+}
+
 static struct hvh_fdb_entry *bucket(struct hvhost *host, const uint8_t *mac)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
@@ -68,10 +77,12 @@ static struct hvh_fdb_entry *bucket(struct hvhost *host, const uint8_t *mac)
     return host->fdb[(hash ^ hash >> 16) % HVH_FDB_BUCKETS];
 }
 
-static struct hvh_fdb_entry *find(struct hvh_fdb_entry *entries, const uint8_t *mac)
+static struct hvh_fdb_entry *find(struct hvh_fdb_entry *entries, const uint8_t *mac,
+                                  uint32_t network)
 {
     for (unsigned i = 0; i < HVH_FDB_WAYS; i++) {
-        if (entries[i].port != 0 && memcmp(entries[i].mac, mac, 6) == 0)
+        if (entries[i].port != 0 && entries[i].network == network &&
+            memcmp(entries[i].mac, mac, 6) == 0)
             return &entries[i];
     }
     return NULL;
@@ -80,7 +91,7 @@ static struct hvh_fdb_entry *find(struct hvh_fdb_entry *entries, const uint8_t *
 static void learn(struct hvhost *host, const uint8_t *mac, const struct hvhost_port *port)
 {
     struct hvh_fdb_entry *entries = bucket(host, mac);
-    struct hvh_fdb_entry *entry = find(entries, mac);
+    struct hvh_fdb_entry *entry = find(entries, mac, port->network);
     uint16_t id = (uint16_t)(port->index + 1);
 
     if (mac[0] & 1)
@@ -93,6 +104,7 @@ static void learn(struct hvhost *host, const uint8_t *mac, const struct hvhost_p
         }
         memcpy(entry->mac, mac, 6);
         entry->port = id;
+        entry->network = port->network;
         host->stats.learned++;
     } else if (entry->port != id) {
         entry->port = id;
@@ -101,10 +113,10 @@ static void learn(struct hvhost *host, const uint8_t *mac, const struct hvhost_p
     entry->seen_ns = host->now_ns;
 }
 
-/* The port that has (mac), or NULL when unknown. */
-static struct hvhost_port *lookup(struct hvhost *host, const uint8_t *mac)
+/* The port of (network) that has (mac), or NULL when unknown. */
+static struct hvhost_port *lookup(struct hvhost *host, const uint8_t *mac, uint32_t network)
 {
-    struct hvh_fdb_entry *entry = find(bucket(host, mac), mac);
+    struct hvh_fdb_entry *entry = find(bucket(host, mac), mac, network);
 
     if (mac[0] & 1 || !entry || host->now_ns - entry->seen_ns > HVH_FDB_AGE_NS)
         return NULL;
@@ -116,17 +128,17 @@ static struct hvhost_port *lookup(struct hvhost *host, const uint8_t *mac)
 static void flood(struct hvhost *host, const struct hvhost_port *from,
                   const struct hvhost_frame *frame)
 {
-    unsigned others = host->port_count - 1; /* one added from within deliver has to wait */
+    const unsigned ports = host->port_count; /* one added from within deliver has to wait */
+    bool any = false;
 
-    if (others == 0) {
-        host->stats.drop_no_port++;
-        return;
+    for (unsigned i = 0; i < ports; i++) {
+        if (i == from->index || host->ports[i].network != from->network)
+            continue;
+        any = true;
+        hvh_port_deliver(&host->ports[i], frame);
     }
-    host->stats.flooded++;
-    for (unsigned i = 0; i <= others; i++) {
-        if (i != from->index)
-            hvh_port_deliver(&host->ports[i], frame);
-    }
+    host->stats.flooded += any;
+    host->stats.drop_no_port += !any;
 }
 
 static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
@@ -137,7 +149,7 @@ static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
 
     memcpy(mac, frame->data, sizeof(mac));
     learn(host, mac + 6, from);
-    to = lookup(host, mac);
+    to = lookup(host, mac, from->network);
     if (!to) {
         flood(host, from, frame);
     } else if (to == from) {
@@ -167,12 +179,13 @@ void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame
     host->depth--;
 }
 
-bool hvh_switch_has_room(const struct hvhost *host)
+bool hvh_switch_has_room(const struct hvhost_port *from)
 {
+    const struct hvhost *host = from->host;
     bool any = false;
 
     for (unsigned i = 0; i < host->nic_count; i++) {
-        if (!hvh_rx_running(host->nics[i]))
+        if (host->nics[i]->port->network != from->network || !hvh_rx_running(host->nics[i]))
             continue;
         if (hvh_rx_room(host->nics[i]))
             return true;

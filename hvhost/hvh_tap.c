@@ -179,7 +179,7 @@ static unsigned step(void *ctx, uint64_t now_ns)
 
     (void)now_ns;
     while (tap->fd >= 0 && done < TAP_BATCH) {
-        if (!hvh_switch_has_room(tap->host)) {
+        if (!hvh_switch_has_room(tap->port)) {
             tap->count->tap_paused++;
             break;
         }
@@ -195,7 +195,7 @@ static unsigned pollfds(const void *ctx, struct pollfd *out, unsigned max)
 {
     const struct hvh_tap *tap = ctx;
 
-    if (tap->fd < 0 || !hvh_switch_has_room(tap->host))
+    if (tap->fd < 0 || !hvh_switch_has_room(tap->port))
         return 0;
     if (max > 0)
         out[0] = (struct pollfd){.fd = tap->fd, .events = POLLIN};
@@ -251,6 +251,11 @@ static int open_device(const char *name)
 
 int hvhost_tap_add(struct hvhost *host, const char *name)
 {
+    return hvhost_tap_join(host, name, 0);
+}
+
+int hvhost_tap_join(struct hvhost *host, const char *name, uint32_t network)
+{
     struct hvh_tap *tap = calloc(1, sizeof(*tap));
     int rc;
 
@@ -268,6 +273,8 @@ int hvhost_tap_add(struct hvhost *host, const char *name)
     if (rc != 0) {
         hvh_service_remove(host, tap);
         release(tap);
+        return rc;
     }
-    return rc;
+    hvhost_port_network(tap->port, network);
+    return 0;
 }

@@ -45,6 +45,7 @@ struct hvhost_nic_config {
     uint32_t dma_bytes;        /* guest memory addressable by page [1 MiB]; UINT32_MAX = none */
     uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
     uint32_t max_queues; /* channels a guest can have, 1..64 [1] */
+    uint32_t network;    /* the cards and uplinks it can reach have the same [0] */
     uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = by signal */
     uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
     uint32_t offload;          /* HVHOST_OFFLOAD_* the guest may use [ALL] */
@@ -94,6 +95,8 @@ void hvhost_nic_indicate(struct hvhost_nic *nic, enum hvhost_indication what, ui
 int hvhost_port_add(struct hvhost *host,
                     void (*deliver)(void *ctx, const struct hvhost_frame *frame), void *ctx,
                     struct hvhost_port **out);
+/* Another network than 0 for it, see hvhost_nic_config. */
+void hvhost_port_network(struct hvhost_port *port, uint32_t network);
 /*
  * Put a frame on the switch from that port; it is copied where it goes before this returns. May be
  * called from within deliver, a few levels deep. Cards show it to their guests in the next step.
@@ -106,6 +109,8 @@ void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame
  * /dev/net/tun, -EINVAL bad name.
  */
 int hvhost_tap_add(struct hvhost *host, const char *name);
+/* The same for cards whose config.network is (network). */
+int hvhost_tap_join(struct hvhost *host, const char *name, uint32_t network);
 
 /* ---- running --------------------------------------------------------------------------------- */
 

@@ -98,9 +98,9 @@ static int cards_create(struct hvhost *host, const struct main_options *cards)
             return main_fail(1, "cannot make a card", strerror(-rc), "Look at its --nic");
     }
     for (i = 0; i < cards->tap_count; i++) {
-        rc = hvhost_tap_add(host, cards->tap[i]);
+        rc = hvhost_tap_join(host, cards->tap[i].name, cards->tap[i].network);
         if (rc != 0)
-            return main_fail(1, cards->tap[i], strerror(-rc),
+            return main_fail(1, cards->tap[i].name, strerror(-rc),
                              "It must be a TAP device you may use; see hvhost --help");
     }
     return 0;

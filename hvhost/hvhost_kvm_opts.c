@@ -97,6 +97,7 @@ static uint32_t bus_version(const char *text)
 static error_t parse_card(int key, char *arg, struct parse *p)
 {
     struct main_options *cards = &p->out->cards;
+    const char *wrong;
 
     switch (key) {
     case 'n':
@@ -107,7 +108,9 @@ static error_t parse_card(int key, char *arg, struct parse *p)
     case 't':
         if (cards->tap_count == MAIN_TAPS_MAX)
             usage("--tap", arg, "there are too many");
-        cards->tap[cards->tap_count++] = arg;
+        wrong = main_tap_parse(arg, &cards->tap[cards->tap_count++]);
+        if (wrong)
+            usage("--tap", arg, wrong);
         return 0;
     case KEY_NVS:
         if (main_nvs_parse(arg, &p->defaults.nvs_version_max) != 0)

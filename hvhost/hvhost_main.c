@@ -120,9 +120,9 @@ static int set_up(struct hvhost *host, const struct main_options *options)
             return fail_nic(&options->nic[i], i, rc);
     }
     for (i = 0; i < options->tap_count; i++) {
-        rc = hvhost_tap_add(host, options->tap[i]);
+        rc = hvhost_tap_join(host, options->tap[i].name, options->tap[i].network);
         if (rc != 0)
-            return fail_tap(options->tap[i], rc);
+            return fail_tap(options->tap[i].name, rc);
     }
     rc = hvh_shm_serve(host, options->dir, &shm); /* the host closes it */
     return rc == 0 ? 0 : fail_serve(options->dir, rc);

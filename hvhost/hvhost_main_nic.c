@@ -95,6 +95,7 @@ static const struct number_key number_keys[] = {
     KEY("speed", link_speed_100bps, UINT32_MAX),
     KEY("lso", lso_max_bytes, 65535),
     KEY("queues", max_queues, 64),
+    KEY("network", network, 65535),
 };
 
 static const char *set_number(struct hvhost_nic_config *config, const struct number_key *key,
@@ -177,6 +178,21 @@ static const char *set_flag(struct hvhost_nic_config *config, const char *key)
         config->dma_bytes = UINT32_MAX;
     else
         return "unknown key, see --help";
+    return NULL;
+}
+
+const char *main_tap_parse(char *text, struct main_tap *out)
+{
+    static const char key[] = ",network=";
+    char *comma = strchr(text, ',');
+    uint64_t network = 0;
+
+    if (comma && (strncmp(comma, key, strlen(key)) != 0 ||
+                  main_number_parse(comma + strlen(key), 65535, &network) != 0))
+        return "it is NAME or NAME,network=N";
+    if (comma)
+        *comma = '\0';
+    *out = (struct main_tap){.name = text, .network = (uint32_t)network};
     return NULL;
 }
 

@@ -30,7 +30,7 @@ static const char doc[] =
     "An emulated Hyper-V host: network cards on a VMBus in a folder, joined by a switch.\v"
     "KEYs: guid mac mtu nvs recv send section rsection ring dma batch monitor speed lso queues\n"
     "(sizes in bytes, k or M), offload=all|none|csum+lso+rcsum+rsc, and the words: poll punish\n"
-    "nopromisc nodma.\n\n"
+    "nopromisc nodma. network=N, also after --tap NAME, sets cards and uplinks apart [0].\n\n"
     "Example, a card behind tap0 and a web server on it:\n"
     "  hvhost --dir /dev/shm/hv --nic mac=00:15:5d:01:02:03 --tap tap0 &\n"
     "  ip addr add 10.9.9.1/24 dev tap0; ip link set tap0 up\n"
@@ -105,6 +105,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
     struct parse *p = state->input;
     struct main_options *out = p->out;
+    const char *wrong;
 
     switch (key) {
     case 'd':
@@ -116,7 +117,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
         return 0;
     case 't':
         add_text("--tap", MAIN_TAPS_MAX, &out->tap_count, arg);
-        out->tap[out->tap_count - 1] = arg;
+        wrong = main_tap_parse(arg, &out->tap[out->tap_count - 1]);
+        if (wrong)
+            usage("--tap", arg, wrong);
         return 0;
     case KEY_SPIN:
         out->spin_ns = number("--spin", arg, SPIN_MAX_US) * UINT64_C(1000);

@@ -93,7 +93,7 @@ void main_print_ready(const struct hvhost *host, const struct main_options *opti
                MAC_ARGS(config->mac), config->mtu_max_bytes, i);
     }
     for (i = 0; i < options->tap_count; i++)
-        printf("hvhost: uplink %s\n", options->tap[i]);
+        printf("hvhost: uplink %s\n", options->tap[i].name);
     printf("hvhost: ready, bus %s\n", options->dir);
     (void)fflush(stdout);
 }

@@ -11,11 +11,16 @@
 #define MAIN_NICS_MAX 16u
 #define MAIN_TAPS_MAX 4u
 
+struct main_tap {
+    const char *name;
+    uint32_t network;
+};
+
 struct main_options {
     const char *dir;
     struct hvhost_nic_config nic[MAIN_NICS_MAX];
     unsigned nic_count;
-    const char *tap[MAIN_TAPS_MAX];
+    struct main_tap tap[MAIN_TAPS_MAX];
     unsigned tap_count;
     uint64_t spin_ns; /* how long to look again after work before sleeping */
     bool stats;       /* a line per second even when stderr is no terminal */
@@ -28,6 +33,9 @@ void main_options_parse(int argc, char **argv, struct main_options *out);
 
 /* Parse the value of --nic over (*config), which holds the defaults. NULL, or what is wrong. */
 const char *main_nic_parse(char *text, struct hvhost_nic_config *config);
+
+/* Parse the value of --tap, which it keeps and changes. NULL, or what is wrong. */
+const char *main_tap_parse(char *text, struct main_tap *out);
 
 /* A number up to (max), with k, M or G for powers of 1024. -EINVAL, -ERANGE. */
 int main_number_parse(const char *text, uint64_t max, uint64_t *out);

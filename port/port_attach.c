@@ -15,14 +15,14 @@ static bool is_lost(enum netvsc_state state)
 
 int port_attach_begin(struct port_attach *attach, struct vmbus_device *dev, uint64_t now_ns)
 {
-    const int rc = netvsc_attach(attach->nif->nic, dev, now_ns);
+    const int rc = netvsc_attach(attach->nic, dev, now_ns);
 
     if (rc) {
         vmbus_close(dev);
         return rc;
     }
     attach->wanted = true;
-    attach->seen = netvsc_state(attach->nif->nic);
+    attach->seen = netvsc_state(attach->nic);
     return 0;
 }
 
@@ -39,7 +39,7 @@ static void on_up(struct port_attach *attach, uint64_t now_ns)
     if (attach->reopening)
         port_log(PORT_LOG_INFO, "attached again after %llu ms, MTU %u",
                  (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS),
-                 netvsc_info(attach->nif->nic)->mtu_bytes);
+                 netvsc_info(attach->nic)->mtu_bytes);
     else if (attach->said)
         port_log(PORT_LOG_INFO, "the host is back after %llu ms",
                  (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS));
@@ -52,7 +52,7 @@ static void on_up(struct port_attach *attach, uint64_t now_ns)
 /* One line per outage; failing tries after that are silent, or a long outage fills the log. */
 static void say_lost(struct port_attach *attach, uint64_t now_ns)
 {
-    const char *why = netvsc_failure(attach->nif->nic);
+    const char *why = netvsc_failure(attach->nic);
     uint64_t skipped;
 
     attach->said = port_log_allow(&attach->limit, now_ns, &skipped);
@@ -88,7 +88,7 @@ static void try_again(struct port_attach *attach, uint64_t now_ns)
         schedule(attach, now_ns);
         return;
     }
-    if (netvsc_attach(attach->nif->nic, dev, now_ns) != 0) {
+    if (netvsc_attach(attach->nic, dev, now_ns) != 0) {
         vmbus_close(dev);
         schedule(attach, now_ns);
     }
@@ -96,7 +96,7 @@ static void try_again(struct port_attach *attach, uint64_t now_ns)
 
 void port_attach_poll(struct port_attach *attach, uint64_t now_ns)
 {
-    const enum netvsc_state state = netvsc_state(attach->nif->nic);
+    const enum netvsc_state state = netvsc_state(attach->nic);
 
     if (!attach->wanted || (state == attach->seen && !is_lost(state)))
         return;
@@ -115,15 +115,15 @@ void port_attach_poll(struct port_attach *attach, uint64_t now_ns)
 
 uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t now_ns)
 {
-    if (!attach->wanted || !attach->was_up || !is_lost(netvsc_state(attach->nif->nic)))
+    if (!attach->wanted || !attach->was_up || !is_lost(netvsc_state(attach->nic)))
         return UINT64_MAX;
     return attach->retry_at_ns > now_ns ? attach->retry_at_ns - now_ns : 0;
 }
 
 int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t now_ns)
 {
-    const bool up = netvsc_state(attach->nif->nic) == NETVSC_UP;
-    const int rc = netvsc_set_mtu(attach->nif->nic, mtu_bytes, now_ns);
+    const bool up = netvsc_state(attach->nic) == NETVSC_UP;
+    const int rc = netvsc_set_mtu(attach->nic, mtu_bytes, now_ns);
 
     if (rc == 0 && up)
         attach->reopening = true;
@@ -133,5 +133,5 @@ int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t
 void port_attach_end(struct port_attach *attach, uint64_t now_ns)
 {
     attach->wanted = false;
-    netvsc_detach(attach->nif->nic, now_ns);
+    netvsc_detach(attach->nic, now_ns);
 }

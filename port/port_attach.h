@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "netvsc_netif.h"
+#include "netvsc.h"
 #include "port_log.h"
 
 struct vmbus_device;
@@ -19,7 +19,7 @@ struct vmbus_device;
 #define PORT_ATTACH_RETRY_MAX_MS 2000u
 
 struct port_attach {
-    struct netvsc_netif *nif;
+    struct netvsc *nic;
     int (*open)(void *ctx,
                 struct vmbus_device **out); /* 0 or -errno, then nothing is held; quiet */
     void *ctx;
@@ -39,7 +39,7 @@ struct port_attach {
  * then. */
 int port_attach_begin(struct port_attach *attach, struct vmbus_device *dev, uint64_t now_ns);
 
-/* Call every turn, after netvsc_netif_poll(). A compare when nothing changed. */
+/* Call every turn, after the NIC was polled. A compare when nothing changed. */
 void port_attach_poll(struct port_attach *attach, uint64_t now_ns);
 
 /* Nanoseconds until the next try; UINT64_MAX = none. */

@@ -66,6 +66,26 @@ void port_loop_stop(struct port_loop *loop)
 
 /* ---- working ------------------------------------------------------------------------------- */
 
+static struct netvsc *nic_of(const struct port_loop_config *config, unsigned i)
+{
+    return config->nif[i] ? config->nif[i]->nic : config->nic[i];
+}
+
+static unsigned poll_nic(const struct port_loop_config *config, unsigned i, uint64_t now_ns)
+{
+    if (config->nif[i])
+        return netvsc_netif_poll(config->nif[i], now_ns, PORT_LOOP_BUDGET);
+    return netvsc_poll(config->nic[i], now_ns, PORT_LOOP_BUDGET);
+}
+
+static void flush_nic(const struct port_loop_config *config, unsigned i)
+{
+    if (config->nif[i])
+        netvsc_netif_flush(config->nif[i]);
+    else
+        netvsc_flush(config->nic[i]);
+}
+
 static unsigned step_peer(const struct port_loop_peer *peer, uint64_t now_ns)
 {
     return peer->step ? peer->step(peer->ctx, now_ns) : 0;
@@ -90,13 +110,14 @@ bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
     const struct port_loop_config *config = &loop->config;
     unsigned done = 0;
 
-    for (unsigned i = 0; i < config->nics; i++)
-        done += netvsc_netif_poll(config->nif[i], now_ns, PORT_LOOP_BUDGET);
-    if (config->attach)
-        port_attach_poll(config->attach, now_ns);
+    for (unsigned i = 0; i < config->nics; i++) {
+        done += poll_nic(config, i, now_ns);
+        if (config->attach[i])
+            port_attach_poll(config->attach[i], now_ns);
+    }
     run_timers(loop, now_ns);
     for (unsigned i = 0; i < config->nics; i++)
-        netvsc_netif_flush(config->nif[i]);
+        flush_nic(config, i);
     done += step_peer(&config->peer, now_ns);
     done += step_peer(&config->control, now_ns);
     loop->stats.turns++;
@@ -116,10 +137,11 @@ uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
     const struct port_loop_config *config = &loop->config;
     uint64_t left = port_idle_from_ms(sys_timeouts_sleeptime());
 
-    for (unsigned i = 0; i < config->nics; i++)
-        left = port_idle_sooner(left, netvsc_next_deadline(config->nif[i]->nic, now_ns));
-    if (config->attach)
-        left = port_idle_sooner(left, port_attach_next_deadline(config->attach, now_ns));
+    for (unsigned i = 0; i < config->nics; i++) {
+        left = port_idle_sooner(left, netvsc_next_deadline(nic_of(config, i), now_ns));
+        if (config->attach[i])
+            left = port_idle_sooner(left, port_attach_next_deadline(config->attach[i], now_ns));
+    }
     left = port_idle_sooner(left, peer_deadline(&config->peer, now_ns));
     left = port_idle_sooner(left, peer_deadline(&config->control, now_ns));
     if (config->second)
@@ -132,10 +154,10 @@ uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
 static bool arm_all(struct port_loop *loop)
 {
     for (unsigned i = 0; i < loop->config.nics; i++) {
-        if (netvsc_irq_arm(loop->config.nif[i]->nic))
+        if (netvsc_irq_arm(nic_of(&loop->config, i)))
             continue;
         while (i-- > 0)
-            netvsc_irq_disarm(loop->config.nif[i]->nic);
+            netvsc_irq_disarm(nic_of(&loop->config, i));
         return false;
     }
     return true;
@@ -153,7 +175,7 @@ static unsigned collect_fds(struct port_loop *loop, struct pollfd *fds)
 
     fds[count++] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
     for (unsigned i = 0; i < config->nics; i++) {
-        const int fd = netvsc_irq_fd(config->nif[i]->nic);
+        const int fd = netvsc_irq_fd(nic_of(config, i));
 
         if (fd >= 0)
             fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -177,7 +199,7 @@ static void sleep_armed(struct port_loop *loop, uint64_t left_ns, uint64_t now_n
         return;
     ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
     for (unsigned i = 0; i < loop->config.nics; i++)
-        netvsc_irq_disarm(loop->config.nif[i]->nic);
+        netvsc_irq_disarm(nic_of(&loop->config, i));
     loop->stats.sleeps++;
     loop->stats.slept_ns += port_clock_now() - now_ns;
 }

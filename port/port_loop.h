@@ -31,12 +31,14 @@ struct port_loop_peer {
 #define PORT_LOOP_SPIN_ALWAYS UINT32_MAX /* never sleep */
 
 struct port_loop_config {
+    /* Either; without lwIP on top it is the NIC itself. */
     struct netvsc_netif *nif[PORT_LOOP_NICS_MAX];
-    unsigned nics;              /* 1..PORT_LOOP_NICS_MAX */
-    struct port_attach *attach; /* NULL: a lost NIC stays lost */
-    struct port_loop_peer peer;    /* step == NULL: none */
+    struct netvsc *nic[PORT_LOOP_NICS_MAX];
+    unsigned nics;                                  /* 1..PORT_LOOP_NICS_MAX */
+    struct port_attach *attach[PORT_LOOP_NICS_MAX]; /* NULL: a lost NIC stays lost */
+    struct port_loop_peer peer;                     /* step == NULL: none */
     struct port_loop_peer control; /* one more, asked last: who looks at the program itself */
-    uint32_t spin_us;           /* 0 = sleep as soon as there is nothing to do */
+    uint32_t spin_us;              /* 0 = sleep as soon as there is nothing to do */
     void (*second)(void *ctx,
                    uint64_t now_ns); /* about once a second; NULL: never, and no wake for it */
     void *ctx;

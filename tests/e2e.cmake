@@ -31,6 +31,10 @@ endforeach()
 foreach(topic ipv6 idle kill_app)
   e2e(${topic} both SLOW)
 endforeach()
+# Programs between two cards.
+foreach(topic l2fwd)
+  e2e(${topic} both)
+endforeach()
 # These need a host of their own, or start both kinds.
 foreach(topic two_nics list errors shm loopback ctl driverctl)
   e2e(${topic} alone)

@@ -260,6 +260,31 @@ static void bad_cards_are_refused(void **state)
     hvhost_destroy(host);
 }
 
+/* What a guest that bridges two networks does: the same addresses on both. */
+static void networks_of_one_host_do_not_meet(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    make(&f, 4);
+    hvhost_port_network(f.end[2].port, 7);
+    hvhost_port_network(f.end[3].port, 7);
+    send(&f, 0, 1, 0xFF); /* address 1 is at end 0, and at end 2 */
+    send(&f, 2, 1, 0xFF);
+    assert_int_equal(f.end[1].frames, 1);
+    assert_int_equal(f.end[3].frames, 1);
+    send(&f, 1, 9, 1);
+    send(&f, 3, 9, 1);
+    assert_int_equal(f.end[0].frames, 1);
+    assert_int_equal(f.end[2].frames, 1);
+    assert_int_equal(f.stats.moved, 0);
+    assert_int_equal(f.stats.unicast, 2);
+    hvhost_port_network(f.end[3].port, 8);
+    send(&f, 3, 9, 5);
+    assert_int_equal(f.stats.drop_no_port, 1);
+    done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +299,7 @@ int main(void)
         cmocka_unit_test(ends_answering_each_other_are_stopped),
         cmocka_unit_test(port_without_deliver_is_a_sink),
         cmocka_unit_test(ports_and_cards_run_out),
+        cmocka_unit_test(networks_of_one_host_do_not_meet),
         cmocka_unit_test(bad_cards_are_refused),
     };
 

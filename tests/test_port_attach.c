@@ -67,7 +67,7 @@ static int make_card(void **state)
     port_clock_source(virtual_clock, NULL);
     if (app_emulate_start(&f.emulate, &options) != 0 || netvsc_netif_add(&f.nif, &config) != 0)
         return -1;
-    f.attach = (struct port_attach){.nif = &f.nif, .open = counting_open, .ctx = &f.emulate};
+    f.attach = (struct port_attach){.nic = f.nif.nic, .open = counting_open, .ctx = &f.emulate};
     return 0;
 }
 
