@@ -260,12 +260,12 @@ static void print_stats(void)
     char title[64];
 
     for (unsigned i = 0; i < PAIR_CARDS; i++) {
-        snprintf(title, sizeof(title), "%s card (netvsc)", pair.spec->side[i]);
+        snprintf(title, sizeof(title), "card (netvsc), %s", pair.spec->side[i]);
         app_card_print(pair.nic[i], title, stderr);
-        snprintf(title, sizeof(title), "%s interface (netif)", pair.spec->side[i]);
+        snprintf(title, sizeof(title), "interface (netif), %s", pair.spec->side[i]);
         if (pair.nif[i])
             app_interface_print(pair.nif[i], title, stderr);
-        snprintf(title, sizeof(title), "%s emulated card (hvhost)", pair.spec->side[i]);
+        snprintf(title, sizeof(title), "emulated card (hvhost), %s", pair.spec->side[i]);
         if (pair.options.emulated)
             app_host_card_print(&pair.emulate[i], title, stderr);
     }

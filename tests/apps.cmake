@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Appliances: programs between two cards.
 netvsc_test(test_l2fwd LIBS pair)
+netvsc_test(test_nat LIBS pair SOURCES ip4_packets.c)
+netvsc_test(test_packet LIBS pair SOURCES ip4_packets.c)

@@ -32,7 +32,7 @@ foreach(topic ipv6 idle kill_app)
   e2e(${topic} both SLOW)
 endforeach()
 # Programs between two cards.
-foreach(topic l2fwd)
+foreach(topic l2fwd nat)
   e2e(${topic} both)
 endforeach()
 # These need a host of their own, or start both kinds.

@@ -22,7 +22,7 @@ wait_for 10 serves || fail "the web server does not answer"
 fetch() { inside curl -sS --max-time 60 -o "$work/body" "http://$far:8000/many"; }
 check "50 MB of TCP" fetch
 check "byte-exact" same_bytes "$work/many" "$work/body"
-stop web KILL
+stop web TERM
 app_down wire
 check "no frame was lost on the way" equal \
     "$(counter wire 'first to second' drop_busy) $(counter wire 'second to first' drop_busy)" "0 0"

@@ -21,20 +21,30 @@ start_outside() {
     pids[$name]=$!
 }
 
-# pair_up: the emulated host, where it is a process; in ${card[@]} what names both cards.
+# As in lib.sh, for both uplinks.
+kernel_counts() {
+    {
+        inside ip -s -j link show "$tap"
+        outside ip -s -j link show "$tap2" 2>/dev/null || inside ip -s -j link show "$tap2"
+    } | jq -s 'add | map(.stats64) | (map(.rx.packets) | add), (map(.tx.packets) | add)' | xargs
+}
+
+# pair_up [MTU]: the emulated host, where it is a process; in ${card[@]} what names both cards. MTU
+# is the far one's.
 pair_up() {
     ip netns add "$ns-far" || skip "no second network namespace"
     trap 'ip netns delete "$ns-far" 2>/dev/null; e2e_cleanup' EXIT
     outside ip link set lo up
     inside ip tuntap add dev "$tap2" mode tap || fail "cannot make a TAP device"
+    kernel_before=$(kernel_counts)
     if [ "$face" = shm ]; then
-        start hvhost "$bin/hvhost" --dir "$bus" --nic network=0 --nic network=1 --tap "$tap" \
-            --tap "$tap2,network=1" --json "$@"
+        start hvhost "$bin/hvhost" --dir "$bus" --nic network=0 --tap "$tap" --json \
+            --nic "network=1${1:+,mtu=$1}" --tap "$tap2,network=1"
         ready hvhost ready
         local nics=($(cd "$bus/devices" && ls -d *-*-*-*-*))
         card=(--bus "$bus" --nic "${nics[0]}" --nic "${nics[1]}")
     else
-        card=(--emulate "tap=$tap" --emulate "tap=$tap2")
+        card=(--emulate "tap=$tap" --emulate "tap=$tap2${1:+,mtu=$1}")
     fi
 }
 
