@@ -216,7 +216,6 @@ static int create(void *ctx, unsigned side, struct netvsc_config *config, struct
     int rc;
 
     (void)ctx;
-    config->tx_lso = NETVSC_OFF; /* what is forwarded leaves as it came */
     rc = netvsc_netif_add(&router.nif[side], config);
     if (rc)
         return rc;

@@ -131,6 +131,10 @@ static int open_card(unsigned side)
     struct netvsc_config config = {
         .mtu_bytes = pair.options.mtu_bytes,
         .queues = pair.options.queues,
+        /* What passes through leaves as it came: nobody may join or cut segments. */
+        .rx_rsc = NETVSC_OFF,
+        .rx_gro = NETVSC_OFF,
+        .tx_lso = NETVSC_OFF,
     };
     struct vmbus_device *dev;
     int rc = open_device(side, &dev);

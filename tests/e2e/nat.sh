@@ -76,7 +76,8 @@ says() { grep -qi "$1" <<<"$(inside ping -c 1 -W 2 "${@:2}" "$far" 2>&1)"; }
 check "time to live is counted down" says "from $addr.*time to live exceeded" -t 1
 check "a packet too long for the other side is told about" says "mtu *= *1200" -M do -s 1300
 check "what is sent in TCP adapts" eval \
-    'inside timeout 30 ncat --send-only "$far" 9 <"$work/many" && wait_for 10 same_bytes "$work/many" "$work/sink.log"'
+    'inside timeout 30 ncat --send-only "$far" 9 <"$work/many" &&
+        wait_for 10 same_bytes "$work/many" "$work/sink.log"'
 stop sink TERM
 app_down nat
 check "connections were translated" [ "$(counter nat translator out)" -gt 5000 ]
