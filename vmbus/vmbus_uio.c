@@ -16,11 +16,12 @@
  * (Older kernels refuse to bind a card without a monitor, so nobody gets here with one.)
  *
  * Sub-channels have no uio device: their ring is a file to map, channels/RELID/ring, and it appears
- * after its folder. Where the primary channel has no such file (Linux before 5.0) no other will ever
- * have one, and nobody need wait for it. Two things need Linux 6.16: an interrupt of a sub-channel crashes older kernels
- * (they hand its null device pointer on), so there it must stay masked; and write(1) signals only
- * the primary channel, so there a sub-channel without monitor has no doorbell. Some stable kernels
- * have the fix too, but nothing in sysfs shows it, and the price of a wrong guess is the machine.
+ * after its folder. Where the primary channel has no such file (Linux before 5.0) no other will
+ * ever have one, and nobody need wait for it. Two things need Linux 6.16: an interrupt of a sub-
+ * channel crashes older kernels (they hand its null device pointer on), so there it must stay
+ * masked; and write(1) signals only the primary channel, so there a sub-channel without monitor has
+ * no doorbell. Some stable kernels have the fix too, but nothing in sysfs shows it, and the price
+ * of a wrong guess is the machine.
  *
  * Memory the host may address by page is a huge page whose page numbers /proc/self/pagemap tells
  * those who may ask. Where it does not, everything goes through the send buffer.
