@@ -62,8 +62,8 @@ saved() { netvscctl options $card | grep -e '--ip 10.9.0.2/24 .*--mtu 1400'; }
 unbind() {
     netvscctl unbind $card && until_true 5 as_it_was && [ ! -e /etc/driverctl.d/vmbus-$card ]
 }
-# A kernel without driver_override: the same bus, this attribute left out. "driver" must be a link to
-# the driver itself, so somebody keeps it true.
+# A kernel without driver_override: the same bus, this attribute left out. "driver" must be a link
+# to the driver itself, so somebody keeps it true.
 bind_new_id() {
     local here=/tmp/bus/devices/$card name follow status
     mkdir -p $here /tmp/bus/dev && ln -s $bus/drivers /tmp/bus/drivers &&
