@@ -209,6 +209,20 @@ static enum http_step linger(struct http_conn *c)
 
 /* ---- output -------------------------------------------------------------------------------- */
 
+/*
+ * Waiting for a request, and all that was sent has arrived: this one may be closed to make room.
+ * One with data on its way may not, for lwIP would keep that without any limit of ours.
+ */
+static void rest(struct http_conn *c)
+{
+    if (c->state != HTTP_CONN_READ || c->parser.len_bytes > 0 || c->unacked_bytes > 0)
+        return;
+    if (c->server->stopping)
+        http_conn_finish(c);
+    else
+        http_server_list(c, &c->server->idle);
+}
+
 static enum http_step end_reply(struct http_conn *c)
 {
     http_log_reply(c);
@@ -221,7 +235,7 @@ static enum http_step end_reply(struct http_conn *c)
     c->had_first = true;
     c->since_ms = sys_now();
     http_parser_reset(&c->parser);
-    http_server_list(c, &c->server->idle);
+    rest(c);
     return HTTP_STEP_NEXT;
 }
 
@@ -287,8 +301,9 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len_bytes)
         c->progress_ms = sys_now();
         c->progress_bytes = 0;
     }
-    if (c->list == &c->server->idle || c->state == HTTP_CONN_LINGER)
+    if ((c->state == HTTP_CONN_READ && c->parser.len_bytes == 0) || c->state == HTTP_CONN_LINGER)
         c->since_ms = sys_now();
+    rest(c);
     return c->state == HTTP_CONN_SEND || c->state == HTTP_CONN_LINGER ? run(c) : ERR_OK;
 }
 

@@ -65,7 +65,7 @@ struct http_server {
     bool stopping;
     struct tcp_pcb *listener;
     struct http_conn *conns, *free_list;
-    struct http_list idle; /* waiting for a request */
+    struct http_list idle; /* waiting for a request, with nothing on its way */
     struct http_list cold; /* waiting for the disk */
     bool is_looking;       /* a timer runs for those */
     char *scratch;         /* of HTTP_SCRATCH_BYTES, between file and TCP; nothing stays in it */

@@ -269,11 +269,39 @@ static void idle_connections_make_room_for_new_ones(void **state)
         wire_open(&c[i], SITE_PORT);
         wire_send(&c[i], "GET /ten HTTP/1.1\r\n" H "\r\n");
         assert_answer(&c[i], 200, 0, 10);
+        wire_wait_s(1); /* for the acknowledgement */
     }
     assert_int_equal(server.open, SITE_CONNECTIONS);
     assert_int_equal(server.stats.evicted, 1);
     assert_true(c[0].got_fin);
     assert_false(c[1].got_fin);
+    for (unsigned i = 0; i < countof(c); i++)
+        wire_close(&c[i]);
+}
+
+/* What has been answered and not been taken is no reason to forget who owes the taking. */
+static void connections_with_data_on_its_way_make_no_room(void **state)
+{
+    static struct wire_client c[SITE_CONNECTIONS + 1];
+
+    (void)state;
+    site_make("late", LATE_BYTES);
+    for (unsigned i = 0; i < countof(c); i++) {
+        wire_open(&c[i], SITE_PORT);
+        c[i].is_paused = true;
+        wire_send(&c[i], "GET /late HTTP/1.1\r\n" H "\r\n");
+    }
+    assert_int_equal(server.stats.evicted, 0);
+    assert_int_equal(server.stats.refused, 1);
+    http_server_stop(&server);
+    wire_run();
+    for (unsigned i = 0; i < SITE_CONNECTIONS; i++) {
+        assert_false(c[i].got_fin);
+        wire_resume(&c[i]);
+        wire_wait_s(1);
+        assert_answer(&c[i], 200, 0, LATE_BYTES);
+        assert_true(c[i].got_fin);
+    }
     for (unsigned i = 0; i < countof(c); i++)
         wire_close(&c[i]);
 }
@@ -501,6 +529,7 @@ int main(void)
         T(a_client_that_never_closes_is_let_go),
         T(a_vanished_client_is_given_up),
         T(idle_connections_make_room_for_new_ones),
+        T(connections_with_data_on_its_way_make_no_room),
         T(when_all_connections_are_busy_more_are_refused),
         T(stopping_ends_idle_connections_at_once_and_busy_ones_after_their_answer),
         T(pipelining_without_reading_meets_a_closed_window),
