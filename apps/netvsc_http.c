@@ -10,6 +10,7 @@
 #include "app.h"
 #include "http_page.h"
 #include "http_server.h"
+#include "port_log.h"
 
 enum {
     KEY_PORT = 1,
@@ -46,6 +47,7 @@ struct http_app {
     struct http_server server;
     struct http_page page;
     struct http_stats before; /* a second ago */
+    bool log_failed;          /* and that was said */
 };
 
 static error_t take_seconds(const char *name, const char *text, uint32_t *out_ms)
@@ -171,20 +173,35 @@ static void print_counters(const struct http_stats *stats)
     fprintf(stderr, "\n");
 }
 
+/* A full disk costs lines, not the server. */
+static void flush_log(struct http_app *app)
+{
+    FILE *log = app->config.access_log;
+
+    if (!log || (fflush(log) == 0 && !ferror(log)))
+        return;
+    clearerr(log);
+    if (!app->log_failed)
+        port_log(PORT_LOG_WARN,
+                 "access log %s: cannot be written, lines are lost; is the disk full?",
+                 app->access_log);
+    app->log_failed = true;
+}
+
 static void second(void *ctx, uint64_t now_ns)
 {
     struct http_app *app = ctx;
 
     (void)now_ns;
     print_rates(app);
-    if (app->config.access_log)
-        fflush(app->config.access_log);
+    flush_log(app);
 }
 
 static void stop(void *ctx)
 {
     struct http_app *app = ctx;
 
+    flush_log(app);
     print_counters(&app->server.stats);
     http_server_stop(&app->server);
 }

@@ -90,4 +90,8 @@ check "a body nobody wants" raw 413 \
 check "and after all that it still serves" exact 65536.bin
 
 app_down http
+app4 full netvsc-http --root "$site" --access-log=/dev/full
+check "without room for its log it serves" exact 1.bin
+check "and says so" wait_for 5 grep -q "access log /dev/full" "$work/full.log"
+app_down full
 e2e_end
