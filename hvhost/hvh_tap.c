@@ -231,6 +231,7 @@ static bool name_ok(const char *name)
 static int open_device(const char *name)
 {
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int header_bytes = sizeof(struct virtio_net_hdr); /* a device made earlier remembers another */
     int fd, rc;
 
     if (!name_ok(name))
@@ -239,7 +240,7 @@ static int open_device(const char *name)
     if (fd < 0) /* ENXIO, ENODEV: the node is there, the driver is not */
         return errno == ENXIO || errno == ENODEV ? -ENOENT : -errno;
     memcpy(ifr.ifr_name, name, strlen(name));
-    if (ioctl(fd, TUNSETIFF, &ifr) != 0) {
+    if (ioctl(fd, TUNSETIFF, &ifr) != 0 || ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) != 0) {
         rc = -errno;
         close(fd);
         return rc;

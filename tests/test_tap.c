@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -374,13 +375,50 @@ static void names_no_device_can_have_are_refused(void **state)
         assert_int_equal(hvhost_tap_add(e->host, names[i]), -EINVAL);
 }
 
+/* ---- a device that outlives its users -------------------------------------------------------- */
+
+/* As a virtual machine leaves it that had a longer header in front of frames. */
+static void persist(bool on)
+{
+    struct ifreq ifr = {.ifr_name = TAP, .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    int header_bytes = 12;
+
+    assert_true(fd >= 0);
+    assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+    assert_int_equal(ioctl(fd, TUNSETVNETHDRSZ, &header_bytes), 0);
+    assert_int_equal(ioctl(fd, TUNSETPERSIST, on), 0);
+    close(fd);
+}
+
+static int setup_used(void **state)
+{
+    persist(true);
+    return setup(state);
+}
+
+static int teardown_used(void **state)
+{
+    struct ends *e = *state;
+
+    close(e->packet);
+    assert_null(hvhost_audit(e->host));
+    hvhost_destroy(e->host);
+    free(e);
+    persist(false);
+    return if_nametoindex(TAP) ? -1 : 0;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_USED(name) cmocka_unit_test_setup_teardown(name, setup_used, teardown_used)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_frame_of_the_kernel_comes_up_unchanged),
         TEST(a_frame_of_the_switch_reaches_the_kernel_unchanged),
+        TEST_USED(a_frame_of_the_kernel_comes_up_unchanged),
+        TEST_USED(a_frame_of_the_switch_reaches_the_kernel_unchanged),
         TEST(a_tag_in_the_kernels_frame_is_taken_out),
         TEST(a_tag_beside_the_frame_is_put_in_for_the_kernel),
         TEST(a_turn_is_bounded),
