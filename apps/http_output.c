@@ -22,14 +22,25 @@ static uint64_t left_bytes(const struct http_conn *c)
     return c->reply.head_bytes - c->head_sent + (c->reply.body_bytes - c->body_sent);
 }
 
-/* How much to write now; 0 = better wait for room. */
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * How much to write now; 0 = better wait for room. That is bytes of the send buffer and segments in
+ * the queue: a client that wants tiny ones would else have us read for each what does not fit.
+ */
 static size_t portion(const struct http_conn *c)
 {
-    size_t room = tcp_sndbuf(c->pcb), enough = TCP_SND_BUF / 2, mss = tcp_mss(c->pcb);
+    size_t mss = tcp_mss(c->pcb), queued = tcp_sndqueuelen(c->pcb);
+    size_t slots = queued < TCP_SND_QUEUELEN ? TCP_SND_QUEUELEN - queued : 0;
+    size_t room = least(tcp_sndbuf(c->pcb), slots * mss);
+    size_t enough = least(TCP_SND_BUF, (size_t)TCP_SND_QUEUELEN * mss) / 2;
 
     if (left_bytes(c) <= room && left_bytes(c) <= HTTP_SCRATCH_BYTES)
         return (size_t)left_bytes(c);
-    enough = enough < HTTP_SCRATCH_BYTES ? enough : HTTP_SCRATCH_BYTES;
+    enough = least(enough, HTTP_SCRATCH_BYTES);
     if (room < enough)
         return 0;
     return enough > mss ? enough - enough % mss : enough;

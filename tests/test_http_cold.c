@@ -3,6 +3,8 @@
 #define _GNU_SOURCE /* preadv2 */
 #include "http_site.h"
 
+#include "http_conn.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -138,6 +140,22 @@ static void who_waits_may_go(void **state)
     wire_close(&c[2]);
 }
 
+/* lwIP takes so many segments and no more, however small the client wants them. */
+static void small_segments_are_read_for_in_large_pieces(void **state)
+{
+    static struct wire_client c;
+
+    (void)state;
+    wire_open(&c, SITE_PORT);
+    server.conns[0].pcb->mss = 10;
+    wire_send(&c, "GET /big HTTP/1.1\r\n" H "Range: bytes=0-19999\r\n\r\n");
+    wire_wait_s(20);
+    assert_answer(&c, 206, 0, 20000);
+    if (disk.calls >= 40)
+        fail_msg("%u reads", disk.calls);
+    wire_close(&c);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, disk_open, site_close)
 
 int main(void)
@@ -148,6 +166,7 @@ int main(void)
         T(a_disk_that_never_comes_is_waited_for),
         T(a_file_system_without_the_flag_is_asked_once),
         T(who_waits_may_go),
+        T(small_segments_are_read_for_in_large_pieces),
     };
 
     return cmocka_run_group_tests(tests, site_open_all, site_close_all);
