@@ -63,10 +63,19 @@ static int append_line(const struct hvh_tree *tree, const char *path)
 {
     char line[HVH_TREE_PATH_BYTES + 1];
     int len = snprintf(line, sizeof(line), "%s\n", path);
+    ssize_t wrote;
+    off_t end;
 
     if (len < 0 || (size_t)len >= sizeof(line))
         return -ENAMETOOLONG;
-    return write(tree->lock_fd, line, (size_t)len) == len ? 0 : -ENOSPC;
+    wrote = write(tree->lock_fd, line, (size_t)len);
+    if (wrote == len)
+        return 0;
+    /* Half a name would be taken for the beginning of the next one. */
+    end = wrote > 0 ? lseek(tree->lock_fd, 0, SEEK_END) : 0;
+    if (end > 0)
+        (void)!ftruncate(tree->lock_fd, end - wrote);
+    return -ENOSPC;
 }
 
 /*

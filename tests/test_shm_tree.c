@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "hvh_shm.h"
+#include "hvh_shm_var.h"
 #include "hvh_var.h"
 #include "shm_fixture.h"
 
@@ -182,6 +184,28 @@ static void what_a_dead_host_had_made_again_is_cleared_too(void **state)
     assert_false(shm_exists(f, "bus"));
 }
 
+/* Half a name would be taken for the beginning of the next one. */
+static void a_name_there_is_no_room_for_leaves_nothing_on_the_list(void **state)
+{
+    struct shm_fixture *f = *state;
+    struct rlimit limit, full;
+    struct hvh_tree tree;
+    struct stat before, after;
+
+    assert_int_equal(hvh_tree_open(f->dir, &tree), 0);
+    assert_int_equal(hvh_tree_note(&tree, "devices"), 0);
+    assert_int_equal(fstat(tree.lock_fd, &before), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    full = limit;
+    full.rlim_cur = (rlim_t)before.st_size + 5;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    assert_int_equal(hvh_tree_note(&tree, "devices/one"), -ENOSPC);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(fstat(tree.lock_fd, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    hvh_tree_close(&tree);
+}
+
 static void a_list_that_leads_out_of_the_folder_is_not_followed(void **state)
 {
     struct shm_fixture *f = *state;
@@ -297,6 +321,7 @@ int main(void)
         TEST(a_dead_hosts_folder_is_cleared_and_served_again),
         TEST(the_list_does_not_grow_with_what_comes_again),
         TEST(what_a_dead_host_had_made_again_is_cleared_too),
+        TEST(a_name_there_is_no_room_for_leaves_nothing_on_the_list),
         TEST(a_list_that_leads_out_of_the_folder_is_not_followed),
         TEST(a_lock_that_is_a_link_is_refused),
         TEST(a_folder_others_may_write_to_is_refused),
