@@ -206,8 +206,11 @@ static void release(void *ctx)
 {
     struct hvh_tap *tap = ctx;
 
-    if (tap->fd >= 0)
+    if (tap->fd >= 0) {
+        /* The device may stay, and remembers: the next owner would get frames without sums. */
+        (void)ioctl(tap->fd, TUNSETOFFLOAD, 0);
         close(tap->fd);
+    }
     free(tap);
 }
 

@@ -6,8 +6,12 @@
  */
 #define _GNU_SOURCE 1 /* unshare() */
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
@@ -205,6 +209,37 @@ static void a_burst_reaches_the_kernel_in_one_piece(void **state)
     }
 }
 
+/* Does the kernel leave sums of frames to the device's owner? */
+static bool leaves_sums_open(const char *name)
+{
+    struct ethtool_value value = {.cmd = ETHTOOL_GTXCSUM};
+    struct ifreq ifr = {.ifr_data = (char *)&value};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    strcpy(ifr.ifr_name, name);
+    assert_int_equal(ioctl(fd, SIOCETHTOOL, &ifr), 0);
+    close(fd);
+    return value.data != 0;
+}
+
+static void who_opens_the_device_after_us_gets_finished_frames(void **state)
+{
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    struct hvhost *host;
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+    (void)state;
+    strcpy(ifr.ifr_name, "nvt1");
+    assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+    assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+    close(fd);
+    assert_int_equal(hvhost_create(NULL, &host), 0);
+    assert_int_equal(hvhost_tap_add(host, "nvt1"), 0);
+    assert_true(leaves_sums_open("nvt1"));
+    hvhost_destroy(host);
+    assert_false(leaves_sums_open("nvt1"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -212,6 +247,7 @@ int main(void)
         TEST(a_burst_of_the_kernel_is_cut_for_a_port_that_wants_frames),
         TEST(sums_the_kernel_leaves_open_are_filled),
         TEST(a_burst_reaches_the_kernel_in_one_piece),
+        cmocka_unit_test(who_opens_the_device_after_us_gets_finished_frames),
     };
 
     if (access("/dev/net/tun", R_OK | W_OK) != 0 || unshare(CLONE_NEWNET) != 0) {
