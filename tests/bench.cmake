@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Benchmarks are run by tests/bench/run; here only a test that they run at all.
+# Benchmarks are run by tests/bench/run; here only tests that they run at all. Not peers.sh, which
+# takes minutes.
 add_executable(bench_nic bench/bench_nic.c)
 target_link_libraries(bench_nic PRIVATE netvsc_netif hvhost_core)
 netvsc_target(bench_nic)
 add_executable(bench_load bench/bench_load.c)
 netvsc_target(bench_load)
-
-add_test(NAME bench_smoke COMMAND timeout -k 10 100 bash ${CMAKE_CURRENT_SOURCE_DIR}/bench/run
-  --quick --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
-set_tests_properties(bench_smoke PROPERTIES LABELS bench TIMEOUT 120)
 
 # The same lwIP without what port/ changes in its TCP and its pools: the peer of bench_tcp.
 add_library(lwip_upstream STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c)
@@ -22,3 +19,36 @@ foreach(suffix "" _upstream)
   netvsc_target(bench_tcp${suffix})
 endforeach()
 target_compile_options(bench_tcp PRIVATE -include ${CMAKE_SOURCE_DIR}/port/lwip_tcp.h)
+
+add_executable(bench_topo bench/bench_topo.c)
+netvsc_target(bench_topo)
+find_package(Threads REQUIRED)
+target_link_libraries(bench_topo PRIVATE Threads::Threads)
+
+# Peers: the kernel's own stack, and lwIP over the TAP interface it comes with.
+add_executable(bench_server bench/bench_server.c)
+netvsc_target(bench_server)
+if(EXISTS ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c)
+  add_library(lwip_tapif STATIC ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c
+    ${LWIP_DIR}/contrib/apps/tcpecho_raw/tcpecho_raw.c)
+  target_include_directories(lwip_tapif SYSTEM PUBLIC ${LWIP_DIR}/contrib/apps/tcpecho_raw)
+  # Behind ours: it has an arch/ of its own.
+  target_include_directories(lwip_tapif SYSTEM AFTER PUBLIC
+    ${LWIP_DIR}/contrib/ports/unix/port/include)
+  target_compile_definitions(lwip_tapif PRIVATE LWIP_UNIX_LINUX)
+  target_link_libraries(lwip_tapif PUBLIC lwip_upstream)
+  netvsc_common(lwip_tapif)
+  get_target_property(http_sources http SOURCES)
+  list(TRANSFORM http_sources PREPEND ${CMAKE_SOURCE_DIR}/apps/)
+  add_executable(bench_tapif bench/bench_tapif.c ${http_sources})
+  target_include_directories(bench_tapif PRIVATE ${CMAKE_SOURCE_DIR}/apps)
+  target_link_libraries(bench_tapif PRIVATE lwip_tapif)
+  netvsc_target(bench_tapif)
+endif()
+
+foreach(part nic http)
+  add_test(NAME bench_smoke_${part} COMMAND timeout -k 10 100 bash
+    ${CMAKE_CURRENT_SOURCE_DIR}/bench/run --quick --only ${part}
+    --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+  set_tests_properties(bench_smoke_${part} PROPERTIES LABELS bench TIMEOUT 120)
+endforeach()

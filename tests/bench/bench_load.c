@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #define _GNU_SOURCE /* strcasestr */
 /*
- * A load generator for one HTTP/1.1 server over the kernel's own stack: CONNS keep-alive
- * connections ask for PATH again and again, one request outstanding on each, for SECONDS. It never
- * sleeps while it measures, so that what is seen is the server's time and not that of waking up
- * this program.
+ * A load generator over the kernel's own stack, CONNS connections for SECONDS:
  *
- * Prints one JSON line: requests/s, latencies, Gbit/s of bodies, and the client's own CPU share.
+ *   get   HTTP/1.1 with keep-alive: ask for PATH again and again, one request outstanding on each
+ *   echo  send BYTES, wait until they are back, again
+ *   send  as many bytes as the server takes, BYTES at a time
+ *
+ * It never sleeps while it measures, so that what is seen is the server's time and not that of
+ * waking up this program. Prints one JSON line: requests/s, latencies, Gbit/s of what was asked for
+ * or sent, and the client's own CPU share.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,8 +41,9 @@ struct conn {
     char head[HEAD_BYTES_MAX + 1];
 };
 
-static char request[512], sink[1 << 20];
+static char request[1 << 16], sink[1 << 20];
 static size_t request_bytes;
+static enum { GET, ECHO, SEND } mode;
 static uint32_t histogram[BUCKETS];
 static uint64_t responses, body_bytes;
 static bool measuring;
@@ -69,7 +73,8 @@ static double cpu_seconds(void)
 
 static void ask(struct conn *c)
 {
-    c->in_body = false;
+    c->in_body = mode == ECHO;
+    c->body_left = request_bytes;
     c->head_bytes = 0;
     c->asked_ns = clock_now();
     if (write(c->fd, request, request_bytes) != (ssize_t)request_bytes)
@@ -125,10 +130,24 @@ static void take_head(struct conn *c)
     take_body(c, c->head_bytes - (size_t)(end - c->head));
 }
 
-static void on_readable(struct conn *c)
+static void send_more(const struct conn *c)
+{
+    const ssize_t put = write(c->fd, request, request_bytes);
+
+    if (put > 0 && measuring)
+        body_bytes += (uint64_t)put;
+    else if (put < 0 && errno != EAGAIN)
+        die("write");
+}
+
+static void on_ready(struct conn *c)
 {
     ssize_t got;
 
+    if (mode == SEND) {
+        send_more(c);
+        return;
+    }
     if (!c->in_body) {
         take_head(c);
         return;
@@ -142,7 +161,7 @@ static void on_readable(struct conn *c)
 
 static void open_conn(struct conn *c, const struct sockaddr_in *to, int epoll)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    struct epoll_event event = {.events = mode == SEND ? EPOLLOUT : EPOLLIN, .data.ptr = c};
     int one = 1;
 
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -179,9 +198,23 @@ static double run(int epoll, uint64_t length_ns)
             start = now;
         }
         for (int i = 0; i < ready; i++)
-            on_readable(events[i].data.ptr);
+            on_ready(events[i].data.ptr);
     }
     return (double)(now - start) / 1e9;
+}
+
+/* What is asked for, from the arguments. False: they make no sense. */
+static bool prepare(const char *how, const char *what)
+{
+    if (strcmp(how, "get") == 0) {
+        request_bytes = (size_t)snprintf(request, sizeof(request),
+                                         "GET %.400s HTTP/1.1\r\nHost: b\r\n\r\n", what);
+        return true;
+    }
+    mode = strcmp(how, "echo") == 0 ? ECHO : SEND;
+    request_bytes = (size_t)atoi(what);
+    return (mode == ECHO || strcmp(how, "send") == 0) && request_bytes >= 1 &&
+           request_bytes <= sizeof(request);
 }
 
 int main(int argc, char **argv)
@@ -192,25 +225,24 @@ int main(int argc, char **argv)
     double seconds, cpu;
     int epoll;
 
-    if (argc != 6 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || atoi(argv[3]) < 1) {
-        fprintf(stderr, "usage: bench_load ADDRESS PORT CONNS PATH SECONDS\n");
+    if (argc != 7 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 || atoi(argv[4]) < 1 ||
+        !prepare(argv[1], argv[5])) {
+        fprintf(stderr, "usage: bench_load get|echo|send ADDRESS PORT CONNS PATH|BYTES SECONDS\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    to.sin_port = htons((uint16_t)atoi(argv[2]));
-    count = (unsigned)atoi(argv[3]);
-    request_bytes = (size_t)snprintf(request, sizeof(request),
-                                     "GET %.400s HTTP/1.1\r\nHost: b\r\n\r\n", argv[4]);
+    to.sin_port = htons((uint16_t)atoi(argv[3]));
+    count = (unsigned)atoi(argv[4]);
     conns = calloc(count, sizeof(*conns));
     epoll = epoll_create1(0);
     if (!conns || epoll < 0)
         die("memory");
     for (unsigned i = 0; i < count; i++)
         open_conn(&conns[i], &to, epoll);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; mode != SEND && i < count; i++)
         ask(&conns[i]);
     cpu = cpu_seconds();
-    seconds = run(epoll, (uint64_t)(atof(argv[5]) * 1e9));
+    seconds = run(epoll, (uint64_t)(atof(argv[6]) * 1e9));
     cpu = (cpu_seconds() - cpu) / (seconds + WARM_UP_NS / 1e9);
     printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
            "\"gbit_per_s\":%.3f,\"client_cpu\":%.2f}\n",

@@ -20,7 +20,7 @@ measure() {
     local i
     : >"$work/samples"
     for ((i = 0; i < repeats; i++)); do
-        inside "$bin/bench_load" "$addr" 80 "$2" "/$3" "$seconds" >>"$work/samples" ||
+        inside "$bin/bench_load" get "$addr" 80 "$2" "/$3" "$seconds" >>"$work/samples" ||
             fail "$1: the load generator failed"
     done
     jq -rs --arg n "$1" --arg k "$4" --arg u "$5" 'sort_by(.[$k]) | .[length / 2 | floor] as $m |

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# peers.sh BIN QUICK JSON: our servers against others at the same work. Called by tests/bench/run.
+#
+# Each row is measured in pairs, ours then the peer's, again and again, with the same client; what
+# counts is the median of the pairs' ratios. Server on processor 1, client on processor 0. Both
+# sides of a row never sleep, or both may. Ours and lwIP's tapif are behind the same TAP; the
+# kernel's servers are in a namespace of their own behind a veth pair.
+. "$(dirname "$0")/../e2e/lib.sh"
+quick=$2
+json=$3
+e2e_begin "$1" inside
+pairs=5
+seconds=2
+[ "$quick" = 0 ] || { pairs=3; seconds=0.3; }
+far=10.79.0.1 # the kernel's servers
+ns_far=$ns-k
+trap 'ip netns delete "$ns_far" 2>/dev/null; e2e_cleanup' EXIT
+ip netns add "$ns_far"
+inside ip link add near0 type veth peer name far0 netns "$ns_far"
+inside ip addr add 10.79.0.2/24 dev near0
+inside ip link set near0 up
+nsenter --net="/run/netns/$ns_far" ip addr add "$far/24" dev far0
+nsenter --net="/run/netns/$ns_far" ip link set far0 up
+nsenter --net="/run/netns/$ns_far" ip link set lo up
+
+mkdir "$work/site"
+head -c 128 /dev/zero >"$work/site/128"
+head -c 10000000 /dev/zero >"$work/site/10000000"
+cat >"$work/nginx.conf" <<CONF
+worker_processes 1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log crit; user root;
+events { worker_connections 4096; }
+http { access_log off; keepalive_requests 1000000000; tcp_nodelay on; open_file_cache max=100;
+  server { listen 80; root $work/site; } }
+CONF
+
+# ---- servers: server_NAME starts it as "server" and sets $at; all are ended the same way ---------
+
+ours() { at=$addr; app4 server "$@" --spin always; }
+server_http() { ours netvsc-http --root "$work/site"; }
+server_echo() { ours netvsc-echo; }
+server_iperf() { ours netvsc-iperf; }
+server_tapif() {
+    at=$addr
+    start server taskset -c 1 "$bin/bench_tapif" "$tap" "$addr" "$work/site"
+    wait_for 10 answers || fail "bench_tapif does not answer"
+}
+kernel_side() {
+    at=$far
+    : >"$work/server.log"
+    nsenter --net="/run/netns/$ns_far" taskset -c 1 "$@" >>"$work/server.log" 2>&1 </dev/null &
+    pids[server]=$!
+    wait_for 10 nsenter --net="/run/netns/$ns_far" bash -c 'ss -Hltn "sport = :80" | grep -q .' ||
+        fail "$1 does not listen"
+}
+server_linux() { kernel_side "$bin/bench_server"; }
+server_nginx() { kernel_side nginx -p "$work" -c "$work/nginx.conf"; }
+
+# sample SERVER KEY CLIENT-ARGUMENTS...: one figure, in $value. @ stands for the server's address.
+card=(--emulate "tap=$tap" --cpu 1)
+sample() {
+    local key=$2 name=$1
+    shift 2
+    "server_$name"
+    inside ip neigh flush dev "$tap"
+    inside taskset -c 0 "$bin/bench_load" "${@/@/$at}" "$seconds" >"$work/sample" ||
+        fail "the client failed against $name"
+    value=$(jq "$key" "$work/sample")
+    kill -TERM "${pids[server]}" 2>/dev/null
+    wait_for 10 gone server || fail "$name does not end"
+    wait "${pids[server]}" 2>/dev/null
+    unset "pids[server]"
+}
+
+# What others take of this machine right now, in percent of all processors.
+busy() {
+    local a b all=0 i
+    read -ra a < <(head -n 1 /proc/stat)
+    sleep 0.5
+    read -ra b < <(head -n 1 /proc/stat)
+    for i in {1..8}; do all=$((all + b[i] - a[i])); done
+    echo $((100 - 100 * (b[4] + b[5] - a[4] - a[5]) / (all > 0 ? all : 1)))
+}
+
+# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS...
+row() {
+    local name=$1 key=$2 ours=$3 peer=$4 target=$5 i tag
+    shift 5
+    tag="$("$bin/bench_topo" | cut -d' ' -f2), $(busy) % busy"
+    : >"$work/pairs"
+    for ((i = 0; i < pairs; i++)); do
+        sample "$ours" "$key" "$@"
+        local mine=$value
+        sample "$peer" "$key" "$@"
+        echo "{\"ours\":$mine,\"peer\":$value,\"ratio\":$(jq -n "$mine / $value")}" >>"$work/pairs"
+    done
+    jq -cs --arg name "$name" --arg unit "${key#.}" --arg peer "$peer" --arg tag "$tag" \
+        --argjson target "$target" '
+        def median: sort | .[length / 2 | floor];
+        {name: $name, peer_name: $peer, unit: $unit, ours: (map(.ours) | median),
+         peer: (map(.peer) | median), ratio: (map(.ratio) | median), target: $target,
+         min: (map(.ratio) | min), max: (map(.ratio) | max), pairs: length, tag: $tag}' \
+        "$work/pairs" | tee -a "$json" | jq -r '
+        [.name, .peer_name, .ours, .peer, .unit, (.ratio * 100 | round / 100),
+         "\(.min * 100 | round / 100)-\(.max * 100 | round / 100)", .target,
+         (if .ratio >= .target then "ok" else "behind" end), .tag] | @tsv' |
+        awk -F'\t' '{ printf "%-14s %-7s %10s %10s %-14s %6s %-12s %5s %-7s %s\n",
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 }'
+}
+
+printf '%-14s %-7s %10s %10s %-14s %6s %-12s %5s %-7s %s\n' \
+    row peer ours "peer's" unit ratio range goal "" machine
+rate=.requests_per_s
+speed=.gbit_per_s
+row rr-tap-16 $rate echo tapif 1.15 echo @ 7 16 64
+row rr-tap-256 $rate echo tapif 1.5 echo @ 7 256 64
+row rr-tap-16 $rate echo linux 1.15 echo @ 7 16 64
+row http-tap-16 $rate http tapif 1.15 get @ 80 16 /128
+row http-tap-256 $rate http tapif 1.5 get @ 80 256 /128
+row http-tap-16 $rate http linux 1.15 get @ 80 16 /128
+if command -v nginx >/dev/null; then
+    row http-tap-16 $rate http nginx 1.7 get @ 80 16 /128
+else
+    echo "http-tap-16: no nginx here, skipped"
+fi
+row bulk-tap-out $speed http tapif 15 get @ 80 1 /10000000
+row bulk-tap-out $speed http linux 3 get @ 80 1 /10000000
+row bulk-tap-in $speed iperf tapif 5 send @ 5001 1 65536
+row bulk-tap-in $speed iperf linux 0.9 send @ 5001 1 65536
