@@ -120,7 +120,9 @@ static void stats(struct writer *w, const struct app_report *report)
     write_card(w, report);
     write_number(w, "rx_frames", s.rx_frames);
     write_number(w, "rx_bytes", s.rx_bytes);
-    write_number(w, "rx_dropped", s.rx_messages - s.rx_frames + n->rx_drop_input);
+    write_number(w, "rx_dropped",
+                 s.rx_messages - s.rx_rsc_fragments - (s.rx_frames - s.rx_rsc_frames) +
+                     n->rx_drop_input);
     write_number(w, "rx_no_memory", n->rx_drop_pbuf);
     write_number(w, "tx_frames", s.tx_frames);
     write_number(w, "tx_bytes", s.tx_bytes);

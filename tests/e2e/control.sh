@@ -18,6 +18,11 @@ check "the version has its usual name" equal "$(field stats .nvsp)" 6.1
 check "a file" inside curl -sS --max-time 20 -o "$work/got" "http://$addr/file"
 counted() { [ "$(field stats .tx_bytes)" -gt 300000 ]; }
 check "what was sent is counted while it runs" counted
+head -c 60000 "$work/site/file" >"$work/body"
+check "a body comes in" inside curl -sS -o /dev/null -H Expect: --data-binary "@$work/body" \
+    "http://$addr/file"
+check "some of it in fragments" [ "$(field xstats .card.rx_rsc_fragments)" -gt 0 ]
+check "which are not drops" equal "$(field stats .rx_dropped)" 0
 check "the books balance" equal "$(field stats .books)" balance
 sizes='[to_entries[] | select(.key | startswith("tx_size_")) | .value] | add'
 check "every frame sent is in one size class" equal \
