@@ -30,6 +30,7 @@
 #include "netvsc_control.h"
 #include "netvsc_look.h"
 #include "port_clock.h"
+#include "port_heap.h"
 #include "port_pcap.h"
 #include "port_tcp.h"
 
@@ -198,6 +199,8 @@ static int open_card(struct vmbus_device *dev)
         .rx_copybreak_bytes = app.options.rx_copybreak_bytes,
         .rx_hold_percent = (uint8_t)app.options.rx_hold_percent,
         .queues = app.options.queues,
+        .memory = port_heap_memory(),
+        .tx_copy_bytes = app.options.tx_copy_bytes,
         .capture = app.pcap ? capture : NULL,
     };
     int rc = netvsc_netif_add(&app.nif, &config);
@@ -283,6 +286,9 @@ static int come_up(void)
     struct vmbus_device *dev = NULL;
     int status;
 
+    /* Without it libc serves lwIP, and the card copies. */
+    if (app.options.tx_copy_bytes != NETVSC_TX_COPY_ALL)
+        port_heap_open(PORT_HEAP_BYTES);
     lwip_init();
     status = open_device(&dev);
     if (status)

@@ -22,6 +22,7 @@ enum {
     KEY_OFFLOAD,
     KEY_RX_COPYBREAK,
     KEY_RX_HOLD,
+    KEY_TX_COPY,
     KEY_PCAP,
     KEY_STATS,
     KEY_CONTROL,
@@ -59,6 +60,7 @@ static const struct argp_option common[] = {
      "work for the host: auto, off, verify; with ,no-rsc or ,no-gro: segments come one by one", 0},
     {"rx-copybreak", KEY_RX_COPYBREAK, "BYTES", OPTION_HIDDEN, "copy frames up to so long", 0},
     {"rx-hold", KEY_RX_HOLD, "PERCENT", OPTION_HIDDEN, "of the receive buffer kept at most", 0},
+    {"tx-copy", KEY_TX_COPY, "BYTES", OPTION_HIDDEN, "longer frames leave uncopied, or all", 0},
     {"pcap", KEY_PCAP, "FILE", 0, "capture all frames for Wireshark", 0},
     {"stats", KEY_STATS, NULL, 0, "rates each second, counters at the end", 0},
     {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
@@ -234,6 +236,14 @@ static error_t parse_spin(struct parsing *p, const char *text)
     return 0;
 }
 
+static error_t parse_tx_copy(const char *text, uint32_t *out)
+{
+    if (strcmp(text, "all") != 0)
+        return parse_u32("tx-copy", text, 1, 65536, out);
+    *out = NETVSC_TX_COPY_ALL;
+    return 0;
+}
+
 static error_t parse_value(struct parsing *p, int key, char *arg)
 {
     struct app_options *out = p->out;
@@ -255,6 +265,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
         return parse_copybreak(arg, &out->rx_copybreak_bytes);
     case KEY_RX_HOLD:
         return parse_u32("rx-hold", arg, 1, 90, &out->rx_hold_percent);
+    case KEY_TX_COPY:
+        return parse_tx_copy(arg, &out->tx_copy_bytes);
     case KEY_QUEUES:
         return parse_u32("queues", arg, 1, 64, &out->queues);
     case KEY_LOG:

@@ -42,6 +42,7 @@ struct app_options {
     enum netvsc_switch offload;
     bool no_rsc, no_gro;
     uint32_t rx_copybreak_bytes, rx_hold_percent; /* 0 = the card's defaults */
+    uint32_t tx_copy_bytes; /* 0 = the driver's choice, NETVSC_TX_COPY_ALL */
     uint32_t queues;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };

@@ -26,6 +26,9 @@ struct netvsc_piece {
 /* Can the host read these bytes where they are? */
 bool netvsc_gather_reaches(const struct netvsc *nic, const void *data, size_t len_bytes);
 
+/* The longest frame that can be copied: what a send section holds. While up. */
+uint32_t netvsc_tx_copied_max(const struct netvsc *nic);
+
 /* ---- a frame at once ---------------------------------------------------------------------------
  */
 

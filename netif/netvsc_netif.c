@@ -7,6 +7,7 @@
 #include "netvsc_netif_var.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lwip/etharp.h"
@@ -154,34 +155,40 @@ int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *confi
     nif->loans = netvsc_netif_loans_create();
     if (!nif->loans)
         return -ENOMEM;
+    if (config->memory && netvsc_netif_holds_create(nif)) {
+        netvsc_netif_loans_abandon(nif->loans);
+        return -ENOMEM;
+    }
+    nif->tx_copy_bytes = config->tx_copy_bytes ? config->tx_copy_bytes : NETVSC_TX_COPY_BYTES;
+    if (nif->tx_copy_bytes < NETVSC_VECTOR_HEAD_BYTES)
+        nif->tx_copy_bytes = NETVSC_VECTOR_HEAD_BYTES;
     nif->rx_verify = config->rx_csum == NETVSC_VERIFY;
     nif->rsc_verify = config->rx_rsc == NETVSC_VERIFY;
     nif->gro_wanted = CHAINS_OK && config->rx_gro != NETVSC_OFF;
     own.rx_pieces = CHAINS_OK;
     own.rx = netvsc_netif_rx;
+    own.tx_done = netvsc_netif_tx_done;
     own.event = on_event;
     own.ctx = nif;
     nif->tx_csum = config->tx_csum;
     rc = netvsc_create(&own, &nif->nic);
-    if (rc) {
-        netvsc_netif_loans_abandon(nif->loans);
-        return rc;
-    }
-    if (!netif_add_noaddr(&nif->netif, nif, init, netif_input)) {
-        netvsc_destroy(nif->nic);
-        nif->nic = NULL;
-        netvsc_netif_loans_abandon(nif->loans);
-        return -ENOMEM;
-    }
-    return 0;
+    if (!rc && netif_add_noaddr(&nif->netif, nif, init, netif_input))
+        return 0;
+    netvsc_destroy(nif->nic);
+    nif->nic = NULL;
+    netvsc_netif_loans_abandon(nif->loans);
+    free(nif->held);
+    return rc ? rc : -ENOMEM;
 }
 
 void netvsc_netif_remove(struct netvsc_netif *nif)
 {
+    netvsc_netif_burst_drop(nif);
     netvsc_netif_drop_backlog(nif);
     netif_remove(&nif->netif);
     netvsc_destroy(nif->nic);
     nif->nic = NULL;
+    free(nif->held); /* destroying gave all of them back */
     netvsc_netif_loans_abandon(nif->loans);
     nif->loans = NULL;
 }

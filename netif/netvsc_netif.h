@@ -18,7 +18,7 @@
 
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
-#include "netvsc.h"
+#include "netvsc_gather.h"
 
 #ifndef NETVSC_NETIF_CHAINS
 #define NETVSC_NETIF_CHAINS 0
@@ -42,6 +42,9 @@
     X(tx_csum_differs, "sums of lwIP's that tx_csum = verify found wrong")                         \
     X(tx_bursts, "packets put together from segments, for the host to cut")                        \
     X(tx_burst_segments, "segments in them")                                                       \
+    X(tx_held, "chains left where they are until the host has read them")                          \
+    X(tx_linearised, "longer chains copied into one piece: more than 32 pages, or not of the heap")\
+    X(tx_drop_heap, "chains refused with ERR_MEM: no room in the heap for such a copy")            \
     X(tx_queued, "chains that had to wait in the backlog")                                         \
     X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full or no memory to copy")           \
     X(tx_drop_size, "chains refused with ERR_VAL: longer than the MTU allows, or empty")           \
@@ -68,9 +71,20 @@ struct netvsc_netif_burst {
     uint8_t flags; /* of the last segment */
     uint32_t head_bytes, mss_bytes, bytes, bytes_max;
     uint32_t segments, next_seq;
+    uint32_t copy_max; /* of the bytes, before segments are left in place */
     struct netvsc_tx_meta meta;
-    struct netvsc_slot slot;
+    struct netvsc_gather g; /* g.slot alone if no segment can be left in place */
+    struct netvsc_netif_held *held; /* those that are; NULL: none yet */
     uint8_t head[NETVSC_NETIF_HEAD_BYTES]; /* what is the same in all of them */
+};
+
+#define NETVSC_NETIF_HELD 1024u /* packets with memory of lwIP's on their way */
+
+/* pbuf chains one packet is read from; see netvsc_netif_place.c. */
+struct netvsc_netif_held {
+    struct netvsc_netif_held *next;
+    unsigned count;
+    struct pbuf *p[NETVSC_PIECES_MAX];
 };
 
 struct netvsc_netif {
@@ -87,6 +101,8 @@ struct netvsc_netif {
     bool tcp_sums_by_host;      /* agreed on */
     bool shrank;                /* the MTU, since the netif was added */
     uint32_t mtu_before;
+    uint32_t tx_copy_bytes;
+    struct netvsc_netif_held *held, *held_free; /* NETVSC_NETIF_HELD of them, or NULL; a list */
     struct netvsc_netif_burst burst;
     struct pbuf *backlog[NETVSC_NETIF_BACKLOG];
     uint32_t backlog_head, backlog_tail;
@@ -97,9 +113,9 @@ struct netvsc_netif {
 };
 
 /*
- * Create the NIC with (config), whose rx, event and ctx are overwritten, and add it to lwIP, down
- * and without address. (nif) must stay where it is until netvsc_netif_remove(). -ENOMEM and what
- * netvsc_create() returns; then nothing is left behind.
+ * Create the NIC with (config), whose rx, tx_done, event and ctx are overwritten, and add it to
+ * lwIP, down and without address. (nif) must stay where it is until netvsc_netif_remove(). -ENOMEM
+ * and what netvsc_create() returns; then nothing is left behind.
  */
 int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *config);
 

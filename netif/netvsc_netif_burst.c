@@ -4,7 +4,9 @@
  *
  * TSO for a TCP that knows nothing of it. lwIP emits the segments of a window one after the other;
  * consecutive ones of one connection are put together here in one send section, the first with its
- * headers, the others with their data only, and leave as one packet for the host to cut again. A
+ * headers, the others with their data only, and leave as one packet for the host to cut again. Once
+ * that is longer than what is better copied, or than a section, segments are left where they are
+ * (netvsc_netif_place.c), so that a packet grows to the host's limit, or to 32 pieces. A
  * segment joins if its headers are the first's but for sequence number, flags, lengths, IP
  * identification and sums, and if it carries on where the last one ended. A burst ends with the
  * first segment shorter than the rest, or with PSH or FIN, which a cutting host puts on the last
@@ -77,6 +79,21 @@ static bool take_apart(const struct pbuf *p, const struct netvsc_tx_meta *meta, 
     return true;
 }
 
+static void commit(struct netvsc_netif *nif, const struct netvsc_tx_meta *meta)
+{
+    struct netvsc_netif_burst *b = &nif->burst;
+
+    if (!b->held) {
+        netvsc_queue_tx_commit_meta(nif->nic, 0, &b->g.slot, b->bytes, meta);
+        return;
+    }
+    b->g.head_bytes = b->bytes - b->g.bytes;
+    b->g.owner = b->held;
+    if (!netvsc_gather_commit(nif->nic, 0, &b->g, meta))
+        netvsc_netif_let_go(nif, b->held);
+    b->held = NULL;
+}
+
 void netvsc_netif_burst_end(struct netvsc_netif *nif)
 {
     struct netvsc_netif_burst *b = &nif->burst;
@@ -90,18 +107,23 @@ void netvsc_netif_burst_end(struct netvsc_netif *nif)
         meta.lso6 = !meta.lso4;
         meta.csum = 0;
         meta.mss_bytes = (uint16_t)b->mss_bytes;
-        b->slot.data[meta.l4_off + TCP_FLAGS_OFF] = b->flags;
+        b->g.slot.data[meta.l4_off + TCP_FLAGS_OFF] = b->flags;
         nif->stats.tx_bursts++;
         nif->stats.tx_burst_segments += b->segments;
     }
-    netvsc_queue_tx_commit_meta(nif->nic, 0, &b->slot, b->bytes, &meta);
+    commit(nif, &meta);
 }
 
 void netvsc_netif_burst_drop(struct netvsc_netif *nif)
 {
-    if (nif->burst.open)
-        netvsc_tx_cancel(nif->nic, &nif->burst.slot);
-    nif->burst.open = false;
+    struct netvsc_netif_burst *b = &nif->burst;
+
+    if (b->open)
+        netvsc_tx_cancel(nif->nic, &b->g.slot);
+    if (b->held)
+        netvsc_netif_let_go(nif, b->held);
+    b->held = NULL;
+    b->open = false;
 }
 
 static bool joins(const struct netvsc_netif_burst *b, const struct segment *s,
@@ -125,22 +147,30 @@ static void go_on(struct netvsc_netif *nif, const struct segment *s)
         netvsc_netif_burst_end(nif);
 }
 
+/*
+ * The first segment. Room on the ring for a list of pieces is kept only for one that will be
+ * followed: answers of one segment, which carry PSH, cost what they always did.
+ */
 static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
                      const struct netvsc_tx_meta *meta, const struct segment *s)
 {
-    const struct netvsc_offload *use = &netvsc_info(nif->nic)->offload;
-    uint32_t max =
-        NETVSC_ETH_BYTES + (meta->csum == NETVSC_CSUM_TCP6 ? use->lso6_bytes : use->lso4_bytes);
+    const struct netvsc_info *info = netvsc_info(nif->nic);
+    uint32_t max = NETVSC_ETH_BYTES + (meta->csum == NETVSC_CSUM_TCP6 ? info->offload.lso6_bytes
+                                                                      : info->offload.lso4_bytes);
+    bool grows = info->tx_gpa && s->flags == FLAG_ACK;
     struct netvsc_netif_burst *b = &nif->burst;
-    int rc = netvsc_queue_tx_begin_meta(nif->nic, 0, p->tot_len, meta, &b->slot);
+    int rc = grows ? netvsc_gather_begin(nif->nic, 0, p->tot_len, meta, &b->g)
+                   : netvsc_queue_tx_begin_meta(nif->nic, 0, p->tot_len, meta, &b->g.slot);
+    uint32_t room = b->g.slot.room_bytes;
 
     if (rc)
         return rc;
-    pbuf_copy_partial(p, b->slot.data, p->tot_len, 0);
+    pbuf_copy_partial(p, b->g.slot.data, p->tot_len, 0);
     b->open = true;
     b->meta = *meta;
     b->bytes = p->tot_len;
-    b->bytes_max = b->slot.room_bytes < max ? b->slot.room_bytes : max;
+    b->bytes_max = grows || room > max ? max : room;
+    b->copy_max = grows && room > nif->tx_copy_bytes ? nif->tx_copy_bytes : room;
     b->head_bytes = s->head_bytes;
     b->mss_bytes = s->payload_bytes;
     b->segments = 0;
@@ -149,8 +179,41 @@ static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
     return 0;
 }
 
-int netvsc_netif_burst(struct netvsc_netif *nif, const struct pbuf *p,
-                       const struct netvsc_tx_meta *meta)
+/* Leave the data of (p) where it is. */
+static bool leave(struct netvsc_netif *nif, struct pbuf *p)
+{
+    struct netvsc_netif_burst *b = &nif->burst;
+    struct netvsc_netif_held *held = b->held ? b->held : netvsc_netif_hold(nif);
+
+    if (!held)
+        return false;
+    if (netvsc_netif_place(nif, p, b->head_bytes, &b->g)) {
+        netvsc_netif_hold_add(held, p);
+        nif->stats.tx_held++;
+        b->held = held;
+        return true;
+    }
+    if (!b->held)
+        netvsc_netif_let_go(nif, held);
+    return false;
+}
+
+/* Its data behind what is there. False: it has to open a burst of its own. */
+static bool append(struct netvsc_netif *nif, struct pbuf *p, const struct segment *s)
+{
+    struct netvsc_netif_burst *b = &nif->burst;
+
+    if (!b->held && b->bytes + s->payload_bytes <= b->copy_max)
+        pbuf_copy_partial(p, b->g.slot.data + b->bytes, (u16_t)s->payload_bytes,
+                          (u16_t)s->head_bytes);
+    else if (!leave(nif, p))
+        return false;
+    b->bytes += s->payload_bytes;
+    go_on(nif, s);
+    return true;
+}
+
+int netvsc_netif_burst(struct netvsc_netif *nif, struct pbuf *p, const struct netvsc_tx_meta *meta)
 {
     const struct netvsc_offload *use = &netvsc_info(nif->nic)->offload;
     struct netvsc_netif_burst *b = &nif->burst;
@@ -159,12 +222,8 @@ int netvsc_netif_burst(struct netvsc_netif *nif, const struct pbuf *p,
     if (!use->lso4_bytes || !use->lso6_bytes || nif->tx_csum == NETVSC_VERIFY || !meta->csum ||
         !take_apart(p, meta, &s))
         return NETVSC_NETIF_ALONE;
-    if (joins(b, &s, meta)) {
-        pbuf_copy_partial(p, b->slot.data + b->bytes, (u16_t)s.payload_bytes, (u16_t)s.head_bytes);
-        b->bytes += s.payload_bytes;
-        go_on(nif, &s);
+    if (joins(b, &s, meta) && append(nif, p, &s))
         return 0;
-    }
     netvsc_netif_burst_end(nif);
     return open_with(nif, p, meta, &s);
 }

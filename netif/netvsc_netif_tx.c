@@ -2,7 +2,8 @@
 /*
  * pbufs become frames.
  *
- * Theory of operation. A chain is copied straight into a send section. When the NIC is busy the
+ * Theory of operation. A chain is copied straight into a send section, unless it is so long that
+ * it is better left where it is (netvsc_netif_place.c). When the NIC is busy the
  * chain waits in the backlog with a reference of ours: lwIP's TCP sees by that reference (p->ref)
  * that the segment is still with us and leaves it alone. Memory that its owner may change under a
  * reference (PBUF_REF, PBUF_ROM) is cloned instead. Once anything waits everything queues behind
@@ -32,7 +33,7 @@ static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
     return 0;
 }
 
-static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
+static int send_chain(struct netvsc_netif *nif, struct pbuf *p)
 {
     struct netvsc_tx_meta meta;
     struct netvsc_slot slot;
@@ -43,6 +44,9 @@ static int send_chain(struct netvsc_netif *nif, const struct pbuf *p)
     if (rc != NETVSC_NETIF_ALONE)
         return rc;
     netvsc_netif_burst_end(nif);
+    rc = netvsc_netif_in_place(nif, p, skip, &meta);
+    if (rc != NETVSC_NETIF_ALONE)
+        return rc;
     rc = begin_chain(nif, p, &meta, skip, &slot);
     if (!rc && meta.csum && nif->tx_csum == NETVSC_VERIFY &&
         !(netvsc_netif_truth(slot.data, bytes) & NETVSC_CSUM_L4_OK)) {
@@ -100,6 +104,10 @@ static err_t count_refusal(struct netvsc_netif *nif, int rc)
     if (rc == -EMSGSIZE) {
         nif->stats.tx_drop_size++;
         return ERR_VAL;
+    }
+    if (rc == -ENOMEM) {
+        nif->stats.tx_drop_heap++;
+        return ERR_MEM;
     }
     nif->stats.tx_drop_down++;
     return ERR_IF;

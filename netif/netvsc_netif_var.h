@@ -77,6 +77,25 @@ err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 unsigned netvsc_netif_drain(struct netvsc_netif *nif);
 void netvsc_netif_drop_backlog(struct netvsc_netif *nif);
 
+/* netvsc_netif_place.c */
+int netvsc_netif_holds_create(struct netvsc_netif *nif);
+/* An empty one, or NULL. */
+struct netvsc_netif_held *netvsc_netif_hold(struct netvsc_netif *nif);
+/* A reference of ours to (p). */
+void netvsc_netif_hold_add(struct netvsc_netif_held *held, struct pbuf *p);
+void netvsc_netif_let_go(struct netvsc_netif *nif, struct netvsc_netif_held *held);
+/* config.tx_done of the NIC */
+void netvsc_netif_tx_done(void *ctx, void *const *owners, unsigned count);
+/* Add what follows the first (skip) bytes of the chain. False: not possible, nothing was added. */
+bool netvsc_netif_place(struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,
+                        struct netvsc_gather *g);
+/*
+ * Send a chain without copying it, but for (skip) bytes behind the addresses, if that is better.
+ * NETVSC_NETIF_ALONE: copy it. -ENOMEM it is too long for that, and no room to linearise it.
+ */
+int netvsc_netif_in_place(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
+                          const struct netvsc_tx_meta *meta);
+
 /* netvsc_netif_groups.c: from now on lwIP's groups say which multicast is received. */
 void netvsc_netif_groups_begin(struct netvsc_netif *nif);
 /* netvsc_netif_offload.c */
@@ -86,7 +105,7 @@ uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
 /* netvsc_netif_burst.c */
 #define NETVSC_NETIF_ALONE 1
 /* Send (p) as part of a burst: 0, NETVSC_NETIF_ALONE it is none of one, or as begin. */
-int netvsc_netif_burst(struct netvsc_netif *nif, const struct pbuf *p,
+int netvsc_netif_burst(struct netvsc_netif *nif, struct pbuf *p,
                        const struct netvsc_tx_meta *meta);
 void netvsc_netif_burst_end(struct netvsc_netif *nif);
 void netvsc_netif_burst_drop(struct netvsc_netif *nif);

@@ -13,6 +13,7 @@
  * The virtual switch does not understand VLAN tags inside frames: a tag found there is taken out
  * and sent beside the frame.
  */
+#include "netvsc_gather.h"
 #include "netvsc_var.h"
 
 #include <errno.h>
@@ -135,7 +136,7 @@ static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct n
     return info;
 }
 
-uint32_t netvsc_tx_section_room(const struct netvsc *nic)
+uint32_t netvsc_tx_copied_max(const struct netvsc *nic)
 {
     return nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet) -
            RNDIS_TX_PPIS_BYTES_MAX;
@@ -206,16 +207,17 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
     return 0;
 }
 
-void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot)
+void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets)
 {
     tx->begun--;
     tx->reserved -= slot->ring_packets;
+    tx->credit += slot->ring_packets - ring_packets;
 }
 
 int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
                                const struct netvsc_tx_meta *meta, struct netvsc_slot *slot)
 {
-    uint32_t max = nic->state == NETVSC_UP ? netvsc_tx_section_room(nic) : 0;
+    uint32_t max = nic->state == NETVSC_UP ? netvsc_tx_copied_max(nic) : 0;
     bool lso = meta->lso4 || meta->lso6;
     const struct netvsc_tx_want want = {
         .len_bytes = len_bytes,
@@ -309,7 +311,7 @@ void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct net
         nic->config.capture(nic->config.ctx, true, &frame);
     }
     netvsc_tx_count(q, &entry->meta, data, bytes);
-    netvsc_tx_finish(&q->tx, entry);
+    netvsc_tx_finish(&q->tx, entry, 1);
     netvsc_tx_send(q, index, netvsc_tx_message(q, &entry->meta, data, bytes, bytes), bytes);
 }
 
@@ -322,8 +324,7 @@ void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct net
 
     if (!entry)
         return;
-    netvsc_tx_finish(tx, entry);
-    tx->credit += entry->ring_packets;
+    netvsc_tx_finish(tx, entry, 0);
     q->stats.tx_cancelled++;
     netvsc_tx_free_slot(q, slot->token & 0xFFFF);
 }

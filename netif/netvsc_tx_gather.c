@@ -63,7 +63,7 @@ int netvsc_gather_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
     g->bytes = 0;
     g->count = 0;
     rc = netvsc_tx_start(nic->queue[queue], &want, &g->slot);
-    g->slot.room_bytes = rc ? 0 : netvsc_tx_section_room(nic);
+    g->slot.room_bytes = rc ? 0 : netvsc_tx_copied_max(nic);
     return rc;
 }
 
@@ -159,7 +159,7 @@ bool netvsc_gather_commit(struct netvsc *nic, unsigned queue, struct netvsc_gath
     q->stats.tx_gpa++;
     q->stats.tx_gpa_bytes += g->bytes;
     q->stats.tx_gpa_pieces += g->count;
-    netvsc_tx_finish(&q->tx, entry);
+    netvsc_tx_finish(&q->tx, entry, NETVSC_GATHER_RING_PACKETS);
     entry->owner = g->owner;
     netvsc_tx_send_gather(
         q, index, netvsc_tx_message(q, &entry->meta, g->slot.data, g->head_bytes, bytes), g);

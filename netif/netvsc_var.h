@@ -355,9 +355,8 @@ struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token);
 /* Put (meta) in place of what was asked for at begin. False: cancelled. */
 bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
                       const struct netvsc_tx_meta *meta);
-/* It is not begun any more. */
-void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot);
-uint32_t netvsc_tx_section_room(const struct netvsc *nic);
+/* It is not begun any more, and takes (ring_packets) of the room kept for it. */
+void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets);
 /*
  * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
  * there is a default. Returns the frame's length without it; (*data) may move.

@@ -7,6 +7,8 @@
 #ifndef PORT_LWIPOPTS_H
 #define PORT_LWIPOPTS_H
 
+#include "port_heap.h"
+
 /* ---- one thread, no operating system ------------------------------------------------------- */
 #define NO_SYS 1              /* [0] one stack per worker thread; nothing to lock */
 #define SYS_LIGHTWEIGHT_PROT 0 /* [1] so critical sections protect from nobody */
@@ -19,7 +21,10 @@ extern unsigned port_connections; /* chosen when a program starts: port_tcp_conn
 #define PORT_CONNECTIONS_MAX 4000000u
 #define MEM_ALIGNMENT 8   /* [1] 64-bit pointers live in pool elements */
 #define MEMP_MEM_MALLOC 1 /* [0] no arrays: pools are port_memp.c's, each as large as said here */
-#define MEM_LIBC_MALLOC 1 /* [0] lwIP's heap searches a list; and ASan sees into libc's */
+#define MEM_CUSTOM_ALLOCATOR 1 /* [0] lwIP's heap searches a list; a NIC can send from ours */
+#define MEM_CUSTOM_MALLOC port_heap_malloc
+#define MEM_CUSTOM_CALLOC port_heap_calloc
+#define MEM_CUSTOM_FREE port_heap_free
 #define PBUF_POOL_SIZE 8192     /* [16] received data not yet read by programs: 16 MiB */
 #define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
 #define MEMP_NUM_PBUF (32768 + port_connections) /* [16] per segment sent by reference */

@@ -14,6 +14,8 @@ netvsc_test(test_tx_gather LIBS netvsc hvhost_core
 netvsc_test(test_tx_offload LIBS netvsc hvhost_core
   SOURCES netif_fixture.c netif_books.c burst.c)
 netvsc_test(test_netif LIBS netvsc_netif port_base hvhost_core SOURCES lwip_bench.c netif_books.c)
+netvsc_test(test_netif_place LIBS netvsc_netif port_base hvhost_core
+  SOURCES lwip_bench.c netif_books.c burst.c)
 netvsc_test(test_netif_input LIBS netvsc_netif port_base hvhost_core
   SOURCES lwip_bench.c netif_books.c netif_wire.c netif_wire_host.c)
 netvsc_test(test_rx_zerocopy LIBS netvsc_netif port_base hvhost_core

@@ -2,6 +2,7 @@
 netvsc_test(test_port_claim LIBS port SOURCES stderr_catcher.c)
 netvsc_test(test_port_clock LIBS port_base)
 netvsc_test(test_port_fragments LIBS lwip port_base)
+netvsc_test(test_port_heap LIBS port_base)
 netvsc_test(test_port_idle LIBS port_base)
 netvsc_test(test_port_log LIBS port_base SOURCES stderr_catcher.c)
 netvsc_test(test_port_pcap LIBS port_base)

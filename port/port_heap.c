@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Blocks are powers of two from 64 bytes to 128 KiB, each size with a stack of free ones. An empty
+ * stack takes fresh pages; they are cut into blocks of that size and keep it for good, so that
+ * freeing needs no header: a byte per page says the size. A block no larger than a page never lies
+ * across two, so that a segment is one piece for the host; the block freed last is the first to be
+ * used again, being the warmest. Both take a handful of instructions, and nothing is searched.
+ *
+ * Pages never go back. A server that needed all of them for one size goes on with libc's memory for
+ * others: slower by a copy per frame, and counted.
+ *
+ * AddressSanitizer is told what is free, and which bytes of a block nobody asked for.
+ */
+#include "port_heap.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmbus_memory.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
+#define PAGE_BYTES 4096u
+#define SHIFT_MIN 6u
+#define SHIFT_MAX 17u
+#define LEN_MIN (2u << 20)
+
+struct block {
+    struct block *next;
+};
+
+static struct {
+    struct vmbus_memory memory;
+    size_t pages, fresh; /* the first that was never used */
+    uint8_t *shift_of;   /* by page: log2 of the size of its blocks */
+    struct block *free[SHIFT_MAX + 1];
+    struct port_heap_stats stats;
+} heap;
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int get_memory(size_t len_bytes)
+{
+    int rc = vmbus_memory_create(len_bytes, &heap.memory);
+
+    for (size_t less = len_bytes / 2; rc == 0 && !heap.memory.locked && less >= LEN_MIN;
+         less /= 2) {
+        struct vmbus_memory smaller;
+
+        if (vmbus_memory_create(less, &smaller) != 0)
+            break;
+        if (smaller.locked) {
+            vmbus_memory_destroy(&heap.memory);
+            heap.memory = smaller;
+        } else {
+            vmbus_memory_destroy(&smaller);
+        }
+    }
+    return rc;
+}
+
+int port_heap_open(size_t len_bytes)
+{
+    int rc;
+
+    if (heap.pages)
+        return -EBUSY;
+    rc = get_memory(len_bytes);
+    if (rc)
+        return rc;
+    heap.pages = heap.memory.region.len_bytes / PAGE_BYTES;
+    heap.shift_of = calloc(heap.pages, 1);
+    if (!heap.shift_of) {
+        port_heap_close();
+        return -ENOMEM;
+    }
+    ASAN_POISON_MEMORY_REGION(heap.memory.region.base, heap.memory.region.len_bytes);
+    return 0;
+}
+
+void port_heap_close(void)
+{
+    ASAN_UNPOISON_MEMORY_REGION(heap.memory.region.base, heap.memory.region.len_bytes);
+    vmbus_memory_destroy(&heap.memory);
+    free(heap.shift_of);
+    memset(&heap, 0, sizeof(heap));
+}
+
+const struct vmbus_memory *port_heap_memory(void)
+{
+    return heap.pages ? &heap.memory : NULL;
+}
+
+void port_heap_stats(struct port_heap_stats *out)
+{
+    *out = heap.stats;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+static void push(unsigned shift, void *block)
+{
+    struct block *b = block;
+
+    b->next = heap.free[shift];
+    heap.free[shift] = b;
+    ASAN_POISON_MEMORY_REGION(b, (size_t)1 << shift);
+}
+
+/* Fresh pages for blocks of this size. */
+static bool refill(unsigned shift)
+{
+    const size_t len = (size_t)1 << shift;
+    const size_t pages = len > PAGE_BYTES ? len / PAGE_BYTES : 1;
+    uint8_t *at = heap.memory.region.base + heap.fresh * PAGE_BYTES;
+
+    if (pages > heap.pages - heap.fresh)
+        return false;
+    memset(heap.shift_of + heap.fresh, (int)shift, pages);
+    heap.fresh += pages;
+    ASAN_UNPOISON_MEMORY_REGION(at, pages * PAGE_BYTES);
+    for (size_t off = pages * PAGE_BYTES; off > 0; off -= len)
+        push(shift, at + off - len);
+    return true;
+}
+
+static unsigned shift_for(size_t len_bytes)
+{
+    if (len_bytes <= (size_t)1 << SHIFT_MIN)
+        return SHIFT_MIN;
+    return 64u - (unsigned)__builtin_clzll(len_bytes - 1);
+}
+
+void *port_heap_malloc(size_t len_bytes)
+{
+    const unsigned shift = shift_for(len_bytes);
+    struct block *b;
+
+    if (!heap.pages)
+        return malloc(len_bytes);
+    if (shift > SHIFT_MAX || (!heap.free[shift] && !refill(shift))) {
+        heap.stats.beyond++;
+        return malloc(len_bytes);
+    }
+    b = heap.free[shift];
+    ASAN_UNPOISON_MEMORY_REGION(b, len_bytes > sizeof(*b) ? len_bytes : sizeof(*b));
+    heap.free[shift] = b->next;
+    heap.stats.used_bytes += (uint64_t)1 << shift;
+    if (heap.stats.used_bytes > heap.stats.peak_bytes)
+        heap.stats.peak_bytes = heap.stats.used_bytes;
+    return b;
+}
+
+void *port_heap_calloc(size_t count, size_t len_bytes)
+{
+    void *block;
+
+    if (len_bytes && count > SIZE_MAX / len_bytes)
+        return NULL;
+    block = port_heap_malloc(count * len_bytes);
+    return block ? memset(block, 0, count * len_bytes) : NULL;
+}
+
+void port_heap_free(void *block)
+{
+    const size_t off = (uintptr_t)block - (uintptr_t)heap.memory.region.base;
+    unsigned shift;
+
+    if (!heap.pages || off >= heap.memory.region.len_bytes) {
+        free(block);
+        return;
+    }
+    shift = heap.shift_of[off / PAGE_BYTES];
+    ASAN_UNPOISON_MEMORY_REGION(block, sizeof(struct block));
+    push(shift, block);
+    heap.stats.used_bytes -= (uint64_t)1 << shift;
+}

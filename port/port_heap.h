@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lwIP's heap, in memory from which a NIC sends without copying: PBUF_RAM, hence what tcp_write()
+ * copies. Without port_heap_open(), and when it is used up, libc serves, and the NIC copies.
+ */
+#ifndef PORT_HEAP_H
+#define PORT_HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct vmbus_memory;
+
+#define PORT_HEAP_BYTES (64u << 20) /* a good 30000 full segments */
+
+struct port_heap_stats {
+    uint64_t used_bytes, peak_bytes; /* in blocks of powers of two */
+    uint64_t beyond;                 /* allocations libc had to serve though there is a heap */
+};
+
+/*
+ * Once per process, before lwip_init() and after fork(): a child has no part in it. Tries half as
+ * much again and again down to 2 MiB where that gets it locked memory, which a real host needs.
+ * -EBUSY there is one already; or as vmbus_memory_create(), and libc serves.
+ */
+int port_heap_open(size_t len_bytes);
+/* For tests, when nothing is allocated any more and no device is open. */
+void port_heap_close(void);
+/* For netvsc_config.memory; NULL: none. */
+const struct vmbus_memory *port_heap_memory(void);
+void port_heap_stats(struct port_heap_stats *out);
+
+/* What lwIP calls: as malloc(), calloc() and free(). */
+void *port_heap_malloc(size_t len_bytes);
+void *port_heap_calloc(size_t count, size_t len_bytes);
+void port_heap_free(void *block);
+
+#endif

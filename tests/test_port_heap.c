@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lwIP's heap: blocks, what they cross, what happens at its end; and the memory under it. */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "port_heap.h"
+#include "vmbus_memory.h"
+
+#define LEN (4u << 20)
+#define PAGE 4096u
+
+static bool inside(const void *block)
+{
+    const struct vmbus_region *r = &port_heap_memory()->region;
+
+    return (const uint8_t *)block >= r->base && (const uint8_t *)block < r->base + r->len_bytes;
+}
+
+static struct port_heap_stats stats(void)
+{
+    struct port_heap_stats s;
+
+    port_heap_stats(&s);
+    return s;
+}
+
+static void without_memory_libc_serves(void **state)
+{
+    void *block = port_heap_malloc(100);
+
+    (void)state;
+    assert_null(port_heap_memory());
+    assert_non_null(block);
+    port_heap_free(block);
+    assert_int_equal(stats().beyond, 0);
+}
+
+static void blocks_of_a_page_or_less_never_cross_one(void **state)
+{
+    (void)state;
+    assert_int_equal(port_heap_open(LEN), 0);
+    assert_int_equal(port_heap_open(LEN), -EBUSY);
+    for (size_t len = 1; len <= PAGE; len += len / 7 + 1) {
+        uint8_t *block[9];
+
+        for (unsigned i = 0; i < countof(block); i++) {
+            block[i] = port_heap_malloc(len);
+            assert_true(inside(block[i]));
+            assert_int_equal((uintptr_t)block[i] % 8, 0);
+            assert_int_equal((uintptr_t)block[i] / PAGE, ((uintptr_t)block[i] + len - 1) / PAGE);
+            memset(block[i], (int)i, len);
+        }
+        for (unsigned i = 0; i < countof(block); i++) {
+            assert_int_equal(block[i][0] + block[i][len - 1], 2 * i); /* nobody else's */
+            port_heap_free(block[i]);
+        }
+    }
+    assert_int_equal(stats().used_bytes, 0);
+    assert_true(stats().peak_bytes >= 9 * PAGE);
+    port_heap_close();
+}
+
+static void the_block_freed_last_comes_first(void **state)
+{
+    void *a, *b;
+
+    (void)state;
+    assert_int_equal(port_heap_open(LEN), 0);
+    a = port_heap_malloc(1500);
+    b = port_heap_malloc(1500);
+    port_heap_free(a);
+    port_heap_free(b);
+    assert_ptr_equal(port_heap_malloc(1100), b);
+    assert_ptr_equal(port_heap_malloc(2048), a);
+    port_heap_free(a);
+    port_heap_free(b);
+    port_heap_free(NULL);
+    port_heap_close();
+}
+
+static void a_cleared_block_is_clear_and_a_wrapping_size_is_refused(void **state)
+{
+    uint8_t *block;
+
+    (void)state;
+    assert_int_equal(port_heap_open(LEN), 0);
+    block = port_heap_malloc(640);
+    memset(block, 0xFF, 640);
+    port_heap_free(block);
+    block = port_heap_calloc(64, 10);
+    for (unsigned i = 0; i < 640; i++)
+        assert_int_equal(block[i], 0);
+    port_heap_free(block);
+    assert_null(port_heap_calloc(SIZE_MAX / 2, 3));
+    port_heap_close();
+}
+
+static void beyond_its_end_libc_serves_and_it_is_counted(void **state)
+{
+    void *block[LEN / (128u << 10) + 1];
+    void *large;
+
+    (void)state;
+    assert_int_equal(port_heap_open(LEN), 0);
+    for (unsigned i = 0; i < countof(block); i++)
+        block[i] = port_heap_malloc(128u << 10);
+    assert_true(inside(block[countof(block) - 2]));
+    assert_false(inside(block[countof(block) - 1]));
+    large = port_heap_malloc((128u << 10) + 1);
+    assert_false(inside(large));
+    assert_int_equal(stats().beyond, 2);
+    port_heap_free(large);
+    for (unsigned i = 0; i < countof(block); i++)
+        port_heap_free(block[i]);
+    assert_int_equal(stats().used_bytes, 0);
+    port_heap_close();
+}
+
+/* ---- the memory ------------------------------------------------------------------------------ */
+
+static void memory_is_whole_huge_pages_and_cannot_be_shortened(void **state)
+{
+    struct vmbus_memory mem;
+
+    (void)state;
+    assert_int_equal(vmbus_memory_create(0, &mem), -EINVAL);
+    assert_null(mem.region.base);
+    assert_int_equal(vmbus_memory_create(1, &mem), 0);
+    assert_int_equal(mem.region.len_bytes, 2u << 20);
+    assert_int_equal((uintptr_t)mem.region.base % PAGE, 0);
+    assert_int_equal(mem.region.base[0] + mem.region.base[(2u << 20) - 1], 0);
+    assert_int_equal(ftruncate(mem.fd, 0), -1);
+    assert_int_equal(errno, EPERM);
+    vmbus_memory_destroy(&mem);
+    vmbus_memory_destroy(&mem); /* zeroed: allowed */
+}
+
+static void a_forked_child_does_not_have_it(void **state)
+{
+    struct vmbus_memory mem;
+    int status, fd[2];
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(vmbus_memory_create(1, &mem), 0);
+    assert_int_equal(pipe(fd), 0);
+    child = fork();
+    if (child == 0)
+        _exit(write(fd[1], mem.region.base, 1) < 0 && errno == EFAULT ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(fd[0]);
+    close(fd[1]);
+    vmbus_memory_destroy(&mem);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_memory_libc_serves),
+        cmocka_unit_test(blocks_of_a_page_or_less_never_cross_one),
+        cmocka_unit_test(the_block_freed_last_comes_first),
+        cmocka_unit_test(a_cleared_block_is_clear_and_a_wrapping_size_is_refused),
+        cmocka_unit_test(beyond_its_end_libc_serves_and_it_is_counted),
+        cmocka_unit_test(memory_is_whole_huge_pages_and_cannot_be_shortened),
+        cmocka_unit_test(a_forked_child_does_not_have_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
