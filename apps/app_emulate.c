@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "hvhost.h"
+#include "hvhost_impair.h"
 #include "vmbus_transport.h"
 
 #define REMEDY_EMULATE                                                                             \
-    "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,queues=N][,strict]"
+    "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,queues=N][,strict]"            \
+    "[,impair=loss=1%+delay=5ms]"
 
 bool app_mac_parse(const char *text, uint8_t mac[6])
 {
@@ -41,12 +43,21 @@ static error_t parse_tap(const char *value, struct app_emulate_options *out)
     return 0;
 }
 
+static error_t parse_impair(char *value, struct app_emulate_options *out)
+{
+    static struct hvhost_impair impair;
+    const char *wrong = value ? hvhost_impair_parse(value, &impair) : "impair needs a value";
+
+    out->impair = &impair;
+    return wrong ? bad_emulate(wrong) : 0;
+}
+
 error_t app_emulate_parse(char *text, struct app_emulate_options *out)
 {
-    enum { TAP, MAC, MTU, QUEUES, STRICT };
+    enum { TAP, MAC, MTU, QUEUES, STRICT, IMPAIR };
     static char tap[] = "tap", mac[] = "mac", mtu[] = "mtu", queues[] = "queues",
-                strict[] = "strict";
-    char *const tokens[] = {tap, mac, mtu, queues, strict, NULL};
+                strict[] = "strict", impair[] = "impair";
+    char *const tokens[] = {tap, mac, mtu, queues, strict, impair, NULL};
     char *value;
     uint64_t number;
 
@@ -72,6 +83,10 @@ error_t app_emulate_parse(char *text, struct app_emulate_options *out)
             break;
         case STRICT:
             out->strict = true;
+            break;
+        case IMPAIR:
+            if (parse_impair(value, out))
+                return EINVAL;
             break;
         default:
             return bad_emulate("unknown part");
@@ -127,9 +142,14 @@ int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_opti
     if (rc)
         goto fail;
     rc = options->tap[0] ? hvhost_tap_add(emulate->host, options->tap) : 0;
+    if (rc) {
+        rc = fail_tap(options->tap, rc);
+        goto fail;
+    }
+    rc = options->impair ? hvhost_impair(emulate->host, options->impair) : 0;
     if (rc == 0)
         return 0;
-    rc = fail_tap(options->tap, rc);
+    rc = app_fail(1, "emulated network", strerror(-rc), "Free some memory");
 fail:
     app_emulate_stop(emulate);
     return rc;

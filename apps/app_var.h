@@ -16,13 +16,15 @@
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-/* --emulate tap=NAME[,mac=M][,mtu=N][,queues=N][,strict] */
+/* --emulate tap=NAME[,mac=M][,mtu=N][,queues=N][,strict][,impair=...] */
+struct hvhost_impair;
 struct app_emulate_options {
     char tap[16]; /* empty: a switch without uplink */
     uint8_t mac[6];
     uint32_t mtu_bytes; /* 0 = the host's default */
     uint32_t queues;    /* 0 = as many as --queues asks for */
     bool strict;
+    const struct hvhost_impair *impair; /* NULL = a perfect switch */
 };
 
 struct app_options {

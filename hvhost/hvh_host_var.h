@@ -26,6 +26,7 @@ struct hvhost_port {
     void *ctx;
     uint16_t index;
     uint32_t network; /* frames stay among ports with the same */
+    uint64_t wire_free_ns; /* hvh_impair.c: when its last frame has left it */
     /* hvhost_port_add() only */
     void (*user_deliver)(void *ctx, const struct hvhost_frame *frame);
     void *user_ctx;
@@ -47,11 +48,20 @@ struct hvhost {
     unsigned service_count;
     struct hvh_fdb_entry fdb[HVH_FDB_BUCKETS][HVH_FDB_WAYS];
     unsigned depth; /* of nested sends */
+    struct hvh_impair *impair; /* a service, too; NULL: a perfect switch */
     struct hvhost_switch_stats stats;
     uint8_t *gather;  /* one frame of a guest that came in pieces */
     uint8_t *scratch; /* HVH_SCRATCH_BYTES per level of nested sends: frames being finished */
     char *audit;      /* what hvhost_audit() has to say */
 };
+
+/* hvh_switch.c: put a frame on its way that entered at (from). */
+void hvh_switch_forward(struct hvhost_port *from, const struct hvhost_frame *frame);
+
+/* hvh_impair.c: take a frame that entered at (from), and pass it on in a later step, or never. */
+void hvh_impair_take(struct hvh_impair *impair, struct hvhost_port *from,
+                     const struct hvhost_frame *frame);
+uint32_t hvh_impair_held(const struct hvh_impair *impair); /* how many have yet to go on; NULL: 0 */
 
 #define HVH_GATHER_BYTES (65536u + 128u)
 #define HVH_AUDIT_BYTES 256u

@@ -160,6 +160,13 @@ static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
     }
 }
 
+void hvh_switch_forward(struct hvhost_port *from, const struct hvhost_frame *frame)
+{
+    from->host->depth++;
+    forward(from, frame);
+    from->host->depth--;
+}
+
 void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame)
 {
     struct hvhost *host = port->host;
@@ -174,8 +181,13 @@ void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame
         host->stats.drop_loop++;
         return;
     }
-    host->depth++;
-    forward(port, frame);
+    if (!host->impair) {
+        hvh_switch_forward(port, frame);
+        return;
+    }
+    host->stats.impaired++;
+    host->depth++; /* it gets scratch memory to finish the frame in */
+    hvh_impair_take(host->impair, port, frame);
     host->depth--;
 }
 

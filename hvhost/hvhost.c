@@ -166,16 +166,27 @@ unsigned hvhost_pollfds(const struct hvhost *host, struct pollfd *out, unsigned 
 static const char *audit_switch(const struct hvhost *host)
 {
     const struct hvhost_switch_stats *s = &host->stats;
-    uint64_t out =
-        s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port + s->drop_loop;
+    const struct {
+        const char *what;
+        uint64_t in, out;
+    } law[] = {
+        {"frames entered", s->frames + s->impair_passed,
+         s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port +
+             s->drop_loop + s->impaired},
+        {"frames for the uplink", s->tap_offered, s->tap_tx + s->tap_drop},
+        {"frames impaired", s->impair_frames + s->impair_duplicated,
+         s->impair_lost + s->impair_drop + s->impair_passed + hvh_impair_held(host->impair)},
+    };
 
-    if (s->frames == out && s->tap_offered == s->tap_tx + s->tap_drop)
-        return NULL;
-    snprintf(host->audit, HVH_AUDIT_BYTES,
-             "switch: %" PRIu64 " frames entered, %" PRIu64 " accounted for; uplink: %" PRIu64
-             " offered, %" PRIu64 " written or dropped",
-             s->frames, out, s->tap_offered, s->tap_tx + s->tap_drop);
-    return host->audit;
+    for (unsigned i = 0; i < sizeof(law) / sizeof(law[0]); i++) {
+        if (law[i].in == law[i].out)
+            continue;
+        snprintf(host->audit, HVH_AUDIT_BYTES,
+                 "switch: %" PRIu64 " %s, %" PRIu64 " accounted for", law[i].in, law[i].what,
+                 law[i].out);
+        return host->audit;
+    }
+    return NULL;
 }
 
 static const char *audit_nic(const struct hvhost *host, const struct hvhost_nic *nic)

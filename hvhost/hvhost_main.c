@@ -124,6 +124,9 @@ static int set_up(struct hvhost *host, const struct main_options *options)
         if (rc != 0)
             return fail_tap(options->tap[i].name, rc);
     }
+    rc = options->impaired ? hvhost_impair(host, &options->impair) : 0;
+    if (rc != 0)
+        return main_fail(1, "cannot impair the switch", strerror(-rc), "Free some memory");
     rc = hvh_shm_serve(host, options->dir, &shm); /* the host closes it */
     return rc == 0 ? 0 : fail_serve(options->dir, rc);
 }

@@ -10,7 +10,7 @@
 #define SPIN_DEFAULT_US 50u
 #define SPIN_MAX_US 1000000u
 
-enum { KEY_NVS = 256, KEY_MONITOR, KEY_STATS, KEY_JSON, KEY_LOG, KEY_SPIN, KEY_PUNISH };
+enum { KEY_NVS = 256, KEY_MONITOR, KEY_STATS, KEY_JSON, KEY_LOG, KEY_SPIN, KEY_PUNISH, KEY_IMPAIR };
 
 static const struct argp_option argp_options[] = {
     {"dir", 'd', "DIR", 0, "Serve guests through this folder, new or empty, best in tmpfs", 0},
@@ -19,6 +19,7 @@ static const struct argp_option argp_options[] = {
     {"nvs-version", KEY_NVS, "V", 0, "Newest NVSP version of all cards [6.1]", 0},
     {"monitor", KEY_MONITOR, "US", 0, "Doorbells by monitor page, looked at every US", 0},
     {"punish", KEY_PUNISH, NULL, 0, "Close the channel of a guest that breaks a rule", 0},
+    {"impair", KEY_IMPAIR, "KEY=VALUE,...", 0, "Spoil what crosses the switch, see below", 0},
     {"spin", KEY_SPIN, "US", 0, "After work, look again this long before sleeping [50]", 0},
     {"stats", KEY_STATS, NULL, 0, "A line per second on stderr, terminal or not", 0},
     {"json", KEY_JSON, NULL, 0, "Print the books at the end as JSON", 0},
@@ -30,7 +31,9 @@ static const char doc[] =
     "An emulated Hyper-V host: network cards on a VMBus in a folder, joined by a switch.\v"
     "KEYs: guid mac mtu nvs recv send section rsection ring dma batch monitor speed lso queues\n"
     "(sizes in bytes, k or M), offload=all|none|csum+lso+rcsum+rsc, and the words: poll punish\n"
-    "nopromisc nodma. network=N, also after --tap NAME, sets cards and uplinks apart [0].\n\n"
+    "nopromisc nodma. network=N, also after --tap NAME, sets cards and uplinks apart [0].\n"
+    "KEYs of --impair: loss duplicate corrupt reorder (shares, as 0.5%), delay (5ms), rate (bits\n"
+    "per second, as 100M) and seed (a number: the same chances again).\n\n"
     "Example, a card behind tap0 and a web server on it:\n"
     "  hvhost --dir /dev/shm/hv --nic mac=00:15:5d:01:02:03 --tap tap0 &\n"
     "  ip addr add 10.9.9.1/24 dev tap0; ip link set tap0 up\n"
@@ -83,6 +86,18 @@ static void add_text(const char *option, unsigned max, unsigned *count, const ch
     (*count)++;
 }
 
+static void set_impair(struct main_options *out, char *arg)
+{
+    char shown[128];
+    const char *wrong;
+
+    (void)snprintf(shown, sizeof(shown), "%s", arg);
+    wrong = hvhost_impair_parse(arg, &out->impair);
+    if (wrong)
+        usage("--impair", shown, wrong);
+    out->impaired = true;
+}
+
 static error_t parse_card_default(int key, char *arg, struct parse *p)
 {
     switch (key) {
@@ -123,6 +138,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SPIN:
         out->spin_ns = number("--spin", arg, SPIN_MAX_US) * UINT64_C(1000);
+        return 0;
+    case KEY_IMPAIR:
+        set_impair(out, arg);
         return 0;
     case KEY_STATS:
         out->stats = true;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "hvhost.h"
+#include "hvhost_impair.h"
 
 #define MAIN_NICS_MAX 16u
 #define MAIN_TAPS_MAX 4u
@@ -22,6 +23,8 @@ struct main_options {
     unsigned nic_count;
     struct main_tap tap[MAIN_TAPS_MAX];
     unsigned tap_count;
+    bool impaired;
+    struct hvhost_impair impair;
     uint64_t spin_ns; /* how long to look again after work before sleeping */
     bool stats;       /* a line per second even when stderr is no terminal */
     bool json;

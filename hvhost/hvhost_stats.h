@@ -3,8 +3,9 @@
  * What the emulated host counts. "guest to host" is tx, "host to guest" is rx, as seen by the
  * guest. The books per card: rx_offered = rx_frames + rx_rsc_merged + rx_drop_*, tx_frames =
  * tx_switched + tx_drop_*, rx_packets + ctl_replies = rx_completed + rx_reclaimed + those still
- * with the guest. Of the switch: frames = unicast + flooded + drop_*, tap_offered = tap_tx +
- * tap_drop.
+ * with the guest. Of the switch: frames - impaired + impair_passed = unicast + flooded + drop_*,
+ * tap_offered = tap_tx + tap_drop, impair_frames + impair_duplicated = impair_lost + impair_drop +
+ * impair_passed + those held.
  */
 #ifndef HVHOST_STATS_H
 #define HVHOST_STATS_H
@@ -83,6 +84,14 @@ struct hvhost_nic_stats {
     X(gso_frames, "large TCP frames cut for such a port")                                          \
     X(gso_segments, "segments they were cut into")                                                 \
     X(gso_bad, "large or unfinished frames that make no sense, delivered nowhere")                 \
+    X(impaired, "frames that entered and went to the impairments")                                 \
+    X(impair_frames, "frames there, bursts cut")                                                   \
+    X(impair_lost, "of them lost by chance")                                                       \
+    X(impair_duplicated, "frames that came twice")                                                 \
+    X(impair_corrupted, "frames with a bit flipped")                                               \
+    X(impair_reordered, "frames held back for others to overtake")                                 \
+    X(impair_drop, "frames for which there was no room to wait")                                   \
+    X(impair_passed, "frames that came out of the impairments")                                    \
     X(learned, "addresses learned")                                                                \
     X(moved, "addresses that moved to another port")                                               \
     X(tap_rx, "frames read from the TAP uplink")                                                   \
