@@ -4,7 +4,9 @@ find_package(Threads REQUIRED)
 foreach(test bringup control fault frames impair life ring strict switch)
   netvsc_test(test_hvhost_${test} LIBS hvhost_core SOURCES raw_guest.c)
 endforeach()
-netvsc_test(test_hvhost_offload LIBS hvhost_core SOURCES raw_guest.c burst.c)
+foreach(test offload rsc)
+  netvsc_test(test_hvhost_${test} LIBS hvhost_core SOURCES raw_guest.c burst.c)
+endforeach()
 
 # Host and driver in two threads; most telling under ThreadSanitizer.
 netvsc_test(test_hvhost_threads LIBS hvhost_core netvsc Threads::Threads TIMEOUT 120)

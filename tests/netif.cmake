@@ -22,5 +22,7 @@ netvsc_test(test_rx_zerocopy LIBS netvsc_netif port_base hvhost_core
   SOURCES lwip_bench.c netif_books.c)
 netvsc_test(test_rx_sizes LIBS netvsc_netif port_base hvhost_core
   SOURCES lwip_bench.c netif_books.c netif_wire.c netif_wire_host.c)
-netvsc_test(test_rx_csum LIBS netvsc_netif port_base hvhost_core
-  SOURCES lwip_bench.c netif_books.c ip_frames.c)
+foreach(name test_rx_csum test_rx_chains test_rx_ack)
+  netvsc_test(${name} LIBS netvsc_netif port_base hvhost_core
+    SOURCES lwip_bench.c netif_books.c ip_frames.c)
+endforeach()

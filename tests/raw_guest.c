@@ -196,8 +196,9 @@ static uint32_t completion_word(struct raw_guest *g, uint32_t type, unsigned wor
 void raw_bring_ready(struct raw_guest *g, uint32_t version, uint32_t mtu_bytes)
 {
     struct nvs_init init = {NVS_MSG_INIT, version, version};
-    struct nvs_ndis_config config = {
-        .type = NVS_MSG_NDIS_CONFIG, .mtu_bytes = mtu_bytes + 14, .capabilities = NVS_CAP_8021Q};
+    struct nvs_ndis_config config = {.type = NVS_MSG_NDIS_CONFIG,
+                                     .mtu_bytes = mtu_bytes + 14,
+                                     .capabilities = NVS_CAP_8021Q | g->more_capabilities};
     struct nvs_ndis_version ndis = {NVS_MSG_NDIS_VERSION, NVS_NDIS_MAJOR, NVS_NDIS_MINOR};
     struct nvs_buf recv = {
         .type = NVS_MSG_RECV_BUF, .gpadl = g->t.recv_gpadl, .id = NVS_RECV_BUF_ID};

@@ -30,8 +30,9 @@ struct raw_guest {
     uint32_t data_bytes;
     uint32_t tx_write, rx_read;
     uint64_t now_ns;
-    uint64_t xid; /* of the last request */
-    bool mute;    /* forget doorbells */
+    uint64_t xid;               /* of the last request */
+    bool mute;                  /* forget doorbells */
+    uint64_t more_capabilities; /* claimed beside 802.1Q */
     unsigned port_frames;
     struct hvhost_frame port_last; /* data points at port_bytes */
     uint8_t port_bytes[65536];
