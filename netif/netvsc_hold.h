@@ -22,7 +22,11 @@ struct netvsc_hold;
  * until released; the device is closed by the last release then and cannot be opened again before.
  */
 struct netvsc_hold *netvsc_frame_hold(struct netvsc *nic, const struct netvsc_frame *frame);
-/* Once for each hold, from any thread. The completion leaves with the queue's next poll. */
+/*
+ * Once for each hold, from any thread, at any time: it neither waits nor takes a lock. The
+ * completion leaves with the queue's next poll. When it is the last and the NIC is gone, the device
+ * is closed here, by the caller's thread: whoever opens it again waits for that.
+ */
 void netvsc_hold_release(struct netvsc_hold *hold);
 
 /* Receive sections kept that way right now, on all queues. */
