@@ -180,6 +180,35 @@ static void a_single_segment_is_not_acknowledged_at_once(void **state)
     disconnect_peer();
 }
 
+/* In one turn, so that host and driver see them side by side: what continues what is theirs to
+ * tell. */
+static void what_comes_out_of_order_or_twice_is_put_right(void **state)
+{
+    static const uint8_t orders[][12] = {{1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+                                         {0, 1, 2, 2, 1, 3, 4, 4, 4, 5, 6, 7},
+                                         {0, 1, 5, 6, 7, 2, 3, 4, 8, 9, 9, 10},
+                                         {11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
+                                         {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3}};
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * countof(orders); i++) {
+        const uint8_t *order = orders[i / 2];
+        unsigned most = 0;
+
+        connect_peer(i & 1 ? HVHOST_OFFLOAD_ALL : NO_RSC);
+        peer.swallow = true;
+        for (unsigned k = 0; k < countof(orders[0]); k++) {
+            peer.out.seq = 1 + order[k] * MSS;
+            send(MSS, 0x10);
+            most = order[k] > most ? order[k] : most;
+        }
+        stack_turn(3);
+        assert_int_equal(peer.received, (most + 1) * MSS);
+        assert_int_equal(peer.ack, 1 + (most + 1) * MSS);
+        disconnect_peer();
+    }
+}
+
 /* Minutes in the out-of-order queue: the host gets its sections back when the gap is filled. */
 static void sections_come_back_when_a_gap_is_filled_after_minutes(void **state)
 {
@@ -213,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_are_acknowledged_without_a_timer),
         cmocka_unit_test(a_single_segment_is_not_acknowledged_at_once),
+        cmocka_unit_test(what_comes_out_of_order_or_twice_is_put_right),
         cmocka_unit_test(sections_come_back_when_a_gap_is_filled_after_minutes),
     };
 
