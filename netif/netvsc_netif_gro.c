@@ -12,11 +12,11 @@
  * the batch: nothing waits for a later poll. Only what comes directly behind in the batch joins, so
  * nothing overtakes.
  *
- * Whether the next frame may join is first asked of four bytes of the receive buffer, its sequence
- * number; for traffic of many connections that is all it costs. Then its header is copied and
- * looked at: what lwIP gets to see is what was checked. The chain has the first segment's header
- * with the length of all and the right IP sum; its TCP sum is wrong, so the check is spared: each
- * was checked.
+ * Whether the next frame may join is first asked of a few bytes of the receive buffer: addresses,
+ * ports, sequence number; for traffic of many connections that is all it costs. Then its header is
+ * copied and looked at: what lwIP gets to see is what was checked. The chain has the first
+ * segment's header with the length of all and the right IP sum; its TCP sum is wrong, so the check
+ * is spared: each was checked.
  *
  * How lwIP is made to acknowledge such a chain at once: port/port_hooks.h.
  */
@@ -133,6 +133,18 @@ static bool known_right(const struct netvsc_netif *nif, const struct netvsc_fram
     return !nif->rx_verify || (netvsc_netif_rx_truth(frame) & ok) == ok;
 }
 
+/*
+ * Might (b) come from where (a) comes from? Twelve bytes of the receive buffer, which hold IPv4's
+ * addresses and TCP's ports, or a part of IPv6's addresses: enough where connections alternate.
+ */
+static bool alike(const struct netvsc_frame *a, const struct netvsc_frame *b)
+{
+    const uint32_t off = IP_OFF + 12, bytes = 12;
+
+    return a->len_bytes >= off + bytes && b->len_bytes >= off + bytes &&
+           memcmp(a->data + off, b->data + off, bytes) == 0;
+}
+
 /* May (frame) join the chain with the header (head) and the last segment (*s)? Then (*s) is it. */
 static bool joins(const struct netvsc_netif *nif, const uint8_t *head,
                   const struct netvsc_frame *frame, struct segment *s)
@@ -180,8 +192,8 @@ unsigned netvsc_netif_gro(struct netvsc_netif *nif, struct pbuf *head,
     struct segment s;
     unsigned n;
 
-    if (count < 2 || frames->has_tci || !look(nif, head->payload, head->len, bytes, &s) ||
-        !known_right(nif, frames, s.v6))
+    if (count < 2 || frames->has_tci || !alike(&frames[0], &frames[1]) ||
+        !look(nif, head->payload, head->len, bytes, &s) || !known_right(nif, frames, s.v6))
         return 1;
     for (n = 1; n < count && !s.push && frames[n].len_bytes <= CHAIN_BYTES_MAX - bytes; n++) {
         struct segment next = s;
