@@ -165,6 +165,13 @@ static void neighbours_become_one_piece_but_never_across_a_page(void **state)
     check_arrived(&f, 0, bytes);
     assert_int_equal(bench_stats(&f).tx_gpa_pieces, 2);
     assert_int_equal(bench_stats(&f).tx_gpa_bytes, bytes - 128);
+    /* One ends where its page ends, the next begins there. */
+    bytes = put(0, 5 * PAGE - 600, 0, 600);
+    bytes = put(1, 5 * PAGE, bytes, 100);
+    assert_int_equal(send(&f, 2, NULL), 0);
+    bench_turn(&f, 2);
+    check_arrived(&f, 1, bytes);
+    assert_int_equal(bench_stats(&f).tx_gpa_pieces, 4);
     check_and_stop(&f);
 }
 
