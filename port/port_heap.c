@@ -32,7 +32,7 @@
 #define PAGE_BYTES 4096u
 #define SHIFT_MIN 6u
 #define SHIFT_MAX 17u
-#define LEN_MIN (2u << 20)
+#define HUGE_BYTES (2u << 20)
 
 struct block {
     struct block *next;
@@ -48,12 +48,16 @@ static struct {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static size_t half(size_t len_bytes)
+{
+    return len_bytes / 2 / HUGE_BYTES * HUGE_BYTES;
+}
+
 static int get_memory(size_t len_bytes)
 {
     int rc = vmbus_memory_create(len_bytes, &heap.memory);
 
-    for (size_t less = len_bytes / 2; rc == 0 && !heap.memory.locked && less >= LEN_MIN;
-         less /= 2) {
+    for (size_t less = half(len_bytes); rc == 0 && !heap.memory.locked && less; less = half(less)) {
         struct vmbus_memory smaller;
 
         if (vmbus_memory_create(less, &smaller) != 0)

@@ -11,7 +11,11 @@
 
 struct vmbus_memory;
 
-#define PORT_HEAP_BYTES (64u << 20) /* a good 30000 full segments */
+/*
+ * 30000 full segments. 31 huge pages, then 15, 7, 3, 1: of 32, 16 and so on one is left to the
+ * device, for control requests.
+ */
+#define PORT_HEAP_BYTES (62u << 20)
 
 struct port_heap_stats {
     uint64_t used_bytes, peak_bytes; /* in blocks of powers of two */
@@ -20,7 +24,7 @@ struct port_heap_stats {
 
 /*
  * Once per process, before lwip_init() and after fork(): a child has no part in it. Tries half as
- * much again and again down to 2 MiB where that gets it locked memory, which a real host needs.
+ * much, in whole huge pages, down to one, where that gets it locked memory: a real host needs it.
  * -EBUSY there is one already; or as vmbus_memory_create(), and libc serves.
  */
 int port_heap_open(size_t len_bytes);
