@@ -21,6 +21,7 @@
 
 #include "hvh_rx_var.h"
 
+#define SUM_RIGHT 0xFFFFu
 #define TCP_BYTES_MIN 20u
 #define TCP_SEQ_OFF 4u
 #define TCP_ACK_OFF 8u
@@ -47,10 +48,13 @@ static uint32_t part_bytes(const struct hvhost_nic *nic)
     return room < frame ? room : frame;
 }
 
-/* The longest frame must fit a packet. */
+/*
+ * The longest frame must fit a packet. Linux switches the verdict about IP headers off, and counts
+ * on it in these frames all the same, whose header it then makes right.
+ */
 static bool wanted(const struct hvhost_nic *nic, bool v6)
 {
-    const uint8_t sums = v6 ? HVH_CSUM_TCP6 : HVH_CSUM_TCP4 | HVH_CSUM_IP4;
+    const uint8_t sums = v6 ? HVH_CSUM_TCP6 : HVH_CSUM_TCP4;
 
     return (nic->offload.rsc & (v6 ? HVH_LARGE_V6 : HVH_LARGE_V4)) &&
            (nic->offload.csum_rx & sums) == sums &&
@@ -151,12 +155,14 @@ void hvh_rsc_flush(struct hvhost_nic *nic)
     send_parts(nic, &rsc->frame, rsc->hash, segments, true);
 }
 
-/* Plain data, of which nothing is lost when only the first header is kept. */
+/* Plain data, of which nothing is lost when only the first header is kept; IPv4's is right. */
 static bool plain(const uint8_t *frame, const struct hvh_ip *ip)
 {
     const uint8_t *tcp = frame + ip->l4_off;
+    uint64_t sum = hvh_sum_add(0, frame + ip->l3_off, ip->v6 ? 0 : ip->l4_off - ip->l3_off);
 
-    return ip->l4_off == ip->l3_off + (ip->v6 ? 40u : 20u) && !(tcp[TCP_DATA_OFF] & 0xFu) &&
+    return (ip->v6 || hvh_sum_fold(sum) == SUM_RIGHT) &&
+           ip->l4_off == ip->l3_off + (ip->v6 ? 40u : 20u) && !(tcp[TCP_DATA_OFF] & 0xFu) &&
            (tcp[TCP_FLAGS_OFF] & ~TCP_PSH) == TCP_ACK;
 }
 

@@ -12,10 +12,10 @@
 
 /* ---- a guest that wants it -------------------------------------------------------------- */
 
-static void want_rsc(struct raw_guest *g, uint8_t how)
+static void want_rsc_and(struct raw_guest *g, uint8_t how, uint8_t ip4_csum)
 {
     struct ndis_offload_params params = {.header = {NDIS_OBJECT_DEFAULT, 3, sizeof(params)},
-                                         .ip4_csum = NDIS_PARAM_RX,
+                                         .ip4_csum = ip4_csum,
                                          .tcp4_csum = NDIS_PARAM_RX,
                                          .tcp6_csum = NDIS_PARAM_RX,
                                          .rsc4 = how,
@@ -25,6 +25,11 @@ static void want_rsc(struct raw_guest *g, uint8_t how)
     assert_int_equal(raw_set(g, OID_OFFLOAD_PARAMS, &params, sizeof(params)), 0);
     if (raw_take(g, &pkt)) /* "offload changed" */
         raw_complete(g, pkt.desc.xid);
+}
+
+static void want_rsc(struct raw_guest *g, uint8_t how)
+{
+    want_rsc_and(g, how, NDIS_PARAM_RX);
 }
 
 static struct raw_guest *start(const struct hvhost_nic_config *config)
@@ -46,7 +51,7 @@ struct segment {
     uint16_t window; /* [1000] */
     uint16_t source; /* [80] */
     uint8_t hops, traffic_class;
-    bool wrong_sum;
+    bool wrong_sum, wrong_ip_sum;
     uint16_t mss; /* not 0: large */
     uint16_t tci;
 };
@@ -81,7 +86,7 @@ static void send(struct raw_guest *g, const struct segment *s)
     ip[s->v6 ? 7 : 8] = s->hops ? s->hops : 64;
     if (!s->v6) {
         ip[1] = s->traffic_class;
-        burst_put16(ip + 10, 0xFFFF - burst_sum(0, ip, 20));
+        burst_put16(ip + 10, 0xFFFF - burst_sum(0, ip, 20) - s->wrong_ip_sum);
     } else {
         ip[1] = (uint8_t)(s->traffic_class << 4);
     }
@@ -221,6 +226,29 @@ static void segments_of_a_connection_become_one_frame(void **state)
         assert_int_equal(raw_stat(g, rx_rsc_segments), 11);
         assert_int_equal(raw_stat(g, rx_rsc_merged), 10);
         raw_guest_destroy(g); /* checks the books */
+    }
+}
+
+/* Linux does: it makes the header right that these frames come with. */
+static void who_sums_ip_headers_itself_gets_them_together_too(void **state)
+{
+    (void)state;
+    for (unsigned wrong = 0; wrong < 2; wrong++) {
+        struct segment s = {.seq = 1, .payload_bytes = MSS};
+        struct raw_guest *g = start(NULL);
+
+        want_rsc_and(g, NDIS_PARAM_ON, NDIS_PARAM_OFF);
+        send(g, &s);
+        s.seq += MSS;
+        s.wrong_ip_sum = wrong;
+        send(g, &s);
+        raw_step(g);
+        assert_int_equal(raw_stat(g, rx_rsc_frames), !wrong);
+        if (!wrong) {
+            expect(g, false, 1, 2 * MSS, false);
+            assert_int_equal(got.csum, RIGHT | STALE);
+        }
+        raw_guest_destroy(g);
     }
 }
 
@@ -430,6 +458,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_of_a_connection_become_one_frame),
+        cmocka_unit_test(who_sums_ip_headers_itself_gets_them_together_too),
         cmocka_unit_test(large_frames_cross_in_one_piece),
         cmocka_unit_test(a_frame_ends_before_it_is_too_long),
         cmocka_unit_test(push_ends_a_frame_and_a_turn_does),

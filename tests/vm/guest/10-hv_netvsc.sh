@@ -17,8 +17,10 @@ ping_big() {
 ping6_l1() { ping -6 -c 3 -i 0.2 -w 5 fd09::1; }
 # Each answered, none twice: as fast as it goes, and from the other side.
 flood() {
-    ping -f -q -c 300 -s 1400 -w 60 10.9.0.1 | grep -q ' 0% packet loss' &&
-        l1 '/bin/ping -f -q -c 300 -w 60 10.9.0.2 | grep -q " 0% packet loss"'
+    ping -f -q -c 300 -s 1400 -w 60 10.9.0.1 >/tmp/flood
+    l1 '/bin/ping -f -q -c 300 -w 60 10.9.0.2' >>/tmp/flood
+    cat /tmp/flood
+    [ "$(grep -c ', 0% packet loss' /tmp/flood)" = 2 ]
 }
 
 # ---- what ethtool says ----------------------------------------------------------------------
@@ -86,13 +88,13 @@ normal() {
     ping_l1
 }
 new_mac() {
-    ip link set eth0 address 00:15:5d:09:00:77 && has_mac 00:15:5d:09:00:77 && ping_l1 &&
-        ip link set eth0 address 00:15:5d:09:00:02 && ping_l1
+    ip link set eth0 down && ip link set eth0 address 00:15:5d:09:00:77 && up &&
+        has_mac 00:15:5d:09:00:77 && ping_l1 && ip link set eth0 down &&
+        ip link set eth0 address 00:15:5d:09:00:02 && up && ping_l1
 }
-# A frame for somebody else is seen only like this.
 promiscuous() {
     ip link set eth0 promisc on && ping_l1 && ip link set eth0 promisc off &&
-        ip link set eth0 allmulticast on && ping_l1 && ip link set eth0 allmulticast off
+        ifconfig eth0 allmulti && ping_l1 && ifconfig eth0 -allmulti
 }
 
 # ---- what a host does -----------------------------------------------------------------------
@@ -107,8 +109,8 @@ reload() {
 }
 gone() { [ ! -d /sys/class/net/eth0 ]; }
 rescind() {
-    control rescind 0 && until_true 8 gone &&
-        control offer 0 && until_true 8 [ -d /sys/class/net/eth0 ] && up && ping_l1
+    control rescind 0 && until_true 30 gone &&
+        control offer 0 && until_true 30 [ -d /sys/class/net/eth0 ] && up && ping_l1
 }
 # While it receives: what was in flight is lost, nothing else.
 rescind_busy() {

@@ -113,7 +113,7 @@ pings() {
     l1 '/bin/ping -c 5 -i 0.2 -w 5 10.9.0.2 &&
         /bin/ping -c 3 -i 0.2 -w 5 -M do -s 1372 10.9.0.2'
 }
-flood() { l1 '/bin/ping -f -q -c 300 -w 60 10.9.0.2 | grep " 0% packet loss"'; }
+flood() { l1 '/bin/ping -f -q -c 300 -w 60 10.9.0.2' | grep ", 0% packet loss"; }
 echo_line() { [ "$(l1 'echo hello | nc -w 5 10.9.0.2 7')" = hello ]; }
 echo_bulk() {
     l1 'nc 10.9.0.2 7 </tmp/www/bulk >/tmp/back; cmp /tmp/back /tmp/www/bulk'

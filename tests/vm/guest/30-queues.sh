@@ -18,15 +18,18 @@ all_moved() {
     paste -d ' ' "$2" "$3" | awk -v n="$1" '
         $1 < n && $4 <= $2 { print "queue " $1 " stood still"; bad = 1 } END { exit bad }'
 }
+# connections N: so many, each with a port of its own.
+connections() {
+    l1 "curl -s -m 60 -Z --parallel-max 8 -H 'Connection: close' -o /dev/null \
+        'http://10.9.0.2:8080/small?[1-$1]'"
+}
 # channels N: so many, which share 40 connections among them, in and out.
 channels() {
     now "$1" || { ethtool -L eth0 combined "$1" && until_true 5 now "$1" && up; } || return 1
     [ "$(ls /sys/class/net/eth0/queues | grep -c ^rx-)" -ge "$1" ] &&
         ethtool -x eth0 | grep -q "with $1 RX" || return 1
     counters rx >/tmp/rx0 && counters tx >/tmp/tx0
-    l1 'for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 \
-            30 31 32 33 34 35 36 37 38 39; do
-            curl -s -m 20 -o /dev/null http://10.9.0.2:8080/small || exit 1; done' || return 1
+    connections 40 || return 1
     counters rx >/tmp/rx1 && counters tx >/tmp/tx1
     paste /tmp/rx0 /tmp/rx1 /tmp/tx0 /tmp/tx1
     all_moved "$1" /tmp/rx0 /tmp/rx1 && all_moved "$1" /tmp/tx0 /tmp/tx1
@@ -36,8 +39,7 @@ own_table() {
     local last=$((cpus - 1))
     ethtool -X eth0 weight $(for i in $(seq "$last"); do echo 0; done) 1 &&
         counters rx >/tmp/rx0 &&
-        l1 'for i in 0 1 2 3 4 5 6 7; do
-            curl -s -m 20 -o /dev/null http://10.9.0.2:8080/small || exit 1; done' &&
+        connections 8 &&
         counters rx >/tmp/rx1 && paste /tmp/rx0 /tmp/rx1 &&
         [ $(($(sed -n "s/^$last //p" /tmp/rx1) - $(sed -n "s/^$last //p" /tmp/rx0))) -gt 24 ]
 }

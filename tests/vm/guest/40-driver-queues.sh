@@ -23,12 +23,15 @@ each() {
     netvscctl xstats $app |
         awk -v name="$1" '/^queue/ { q = $2 } q != "" && $1 == name { print q, $2 }'
 }
+# connections N: so many, each with a port of its own.
+connections() {
+    l1 "curl -s -m 60 -Z --parallel-max 8 -H 'Connection: close' -o /dev/null \
+        'http://10.9.0.2/small?[1-$1]'"
+}
 # Forty connections reach every queue.
 spread() {
     each rx_frames >/tmp/before
-    l1 'for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 \
-            30 31 32 33 34 35 36 37 38 39; do
-            curl -s -m 20 -o /dev/null http://10.9.0.2/small || exit 1; done' || return 1
+    connections 40 || return 1
     each rx_frames >/tmp/after
     paste -d ' ' /tmp/before /tmp/after | tee /tmp/both
     awk '$4 > $2 { moved++ } END { exit moved != 4 }' /tmp/both
