@@ -34,6 +34,23 @@ static void share(int sock, int fd, struct vmbus_shm_share share)
     assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL), sizeof(share));
 }
 
+/* Two descriptors where one is asked for. */
+static void share_two(int sock, int fd, struct vmbus_shm_share share)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
+    const int fds[2] = {fd, fd};
+    struct iovec iov = {&share, sizeof(share)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+    *head = (struct cmsghdr){CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS};
+    memcpy(CMSG_DATA(head), fds, sizeof(fds));
+    assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL), sizeof(share));
+}
+
 static int memory_fd(size_t len_bytes, int seals)
 {
     int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -110,6 +127,7 @@ static void memory_that_could_shrink_or_is_not_what_was_said_is_not_mapped(void 
     share(vmbus_irq_fd(dev), null, good);
     share(vmbus_irq_fd(dev), pipe_ends[0], good);
     share(vmbus_irq_fd(dev), -1, good);
+    share_two(vmbus_irq_fd(dev), open_end, good);
     bad.pages = 5;
     share(vmbus_irq_fd(dev), sealed, bad);
     bad.pages = 0;

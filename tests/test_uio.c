@@ -16,6 +16,7 @@
 
 #include "fake_sysfs.h"
 #include "vmbus_chan.h"
+#include "vmbus_memory.h"
 #include "vmbus_sysfs_var.h"
 #include "vmbus_uio_var.h"
 
@@ -321,6 +322,28 @@ static void page_numbers_are_all_known_or_not_used(void **state)
     assert_false(vmbus_uio_pagemap_parse(words, 3, pfn));
 }
 
+/* Ordinary pages are moved by the kernel when it likes, and their numbers with them. */
+static void a_real_host_is_told_of_locked_memory_only(void **state)
+{
+    static uint64_t pfn[512];
+    struct vmbus_memory mem;
+
+    (void)state;
+    nic_on_file();
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), 0);
+    assert_int_equal(vmbus_memory_create(1, &mem), 0);
+    memset(mem.region.base, 1, mem.region.len_bytes);
+    if (mem.locked && vmbus_uio_pfns(&mem.region, pfn)) {
+        assert_int_equal(t.ops->share(t.ctx, &mem, pfn), 0);
+        for (unsigned i = 1; i < countof(pfn); i++)
+            assert_int_equal(pfn[i], pfn[0] + i); /* a huge page is in one piece */
+    }
+    mem.locked = false;
+    assert_int_equal(t.ops->share(t.ctx, &mem, pfn), -ENOTSUP);
+    vmbus_memory_destroy(&mem);
+    t.ops->close(t.ctx);
+}
+
 static void dma_memory_has_numbers_or_is_not_there(void **state)
 {
     struct vmbus_uio_dma dma;
@@ -349,6 +372,7 @@ int main(void)
         cmocka_unit_test(only_kernels_known_to_survive_get_subchannel_interrupts),
         cmocka_unit_test(a_card_without_monitor_has_one_channel_on_kernels_that_may_crash),
         cmocka_unit_test(page_numbers_are_all_known_or_not_used),
+        with_bus(a_real_host_is_told_of_locked_memory_only),
         cmocka_unit_test(dma_memory_has_numbers_or_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
