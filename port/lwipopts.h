@@ -9,28 +9,54 @@
 
 #include "port_heap.h"
 
-/* ---- one thread, no operating system ------------------------------------------------------- */
+/* ---- one thread, no operating system; or threads, see cmake/threads.cmake ------------------ */
+#ifdef PORT_THREADS
+#define NO_SYS 0              /* sockets and netconns; all of lwIP under one lock */
+#define LWIP_TCPIP_CORE_LOCKING 1 /* [1] the thread that polls the NIC takes it for a batch */
+#define LWIP_SO_RCVTIMEO 1    /* [0] what programs with sockets expect to work, */
+#define LWIP_SO_SNDTIMEO 1    /* [0] this, */
+#define SO_REUSE 1            /* [0] and this */
+#define LWIP_TIMEVAL_PRIVATE 0 /* [1] libc has struct timeval */
+#define LWIP_COMPAT_SOCKETS 0 /* [1] lwip_socket() is lwIP's, socket() stays the kernel's */
+#define LWIP_POSIX_SOCKETS_IO_NAMES 0 /* [1] so does read() */
+#define MEMP_NUM_NETCONN 1024 /* [4] sockets, as many as fit an fd_set */
+#define MEMP_NUM_NETBUF 4096  /* [2] datagrams waiting in sockets */
+#define MEMP_NUM_TCPIP_MSG_API 256 /* [8] calls waiting for lwIP's thread */
+#define MEMP_NUM_TCPIP_MSG_INPKT 256 /* [8] used by lwIP's loop interface only */
+#define TCPIP_MBOX_SIZE 128   /* [0] sizes of mailboxes; the unix port has one of 128 */
+#define DEFAULT_ACCEPTMBOX_SIZE 128 /* [0] connections waiting for accept() */
+#define DEFAULT_TCP_RECVMBOX_SIZE 128 /* [0] segments a connection's reader has not taken */
+#define DEFAULT_UDP_RECVMBOX_SIZE 128 /* [0] datagrams */
+#else
 #define NO_SYS 1              /* [0] one stack per worker thread; nothing to lock */
 #define SYS_LIGHTWEIGHT_PROT 0 /* [1] so critical sections protect from nobody */
 #define LWIP_NETCONN 0        /* [1] needs threads */
 #define LWIP_SOCKET 0         /* [1] needs threads */
+#endif
 
 /* ---- memory -------------------------------------------------------------------------------- */
 extern unsigned port_connections; /* chosen when a program starts: port_tcp_connections() */
 #define PORT_CONNECTIONS_MIN 16u
 #define PORT_CONNECTIONS_MAX 4000000u
 #define MEM_ALIGNMENT 8   /* [1] 64-bit pointers live in pool elements */
+#ifdef PORT_THREADS /* lwIP's own pools, which it locks: arrays, of sizes that do not change */
+#define MEMP_NUM_PBUF 32768    /* [16] one per segment sent by reference */
+#define MEMP_NUM_TCP_PCB 1024  /* [5] connections */
+#define MEMP_NUM_TCP_SEG 65535 /* [16] the most such a pool can count */
+#define MEM_LIBC_MALLOC 1      /* [0] libc's heap has locks, port_heap.c has none */
+#else
 #define MEMP_MEM_MALLOC 1 /* [0] no arrays: pools are port_memp.c's, each as large as said here */
 #define MEM_CUSTOM_ALLOCATOR 1 /* [0] lwIP's heap searches a list; a NIC can send from ours */
 #define MEM_CUSTOM_MALLOC port_heap_malloc
 #define MEM_CUSTOM_CALLOC port_heap_calloc
 #define MEM_CUSTOM_FREE port_heap_free
-#define PBUF_POOL_SIZE 8192     /* [16] received data not yet read by programs: 16 MiB */
-#define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
 #define MEMP_NUM_PBUF (32768 + port_connections) /* [16] per segment sent by reference */
 #define MEMP_NUM_TCP_PCB port_connections /* [5] run-time, those in TIME_WAIT included */
-#define MEMP_NUM_TCP_PCB_LISTEN 64 /* [8] */
 #define MEMP_NUM_TCP_SEG (65536 + 2 * port_connections) /* [16] two each, and 700 send buffers */
+#endif
+#define PBUF_POOL_SIZE 8192     /* [16] received data not yet read by programs: 16 MiB */
+#define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
+#define MEMP_NUM_TCP_PCB_LISTEN 64 /* [8] */
 #define MEMP_NUM_UDP_PCB 256    /* [4] */
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 64) /* [+0] programs' timers */
 #define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each */

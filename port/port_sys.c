@@ -43,11 +43,13 @@ int port_tcp_connections(uint32_t count)
     return 0;
 }
 
-/* Milliseconds, wrapping: lwIP compares by difference. */
+#if NO_SYS
+/* Milliseconds, wrapping: lwIP compares by difference. With threads, lwIP's unix port has one. */
 u32_t sys_now(void)
 {
     return (u32_t)(port_clock_now() / PORT_NS_PER_MS);
 }
+#endif
 
 /* The addresses of one connection, without padding, as the hash reads them. */
 struct four_tuple {

@@ -11,6 +11,11 @@
 
 #define LWIP_ERRNO_STDINCLUDE 1
 
+#ifdef PORT_THREADS
+#include <sys/time.h> /* struct timeval and fd_set are libc's, for lwip_select() too */
+typedef int sys_prot_t; /* lwIP's unix port wants it from here */
+#endif
+
 #define LWIP_RAND() port_rand_u32()
 
 /* lwIP's debug output, off unless LWIP_DEBUG is defined; (x) comes with its own parentheses. */

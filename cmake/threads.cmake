@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The same again for programs with threads and sockets (NO_SYS=0): target "netvsc_threads", and
+# everything above it compiled with PORT_THREADS. lwIP's own unix port brings threads and mailboxes;
+# an lwIP tree without contrib/ has none, and then there is no such target.
+set(LWIP_UNIX ${LWIP_DIR}/contrib/ports/unix/port)
+if(NOT EXISTS ${LWIP_UNIX}/sys_arch.c)
+  message(STATUS "${LWIP_DIR} has no contrib/: no lwIP with threads, no netvsc-sockets")
+  return()
+endif()
+find_package(Threads REQUIRED)
+
+# lwIP's own pools and TCP lists: ours are for one thread.
+add_library(lwip_threads STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c ${lwipapi_SRCS}
+  ${LWIP_UNIX}/sys_arch.c)
+target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1)
+# Ours first: both have arch/cc.h.
+target_include_directories(lwip_threads PUBLIC ${CMAKE_SOURCE_DIR}/port)
+target_include_directories(lwip_threads SYSTEM PUBLIC ${LWIP_DIR}/src/include
+  ${LWIP_UNIX}/include)
+netvsc_common(lwip_threads)
+
+get_target_property(netif_sources netvsc_netif SOURCES)
+list(TRANSFORM netif_sources PREPEND ${CMAKE_SOURCE_DIR}/netif/)
+get_target_property(port_sources port_base SOURCES)
+list(APPEND port_sources port_attach.c port_net.c port_threads.c)
+list(TRANSFORM port_sources PREPEND ${CMAKE_SOURCE_DIR}/port/)
+add_library(netvsc_threads STATIC ${netif_sources} ${port_sources})
+target_link_libraries(netvsc_threads PUBLIC netvsc lwip_threads Threads::Threads)
+target_link_libraries(lwip_threads PUBLIC netvsc_threads) # lwIP calls us
+netvsc_target(netvsc_threads)
+
+add_executable(netvsc-sockets)
+foreach(source netvsc_sockets app_bus app_emulate app_fail app_options app_stats)
+  target_sources(netvsc-sockets PRIVATE ${CMAKE_SOURCE_DIR}/apps/${source}.c)
+endforeach()
+target_include_directories(netvsc-sockets PRIVATE ${CMAKE_SOURCE_DIR}/apps)
+target_compile_definitions(netvsc-sockets PRIVATE NETVSC_VERSION="${PROJECT_VERSION}")
+target_link_libraries(netvsc-sockets PRIVATE netvsc_threads hvhost_core)
+netvsc_target(netvsc-sockets)

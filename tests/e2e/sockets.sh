@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# lwIP with threads and sockets (NO_SYS=0) over the same driver.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+card_up
+app4 sockets netvsc-sockets
+
+head -c 5000000 /dev/urandom >"$work/many"
+tcp_echo() {
+    inside timeout 60 ncat "$addr" 7 <"$work/many" >"$work/back.$1" &&
+        same_bytes "$work/many" "$work/back.$1"
+}
+check "5 MB over one TCP connection" tcp_echo 0
+four() {
+    local n jobs=() ok=0
+    for n in 1 2 3 4; do
+        tcp_echo "$n" &
+        jobs+=($!)
+    done
+    for n in "${jobs[@]}"; do
+        wait "$n" || ok=1
+    done
+    return $ok
+}
+check "four at a time, a thread each" four
+check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
+check "and in fragments" inside "$bin/udp_echo" "$addr" 7 8000 8002
+app_down sockets
+e2e_end
