@@ -34,6 +34,7 @@ struct app_spec {
     /* Called about every second of the loop; may be NULL. */
     void (*second)(void *ctx, uint64_t now_ns);
     void *ctx;
+    bool forwards; /* sends on what it receives, so nobody may put segments together */
 };
 
 /* Runs the whole program. Returns its exit status: 0 ok, 1 failed, 2 usage. */

@@ -177,6 +177,8 @@ void flow_remove(struct flow_table *t, struct flow *flow)
 {
     const uint32_t index = (uint32_t)(flow - t->flow);
 
+    if (t->gone)
+        t->gone(t->ctx, flow);
     list_remove(t, index);
     bucket_remove(t, index, FLOW_BEGUN);
     bucket_remove(t, index, FLOW_ANSWER);

@@ -50,6 +50,8 @@ struct flow_table {
     uint32_t used;
     struct flow_list list[FLOW_CLASSES];
     uint64_t quiet_ns[FLOW_CLASSES];
+    void (*gone)(void *ctx, const struct flow *flow); /* forgotten one by one; may be NULL */
+    void *ctx;
     uint8_t hash_key[16]; /* strangers choose addresses and ports, not buckets */
 };
 
@@ -72,6 +74,7 @@ void flow_touch(struct flow_table *t, struct flow *flow, unsigned direction, uin
 
 /* Forget flows that have been quiet for too long, at most (max). Returns how many. */
 unsigned flow_expire(struct flow_table *t, uint64_t now_ns, unsigned max);
+/* At once, without telling (gone). */
 void flow_forget_all(struct flow_table *t);
 
 /*

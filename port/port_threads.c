@@ -12,6 +12,9 @@
  * published at once, for our thread may be asleep; and if it had to wait in the backlog, our thread
  * is woken to look after it.
  *
+ * Received frames are copied, all of them: sockets free pbufs without the lock, which lwIP's own
+ * pools bear, but pbufs over the receive buffer do not.
+ *
  * Sleeping is as in port_loop.c: arm, look again, release the lock, ppoll(), disarm. pthread
  * mutexes are not fair, so a busy turn ends by giving up the CPU while the lock is free.
  */
@@ -156,6 +159,7 @@ int port_threads_start(struct port_threads *t, const struct port_threads_config 
     the = t;
     t->linkoutput = config->nif->netif.linkoutput;
     config->nif->netif.linkoutput = output;
+    config->nif->rx_copybreak_bytes = NETVSC_RX_COPY_ALL;
     UNLOCK_TCPIP_CORE();
     rc = pthread_create(&t->thread, NULL, run, t);
     if (rc == 0)

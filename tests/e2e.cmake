@@ -35,7 +35,7 @@ endforeach()
 if(TARGET netvsc-sockets)
   e2e(sockets both)
 endif()
-foreach(topic l2fwd nat)
+foreach(topic l2fwd lb nat)
   e2e(${topic} both)
 endforeach()
 # These need a host of their own, or start both kinds.
