@@ -39,9 +39,10 @@ kind_of() {
     esac
 }
 
-# owner HEADER FROM-FOLDER: the folder of ours that holds it. Empty when none does.
+# owner HEADER FROM-FOLDER FROM-FILE: the folder of ours that holds it. Empty when none does.
 owner() {
     local name=$1 folder
+    [ -f "${3%/*}/$name" ] && { echo "$2"; return; }
     for folder in "$2" vmbus netif port hvhost apps tests; do
         [ -f "$folder/$name" ] && { echo "$folder"; return; }
     done
@@ -58,7 +59,7 @@ while read -r file; do
         lwip/* | netif/* | arch/*) kind=lwip of=lwip ;;
         uuid/*) kind=uuid of=libuuid ;;
         *)
-            of=$(owner "$name" "$from")
+            of=$(owner "$name" "$from" "$file")
             if [ -n "$of" ]; then
                 kind=$(kind_of "${name##*/}")
             elif [[ $text = *\"* && $name != lwipopts.h ]]; then
