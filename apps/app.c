@@ -16,9 +16,7 @@
  * is one static struct.
  */
 #define _GNU_SOURCE /* cpu_set_t */
-#include "app_control.h"
-#include "app_report.h"
-#include "app_var.h"
+#include "app_life_var.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -33,30 +31,34 @@
 #include "port_heap.h"
 #include "port_pcap.h"
 #include "port_tcp.h"
+#include "port_workers.h"
+#include "vmbus_heap.h"
 
 #define ATTACH_TIMEOUT_NS (60 * PORT_NS_PER_S) /* every step has a shorter one of its own */
-#define LINGER_NS (2 * PORT_NS_PER_S)
 #define DETACH_TIMEOUT_NS (20 * PORT_NS_PER_S)
 
-static struct {
-    const struct app_spec *spec;
-    struct app_options options;
-    struct app_bus bus;
-    struct app_emulate emulate;
-    struct netvsc_netif nif;
-    struct port_attach attach;
-    struct port_loop loop;
-    struct port_pcap *pcap;
-    struct app_control control;
-    struct app_report report;
-    struct app_rates rates;
-    bool address_taken;
-    int finished; /* exit status a program ended itself with */
-} app;
+struct app_life app;
 
 struct netvsc_netif *app_netif(void)
 {
     return &app.nif;
+}
+
+void app_card_stats(struct netvsc_stats *card, struct netvsc_netif_stats *interface)
+{
+    struct app_totals all;
+
+    app_totals(&app.nif, &all);
+    *card = all.card;
+    *interface = all.interface;
+}
+
+void app_counters(uint64_t *out, unsigned count)
+{
+    if (app.workers)
+        port_workers_counters(app.workers, out, count);
+    else
+        memcpy(out, app.spec->counters, count * sizeof(*out));
 }
 
 void app_finish(int status)
@@ -100,6 +102,8 @@ static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
 static void on_event(void *ctx, enum netvsc_event event)
 {
     (void)ctx;
+    if (app.workers)
+        port_workers_card_changed(app.workers);
     if (event == NETVSC_EVENT_REFUSED)
         port_log(PORT_LOG_WARN, "%s", netvsc_failure(app.nif.nic));
 }
@@ -111,7 +115,7 @@ static void on_taken(void *ctx)
     port_loop_stop(&app.loop);
 }
 
-static void each_second(void *ctx, uint64_t now_ns)
+void app_each_second(void *ctx, uint64_t now_ns)
 {
     (void)ctx;
     if (app.options.stats)
@@ -153,6 +157,7 @@ static int open_device(struct vmbus_device **out)
 {
     int rc;
 
+    vmbus_heap_shared(app.options.workers > 0);
     if (app.options.emulated) {
         if (!app.options.emulate.queues)
             app.options.emulate.queues = app.options.queues;
@@ -198,7 +203,7 @@ static int open_card(struct vmbus_device *dev)
         .rx_gro = app.options.no_gro || app.spec->forwards ? NETVSC_OFF : app.options.offload,
         .rx_copybreak_bytes = app.options.rx_copybreak_bytes,
         .rx_hold_percent = (uint8_t)app.options.rx_hold_percent,
-        .queues = app.options.queues,
+        .queues = app.options.workers ? app.options.workers + 1 : app.options.queues,
         .memory = port_heap_memory(),
         .tx_copy_bytes = app.options.tx_copy_bytes,
         .capture = app.pcap ? capture : NULL,
@@ -234,10 +239,12 @@ static int open_loop(void)
 
     if (app.options.emulated)
         config.peer = app_emulate_peer(app.emulate.host);
+    if (app.workers)
+        config.peer = port_workers_peer(app.workers);
     if (app.control.fd >= 0)
         config.control = app_control_peer(&app.control);
     if (app.options.stats || app.pcap || app.spec->second)
-        config.second = each_second;
+        config.second = app_each_second;
     rc = port_loop_open(&app.loop, &config);
     if (rc)
         return app_fail(1, "poll loop", strerror(-rc), "Allow more open files: ulimit -n");
@@ -253,7 +260,11 @@ static int open_control(void)
     const char *path = app.options.control;
     int rc;
 
-    app.report = (struct app_report){app.spec->name, &app.nif, &app.attach, app.emulate.host};
+    app.report = (struct app_report){.program = app.spec->name,
+                                     .nif = &app.nif,
+                                     .attach = &app.attach,
+                                     .host = app.emulate.host,
+                                     .workers = app.workers};
     app.control.answer = app_report;
     app.control.ctx = &app.report;
     app.control.fd = -1;
@@ -267,14 +278,14 @@ static int open_control(void)
     return 0;
 }
 
-static int pin(void)
+int app_pin(unsigned more)
 {
     cpu_set_t cpus;
 
     if (!app.options.pinned)
         return 0;
     CPU_ZERO(&cpus);
-    CPU_SET(app.options.cpu, &cpus);
+    CPU_SET(app.options.cpu + more, &cpus);
     if (sched_setaffinity(0, sizeof(cpus), &cpus) == 0)
         return 0;
     return app_fail(1, "--cpu", strerror(errno), "Give a CPU this program may use, see nproc");
@@ -286,8 +297,8 @@ static int come_up(void)
     struct vmbus_device *dev = NULL;
     int status;
 
-    /* Without it libc serves lwIP, and the card copies. */
-    if (app.options.tx_copy_bytes != NETVSC_TX_COPY_ALL)
+    /* Without it libc serves lwIP, and the card copies; workers would not inherit it. */
+    if (app.options.tx_copy_bytes != NETVSC_TX_COPY_ALL && !app.options.workers)
         port_heap_open(PORT_HEAP_BYTES);
     lwip_init();
     status = open_device(&dev);
@@ -301,11 +312,14 @@ static int come_up(void)
     status = open_card(dev); /* dev is its business from here on */
     if (status)
         goto no_card;
-    status = open_control();
+    status = app_workers_open();
+    if (status == 0)
+        status = open_control();
     if (status == 0)
         status = open_loop();
     if (status == 0)
         return 0;
+    port_workers_close(app.workers);
     app_control_close(&app.control);
     netvsc_netif_remove(&app.nif);
 no_card:
@@ -328,6 +342,19 @@ static void print_card(void)
              netvsc_version_name(info->nvs_version));
 }
 
+/* After the network, whose own ports are then taken; before traffic, for that needs the loop. */
+static int serve_here(void)
+{
+    const int status = app.spec->start ? app.spec->start(app.spec->ctx) : 0;
+
+    if (status)
+        return status;
+    port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
+    if (app.spec->stop)
+        app.spec->stop(app.spec->ctx);
+    return 0;
+}
+
 /* From attach to the first stop. 0, or exit status. */
 static int serve(void)
 {
@@ -347,14 +374,9 @@ static int serve(void)
     rc = port_net_up(&app.nif.netif, &app.options.net);
     if (rc)
         return app_fail(1, "address", strerror(-rc), "Free some memory");
-    /* After the network, whose own ports are then taken; before traffic, for that needs the loop.
-     */
-    status = app.spec->start ? app.spec->start(app.spec->ctx) : 0;
+    status = app.workers ? app_workers_serve() : serve_here();
     if (status)
         return status;
-    port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
-    if (app.spec->stop)
-        app.spec->stop(app.spec->ctx);
     if (app.address_taken)
         return app_fail(1, ip4addr_ntoa(&app.options.net.address),
                         "address already in use by another machine on this network",
@@ -362,19 +384,19 @@ static int serve(void)
     return app.finished;
 }
 
-/* ---- leaving --------------------------------------------------------------------------------- */
-
-static void end_connections(void)
+void app_end_connections(void)
 {
     if (tcp_active_pcbs)
-        port_loop_run(&app.loop, no_connections, NULL, port_clock_now() + LINGER_NS);
+        port_loop_run(&app.loop, no_connections, NULL, port_clock_now() + APP_LINGER_NS);
     while (tcp_active_pcbs)
         tcp_abort(tcp_active_pcbs);
 }
 
+/* ---- leaving --------------------------------------------------------------------------------- */
+
 static void leave(void)
 {
-    end_connections();
+    app_end_connections();
     port_net_down(&app.nif.netif);
     port_attach_end(&app.attach, port_clock_now());
     port_loop_run(&app.loop, detached, NULL, port_clock_now() + DETACH_TIMEOUT_NS);
@@ -392,6 +414,7 @@ static void leave(void)
     }
     if (app.emulate.host)
         app_emulate_stop(&app.emulate);
+    port_workers_close(app.workers);
 }
 
 int app_main(const struct app_spec *spec, int argc, char **argv)
@@ -406,7 +429,7 @@ int app_main(const struct app_spec *spec, int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* who reads a capture or a log may end before we do */
     /* Cannot fail: the options' bounds are the same. */
     port_tcp_sizes(app.options.tcp_window_bytes, app.options.tcp_sndbuf_bytes);
-    status = pin();
+    status = app_pin(0);
     if (status == 0)
         status = come_up();
     if (status)

@@ -8,6 +8,7 @@
 #define APP_H
 
 #include <argp.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "netvsc_netif.h"
@@ -31,6 +32,13 @@ struct app_spec {
     int (*start)(void *ctx);
     /* Called on SIGINT and SIGTERM while traffic still flows: close listeners. May be NULL. */
     void (*stop)(void *ctx);
+    bool by_workers; /* --workers may be given: its work can be done by several processes */
+    /*
+     * With --workers: start, stop and second are called in each worker. The program's counters,
+     * which app_counters() adds up; may be NULL.
+     */
+    const uint64_t *counters;
+    unsigned counter_count;
     /* Called about every second of the loop; may be NULL. */
     void (*second)(void *ctx, uint64_t now_ns);
     void *ctx;
@@ -51,6 +59,10 @@ void app_when_addressed(void (*ready)(void *ctx), void *ctx);
 
 /* The card in use; valid from start() on. */
 struct netvsc_netif *app_netif(void);
+
+/* Counters of card and interface, and the program's own (spec->counters), of all its processes. */
+void app_card_stats(struct netvsc_stats *card, struct netvsc_netif_stats *interface);
+void app_counters(uint64_t *out, unsigned count);
 
 /* "What: why. Do this." on stderr; returns (status), so that callers can return it. */
 int app_fail(int status, const char *what, const char *why, const char *remedy);

@@ -135,7 +135,7 @@ static void drop(struct app_control_client *client)
     client->fd = -1;
 }
 
-void app_control_close(struct app_control *control)
+void app_control_forget(struct app_control *control)
 {
     if (control->fd < 0)
         return;
@@ -143,8 +143,15 @@ void app_control_close(struct app_control *control)
         if (control->client[i].fd >= 0)
             drop(&control->client[i]);
     close(control->fd);
-    unlink(control->path);
     control->fd = -1;
+}
+
+void app_control_close(struct app_control *control)
+{
+    if (control->fd < 0)
+        return;
+    app_control_forget(control);
+    unlink(control->path);
 }
 
 /* ---- a request ------------------------------------------------------------------------------- */
@@ -340,5 +347,6 @@ static uint64_t next_deadline(void *ctx, uint64_t now_ns)
 
 struct port_loop_peer app_control_peer(struct app_control *control)
 {
-    return (struct port_loop_peer){step, next_deadline, pollfds, control};
+    return (struct port_loop_peer){
+        .step = step, .next_deadline = next_deadline, .pollfds = pollfds, .ctx = control};
 }

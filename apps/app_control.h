@@ -53,6 +53,8 @@ struct app_control {
  */
 int app_control_open(struct app_control *control, const char *path);
 void app_control_close(struct app_control *control);
+/* In a child of the program: it is the parent's. */
+void app_control_forget(struct app_control *control);
 
 /* How the loop drives it. Never blocks. */
 struct port_loop_peer app_control_peer(struct app_control *control);

@@ -215,5 +215,8 @@ static unsigned peer_pollfds(void *ctx, struct pollfd *out, unsigned max)
 
 struct port_loop_peer app_emulate_peer(struct hvhost *host)
 {
-    return (struct port_loop_peer){peer_step, peer_next_deadline, peer_pollfds, host};
+    return (struct port_loop_peer){.step = peer_step,
+                                   .next_deadline = peer_next_deadline,
+                                   .pollfds = peer_pollfds,
+                                   .ctx = host};
 }

@@ -9,6 +9,7 @@
 
 #include "port_pcap.h"
 #include "port_tcp.h"
+#include "port_workers.h"
 
 enum {
     KEY_BUS = 0x100,
@@ -36,6 +37,7 @@ enum {
     KEY_TCP_SNDBUF,
     KEY_EMULATE,
     KEY_QUEUES,
+    KEY_WORKERS,
     KEY_HELP,
     KEY_VERSION,
 };
@@ -50,8 +52,9 @@ static const struct argp_option common[] = {
     {"ipv6", KEY_IPV6, "ADDR", OPTION_ARG_OPTIONAL, "link-local and SLAAC, and ADDR", 0},
     {"dns", KEY_DNS, "ADDR", 0, "name server; up to two", 0},
     {"mtu", KEY_MTU, "BYTES", 0, "wanted MTU [1500]", 0},
-    {"queues", KEY_QUEUES, "N", 0, "queues wanted, 1 to 64 [1]", 0},
+    {"workers", KEY_WORKERS, "N", 0, "serve in N processes, with N + 1 queues", 0},
     /* Left out of --help, which fits a screen: docs/features.md has them. */
+    {"queues", KEY_QUEUES, "N", OPTION_HIDDEN, "queues wanted, 1 to 64 [1]", 0},
     {"mac", KEY_MAC, "ADDR", OPTION_HIDDEN, "another MAC address, if the host allows it", 0},
     {"cpu", KEY_CPU, "N", OPTION_HIDDEN, "stay on this CPU", 0},
     {"latency", KEY_LATENCY, "US", OPTION_HIDDEN, "how often the hypervisor looks", 0},
@@ -269,6 +272,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
         return parse_tx_copy(arg, &out->tx_copy_bytes);
     case KEY_QUEUES:
         return parse_u32("queues", arg, 1, 64, &out->queues);
+    case KEY_WORKERS:
+        return parse_u32("workers", arg, 1, PORT_WORKERS_MAX, &out->workers);
     case KEY_LOG:
         return parse_log(p, arg);
     case KEY_MAC:
@@ -392,6 +397,14 @@ static int check_together(const struct parsing *p)
     if (out->emulated && (out->bus || out->nic))
         return app_fail(2, "--emulate", "it brings its own bus and card",
                         "Leave --bus and --nic out");
+    if (out->workers && !p->spec->by_workers)
+        return app_fail(2, "--workers", "this program has work for one process only",
+                        "Leave --workers out");
+    if (out->workers && out->emulated)
+        return app_fail(2, "--workers", "the emulated host would be in one of the processes only",
+                        "Run hvhost --nic queues=N --dir DIR --tap NAME, and give --bus DIR");
+    if (out->workers && out->queues)
+        return app_fail(2, "--workers", "it says how many queues there are", "Leave --queues out");
     if (net->dhcp && p->ip_given)
         return app_fail(2, "--dhcp", "a static address is given, too", "Leave --ip or --dhcp out");
     if (!net->dhcp && !p->ip_given && !net->ipv6)

@@ -13,6 +13,8 @@
 #include "app_var.h"
 #include "netvsc_look.h"
 #include "netvsc_queue.h"
+#include "port_clock.h"
+#include "port_workers.h"
 
 /* ---- JSON and text --------------------------------------------------------------------------- */
 
@@ -111,12 +113,18 @@ static void write_card(struct writer *w, const struct app_report *report)
     write_number(w, "queue_count", info->queues);
 }
 
+static const struct netvsc_stats *totals(const struct app_report *report, struct app_totals *all)
+{
+    app_totals(report->nif, all);
+    return &all->card;
+}
+
 static void stats(struct writer *w, const struct app_report *report)
 {
-    const struct netvsc_netif_stats *n = &report->nif->stats;
-    struct netvsc_stats s;
+    struct app_totals all;
+    const struct netvsc_netif_stats *n = &all.interface;
+    const struct netvsc_stats s = *totals(report, &all);
 
-    netvsc_stats(report->nif->nic, &s);
     write_card(w, report);
     write_number(w, "rx_frames", s.rx_frames);
     write_number(w, "rx_bytes", s.rx_bytes);
@@ -140,16 +148,42 @@ static void write_counters(struct writer *w, const struct netvsc_stats *s)
 #undef X
 }
 
+static void write_workers(struct writer *w, const struct port_workers *workers)
+{
+    struct port_worker_look look;
+    struct port_workers_stats s;
+    char title[24];
+
+    open_array(w, "workers");
+    for (unsigned i = 0; port_workers_look(workers, i, port_clock_now(), &look); i++) {
+        snprintf(title, sizeof(title), "worker %u", i);
+        open_group(w, title, true);
+        write_number(w, "pid", (uint64_t)look.pid);
+        write_number(w, "queue", i + 1);
+        write_number(w, "serving", look.serving);
+        write_number(w, "age_ms", look.age_ns / PORT_NS_PER_MS);
+        write_number(w, "starts", look.starts);
+        close_group(w);
+    }
+    close_array(w);
+    open_group(w, "sharing", false);
+    port_workers_stats(workers, &s);
+#define X(name, help) write_number(w, #name, s.name);
+    PORT_WORKERS_STATS(X)
+#undef X
+    close_group(w);
+}
+
 static void xstats(struct writer *w, const struct app_report *report)
 {
     const struct netvsc *nic = report->nif->nic;
-    const struct netvsc_netif_stats *n = &report->nif->stats;
-    struct netvsc_stats s;
+    struct app_totals all;
+    const struct netvsc_netif_stats *n = &all.interface;
+    struct netvsc_stats s = *totals(report, &all);
     char title[24];
 
     write_books(w, report);
     open_group(w, "card", false);
-    netvsc_stats(nic, &s);
     write_counters(w, &s);
     close_group(w);
     open_group(w, "interface", false);
@@ -166,6 +200,8 @@ static void xstats(struct writer *w, const struct app_report *report)
         close_group(w);
     }
     close_array(w);
+    if (report->workers)
+        write_workers(w, report->workers);
 }
 
 /* ---- ring ------------------------------------------------------------------------------------ */

@@ -10,18 +10,20 @@ struct app_control_request;
 struct netvsc_netif;
 struct hvhost;
 struct port_attach;
+struct port_workers;
 
 struct app_report {
     const char *program;
     struct netvsc_netif *nif;
     struct port_attach *attach;
-    const struct hvhost *host; /* emulated in this process, or NULL */
+    const struct hvhost *host;          /* emulated in this process, or NULL */
+    const struct port_workers *workers; /* NULL: this process serves */
 };
 
 /*
- * "stats": the card and its basic counters; "xstats": every counter, in all and per queue; "ring":
- * rings and send sections of every queue as they are now; as JSON or as text. "set": see
- * app_change(). False: no such command. (ctx) is a struct app_report.
+ * "stats": the card and its basic counters; "xstats": every counter, in all, per queue and per
+ * worker; "ring": rings and send sections of every queue as they are now; as JSON or as text.
+ * "set": see app_change(). False: no such command. (ctx) is a struct app_report.
  */
 bool app_report(void *ctx, const struct app_control_request *request, FILE *out);
 

@@ -5,6 +5,30 @@
 #include "hvhost.h"
 #include "lwip/stats.h"
 #include "port_clock.h"
+#include "port_workers.h"
+
+/* NULL: this process has the card alone. */
+static const struct port_workers *workers;
+
+void app_stats_workers(const struct port_workers *w)
+{
+    workers = w;
+}
+
+void app_totals(const struct netvsc_netif *nif, struct app_totals *out)
+{
+    struct port_workers_stats s = {0};
+
+    if (workers) {
+        port_workers_sum(workers, &out->card, &out->interface, &out->outstanding);
+        port_workers_stats(workers, &s);
+    } else {
+        netvsc_stats(nif->nic, &out->card);
+        out->interface = nif->stats;
+        out->outstanding = netvsc_tx_outstanding(nif->nic);
+    }
+    out->rx_lost = s.rx_lost;
+}
 
 static uint64_t rx_drops(const struct netvsc_stats *s)
 {
@@ -70,14 +94,29 @@ void app_card_print(const struct netvsc *nic, const char *title, FILE *out)
     app_counters_print(out, title, card, COUNT(card));
 }
 
-void app_interface_print(const struct netvsc_netif *nif, const char *title, FILE *out)
+static void print_interface(const struct netvsc_netif_stats *n, const char *title, FILE *out)
 {
-    const struct netvsc_netif_stats *n = &nif->stats;
 #define X(counter, text) {#counter, text, n->counter},
     const struct app_counter netif[] = {NETVSC_NETIF_STATS(X)};
 #undef X
 
     app_counters_print(out, title, netif, COUNT(netif));
+}
+
+void app_interface_print(const struct netvsc_netif *nif, const char *title, FILE *out)
+{
+    print_interface(&nif->stats, title, out);
+}
+
+static void print_workers(FILE *out)
+{
+    struct port_workers_stats s;
+
+    port_workers_stats(workers, &s);
+#define X(counter, text) {#counter, text, s.counter},
+    const struct app_counter counters[] = {PORT_WORKERS_STATS(X)};
+#undef X
+    app_counters_print(out, "workers", counters, COUNT(counters));
 }
 
 void app_host_card_print(const struct app_emulate *emulate, const char *title, FILE *out)
@@ -147,20 +186,23 @@ const char *app_host_books(const struct hvhost *host)
 const char *app_books(const struct netvsc_netif *nif, const struct hvhost *host)
 {
     static char text[200];
-    const struct netvsc_netif_stats *n = &nif->stats;
-    struct netvsc_stats s;
-    const char *wrong = netvsc_audit(nif->nic);
+    const struct netvsc_netif_stats *n;
+    struct app_totals all;
+    const char *wrong;
     uint64_t known;
 
+    app_totals(nif, &all);
+    n = &all.interface;
+    wrong = netvsc_audit_stats(&all.card, all.outstanding);
     if (wrong) {
         snprintf(text, sizeof(text), "card: %s", wrong);
         return text;
     }
-    netvsc_stats(nif->nic, &s);
-    known = n->rx_input + n->rx_drop_pbuf + n->rx_drop_input + n->rx_drop_csum + n->rx_above_stack;
-    if (s.rx_frames != known) {
+    known = all.rx_lost + n->rx_input + n->rx_drop_pbuf + n->rx_drop_input + n->rx_drop_csum +
+            n->rx_above_stack;
+    if (all.card.rx_frames != known) {
         snprintf(text, sizeof(text), "interface: %llu frames handed up, %llu taken or dropped",
-                 (unsigned long long)s.rx_frames, (unsigned long long)known);
+                 (unsigned long long)all.card.rx_frames, (unsigned long long)known);
         return text;
     }
     return host ? hvhost_audit(host) : NULL;
@@ -178,9 +220,13 @@ void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *e
 {
     struct hvhost *host = emulate ? emulate->host : NULL;
     const char *wrong = app_books(nif, host);
+    struct app_totals all;
 
+    app_totals(nif, &all);
     app_card_print(nif->nic, "card (netvsc)", out);
-    app_interface_print(nif, "interface (netif)", out);
+    print_interface(&all.interface, "interface (netif)", out);
+    if (workers)
+        print_workers(out);
     if (host) {
         app_host_card_print(emulate, "emulated card (hvhost)", out);
         app_host_switch_print(host, out);

@@ -45,7 +45,7 @@ struct app_options {
     bool no_rsc, no_gro;
     uint32_t rx_copybreak_bytes, rx_hold_percent; /* 0 = the card's defaults */
     uint32_t tx_copy_bytes; /* 0 = the driver's choice, NETVSC_TX_COPY_ALL */
-    uint32_t queues;
+    uint32_t queues, workers;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
 };
 
@@ -135,6 +135,18 @@ struct app_rates {
 /* Frames, bits, doorbells, interrupts and drops per second since the call before, as one line. */
 void app_rates_print(struct app_rates *rates, const struct netvsc_netif *nif, uint64_t now_ns,
                      FILE *out);
+
+/* What all processes of the program counted. */
+struct app_totals {
+    struct netvsc_stats card;
+    struct netvsc_netif_stats interface;
+    uint64_t outstanding; /* frames */
+    uint64_t rx_lost;     /* frames that went with a worker */
+};
+void app_totals(const struct netvsc_netif *nif, struct app_totals *out);
+/* There are others besides this process. */
+struct port_workers;
+void app_stats_workers(const struct port_workers *w);
 
 /* Every counter that is not zero, of card, netif, lwIP and, if not NULL, the emulated host. */
 void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out);

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app.h"
+#include "http_server.h"
 #include "netvsc_look.h"
 
 #define PAGE_BYTES 32768u /* the lists make about half of it; more is -ENOSPC, not a cut page */
@@ -146,16 +148,19 @@ int http_page_write(void *ctx, bool json, int fd)
     static struct text text; /* one thread; too large for the stack */
     const struct http_page *page = ctx;
     const struct netvsc *nic = page->netif->nic;
+    struct netvsc_netif_stats interface;
     struct netvsc_stats stats;
+    struct http_stats http;
 
-    netvsc_stats(nic, &stats);
+    app_card_stats(&stats, &interface);
+    app_counters((uint64_t *)(void *)&http, sizeof(http) / sizeof(uint64_t));
 #define X(name, help) {#name, help, stats.name},
     const struct counter nic_counters[] = {NETVSC_STATS(X)};
 #undef X
-#define X(name, help) {#name, help, page->netif->stats.name},
+#define X(name, help) {#name, help, interface.name},
     const struct counter netif_counters[] = {NETVSC_NETIF_STATS(X)};
 #undef X
-#define X(name, help) {#name, help, page->server->stats.name},
+#define X(name, help) {#name, help, http.name},
     const struct counter http_counters[] = {HTTP_STATS(X)};
 #undef X
 #define GROUP(name, title, counters)                                                               \

@@ -5,12 +5,10 @@
 
 #include <stdbool.h>
 
-#include "http_server.h"
 #include "netvsc_netif.h"
 
 struct http_page {
     const struct netvsc_netif *netif;
-    const struct http_server *server;
 };
 
 /* For struct http_site; (ctx) is a struct http_page. 0 or -errno. */

@@ -276,6 +276,7 @@ int main(int argc, char **argv)
         .parse = parse,
         .start = start,
         .stop = stop,
+        .by_workers = true,
     };
 
     return app_main(&spec, argc, argv);

@@ -137,7 +137,7 @@ static int start(void *ctx)
         return app_fail(1, app->access_log, strerror(-rc),
                         "Give --access-log a file you may write");
     raise_file_limit(app->config.connections);
-    app->page = (struct http_page){.netif = app_netif(), .server = &app->server};
+    app->page = (struct http_page){.netif = app_netif()};
     site->page = http_page_write;
     site->page_ctx = &app->page;
     rc = http_server_open(&app->server, &app->config);
@@ -229,6 +229,9 @@ int main(int argc, char **argv)
         .start = start,
         .stop = stop,
         .second = second,
+        .by_workers = true,
+        .counters = (const uint64_t *)(const void *)&app.server.stats,
+        .counter_count = sizeof(app.server.stats) / sizeof(uint64_t),
         .ctx = &app,
     };
     int status = app_main(&spec, argc, argv);

@@ -181,8 +181,10 @@ static int open_loop(void)
     if (pair.options.emulated)
         config.peer = app_emulate_peer(pair.emulate[0].host);
     if (pair.spec->turn)
-        config.control =
-            (struct port_loop_peer){program_step, program_deadline, program_fds, pair.spec->ctx};
+        config.control = (struct port_loop_peer){.step = program_step,
+                                                 .next_deadline = program_deadline,
+                                                 .pollfds = program_fds,
+                                                 .ctx = pair.spec->ctx};
     if (pair.options.stats)
         config.second = each_second;
     rc = port_loop_open(&pair.loop, &config);

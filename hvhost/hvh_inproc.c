@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * The in-process face: guest memory is anonymous memory of this process, laid out as the maps of
- * uio_hv_generic, and the transport's operations are function calls into the core. It plays the
- * guest's kernel too: it registers both buffers, initialises the rings and lets interrupts through
- * or not. Regions are kept apart by pages nobody may touch, so that either side running over the
- * end of one faults instead of spoiling the next.
+ * The in-process face: guest memory is anonymous memory of this process, shared with its children
+ * as a real device's is, laid out as the maps of uio_hv_generic; and the transport's operations are
+ * function calls into the core. It plays the guest's kernel too: it registers both buffers,
+ * initialises the rings and lets interrupts through or not. Regions are kept apart by pages nobody
+ * may touch, so that either side running over the end of one faults instead of spoiling the next.
  *
  * There is no descriptor to sleep on: guest and host share a thread, which asks irq_take().
  * After a rescind the memory stays mapped until the guest closes, as with the real kernel, while
@@ -66,7 +66,7 @@ static void on_offered(void *ctx, unsigned index)
     if (c->no_subchannel_rings)
         return;
     base = mmap(NULL, rings.len_bytes, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return;
     rings.base = base;
@@ -186,7 +186,7 @@ static int memory_map(struct inproc *self, struct vmbus_transport *t)
     self->bytes =
         (size_t)c->ring_bytes + c->recv_buf_bytes + c->send_buf_bytes + dma + 9 * VMBUS_PAGE_BYTES;
     self->base =
-        mmap(NULL, self->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(NULL, self->bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (self->base == MAP_FAILED) {
         self->base = NULL;
         return -errno;

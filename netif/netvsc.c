@@ -3,7 +3,8 @@
 #include "netvsc_var.h"
 
 #include <errno.h>
-#include <stdlib.h>
+
+#include "vmbus_heap.h"
 
 #define MTU_DEFAULT 1500u
 #define MTU_MIN 68u
@@ -25,7 +26,7 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
         return -EINVAL;
     if (config->queues > NETVSC_QUEUES_MAX)
         return -EINVAL;
-    nic = calloc(1, sizeof(*nic));
+    nic = vmbus_heap_alloc(sizeof(*nic));
     if (!nic)
         return -ENOMEM;
     nic->config = *config;
@@ -33,7 +34,7 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
         nic->config.queues = 1;
     if (netvsc_queues_create(nic)) {
         netvsc_queues_destroy(nic);
-        free(nic);
+        vmbus_heap_free(nic);
         return -ENOMEM;
     }
     if (!nic->config.step_timeout_ms)
@@ -53,7 +54,7 @@ void netvsc_destroy(struct netvsc *nic)
         return;
     netvsc_close_device(nic);
     netvsc_queues_destroy(nic);
-    free(nic);
+    vmbus_heap_free(nic);
 }
 
 /* ---- sleeping -------------------------------------------------------------------------------- */

@@ -103,3 +103,22 @@ void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame, uint32_t 
     if (is_group(frame))
         *(is_broadcast(frame) ? &stats->tx_broadcast : &stats->tx_multicast) += 1;
 }
+
+uint64_t netvsc_messages_known(const struct netvsc_stats *s)
+{
+    return s->rx_frames - s->rx_rsc_frames + s->rx_rsc_fragments + s->rx_drop_range +
+           s->rx_drop_rndis + s->rx_drop_size + s->rx_drop_down + s->rx_drop_rsc_first +
+           s->rx_drop_rsc_last + s->rx_drop_rsc_size + s->rx_drop_rsc_unasked;
+}
+
+uint64_t netvsc_sizes_rx(const struct netvsc_stats *s)
+{
+    return s->rx_size_64 + s->rx_size_65_127 + s->rx_size_128_255 + s->rx_size_256_511 +
+           s->rx_size_512_1023 + s->rx_size_1024_1518 + s->rx_size_1519_9018 + s->rx_size_9019_up;
+}
+
+uint64_t netvsc_sizes_tx(const struct netvsc_stats *s)
+{
+    return s->tx_size_64 + s->tx_size_65_127 + s->tx_size_128_255 + s->tx_size_256_511 +
+           s->tx_size_512_1023 + s->tx_size_1024_1518 + s->tx_size_1519_9018 + s->tx_size_9019_up;
+}

@@ -18,9 +18,9 @@
 #include "netvsc_hold.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "netvsc_var.h"
+#include "vmbus_heap.h"
 
 #define PERCENT_DEFAULT 50u
 
@@ -34,6 +34,7 @@ struct netvsc_hold {
     struct netvsc_hold *next;
     atomic_uint refs; /* frames held, and the poll while it runs */
     struct netvsc_ack ack;
+    bool out; /* (ack) is owed by this entry and by nothing else */
 };
 
 struct netvsc_lender {
@@ -51,7 +52,7 @@ static void put_estate(struct netvsc_estate *estate)
     if (atomic_fetch_sub(&estate->refs, 1) != 1)
         return;
     vmbus_close(estate->dev);
-    free(estate);
+    vmbus_heap_free(estate);
 }
 
 static void put_lender(struct netvsc_lender *lender)
@@ -59,28 +60,37 @@ static void put_lender(struct netvsc_lender *lender)
     if (atomic_fetch_sub(&lender->refs, 1) != 1)
         return;
     put_estate(lender->estate);
-    free(lender);
+    vmbus_heap_free(lender);
+}
+
+/* All entries at home. */
+static void lender_fill(struct netvsc_lender *lender)
+{
+    lender->refs = 1;
+    lender->returned = NULL;
+    lender->free = NULL;
+    for (unsigned i = 0; i < NETVSC_HOLDS_MAX; i++) {
+        lender->hold[i].lender = lender;
+        lender->hold[i].out = false;
+        lender->hold[i].next = lender->free;
+        lender->free = &lender->hold[i];
+    }
 }
 
 static struct netvsc_lender *lender_create(struct netvsc_estate *estate)
 {
-    struct netvsc_lender *lender = calloc(1, sizeof(*lender));
+    struct netvsc_lender *lender = vmbus_heap_alloc(sizeof(*lender));
 
     if (!lender)
         return NULL;
-    lender->refs = 1;
+    lender_fill(lender);
     lender->estate = estate;
-    for (unsigned i = 0; i < NETVSC_HOLDS_MAX; i++) {
-        lender->hold[i].lender = lender;
-        lender->hold[i].next = lender->free;
-        lender->free = &lender->hold[i];
-    }
     return lender;
 }
 
 int netvsc_hold_open(struct netvsc *nic)
 {
-    struct netvsc_estate *estate = calloc(1, sizeof(*estate));
+    struct netvsc_estate *estate = vmbus_heap_alloc(sizeof(*estate));
 
     if (!estate)
         return -ENOMEM;
@@ -95,10 +105,10 @@ int netvsc_hold_open(struct netvsc *nic)
     return 0;
 fail:
     for (unsigned i = 0; i < nic->config.queues; i++) {
-        free(nic->queue[i]->lender);
+        vmbus_heap_free(nic->queue[i]->lender);
         nic->queue[i]->lender = NULL;
     }
-    free(estate);
+    vmbus_heap_free(estate);
     return -ENOMEM;
 }
 
@@ -193,6 +203,8 @@ void netvsc_hold_settle(struct netvsc_queue *q)
         }
         hold->ack = q->ack[i];
         hold->ack.hold = NULL;
+        atomic_signal_fence(memory_order_release); /* for netvsc_hold_takeover() */
+        hold->out = true;
         netvsc_hold_release(hold);
     }
     q->ack_count = kept;
@@ -206,13 +218,25 @@ void netvsc_hold_collect(struct netvsc_queue *q)
     while (hold) { /* netvsc_rx_poll() leaves room for as many as can be out */
         struct netvsc_hold *next = hold->next;
 
-        q->ack[q->ack_count++] = hold->ack;
+        netvsc_owe(q, &hold->ack);
+        atomic_signal_fence(memory_order_release);
+        hold->out = false;
         q->held_packets--;
         q->held_sections -= hold->ack.sections;
         hold->next = q->lender->free;
         q->lender->free = hold;
         hold = next;
     }
+}
+
+void netvsc_hold_takeover(struct netvsc_queue *q)
+{
+    for (unsigned i = 0; i < NETVSC_HOLDS_MAX && q->ack_count < NETVSC_ACKS_MAX; i++)
+        if (q->lender->hold[i].out)
+            q->ack[q->ack_count++] = q->lender->hold[i].ack;
+    lender_fill(q->lender);
+    q->held_packets = q->held_sections = 0;
+    q->holds_new = false;
 }
 
 bool netvsc_hold_pending(const struct netvsc_queue *q)

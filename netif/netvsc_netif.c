@@ -2,9 +2,10 @@
 /*
  * The lwIP face of the NIC: add, remove, poll, and the NIC's events told to lwIP. Frames to pbufs
  * is in netvsc_netif_rx.c, pbufs to frames in netvsc_netif_tx.c, multicast groups in
- * netvsc_netif_groups.c.
+ * netvsc_netif_groups.c, processes in netvsc_netif_worker.c.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_netif_worker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,8 +59,11 @@ static void choose_gro(struct netvsc_netif *nif)
 {
     uint8_t rsc = netvsc_info(nif->nic)->rx_rsc;
 
-    nif->gro_ip4 = nif->gro_wanted && !(rsc & NETVSC_RSC_IP4);
-    nif->gro_ip6 = nif->gro_wanted && !(rsc & NETVSC_RSC_IP6);
+    /* The owner of queue 0 hands segments on as they came. */
+    const bool wanted = nif->gro_wanted && !(nif->alone && nif->queue == 0);
+
+    nif->gro_ip4 = wanted && !(rsc & NETVSC_RSC_IP4);
+    nif->gro_ip6 = wanted && !(rsc & NETVSC_RSC_IP6);
 }
 
 static void on_state(struct netvsc_netif *nif)
@@ -121,6 +125,13 @@ static void on_event(void *ctx, enum netvsc_event event)
     }
     if (nif->on_event)
         nif->on_event(nif->on_event_ctx, event);
+}
+
+void netvsc_netif_follow(struct netvsc_netif *nif)
+{
+    on_state(nif);
+    if (netvsc_state(nif->nic) == NETVSC_UP)
+        on_link(nif);
 }
 
 /* ---- add, poll, remove ----------------------------------------------------------------------- */
@@ -196,7 +207,10 @@ void netvsc_netif_remove(struct netvsc_netif *nif)
 void netvsc_netif_flush(struct netvsc_netif *nif)
 {
     netvsc_netif_burst_end(nif);
-    netvsc_flush(nif->nic);
+    if (nif->alone)
+        netvsc_queue_flush(nif->nic, nif->queue);
+    else
+        netvsc_flush(nif->nic);
 }
 
 unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned budget)
@@ -204,8 +218,8 @@ unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned b
     unsigned done;
 
     netvsc_netif_burst_end(nif); /* a slot must not outlive a poll */
-    done = netvsc_poll(nif->nic, now_ns, budget);
-
+    done = nif->alone ? netvsc_queue_poll(nif->nic, nif->queue, now_ns, budget)
+                      : netvsc_poll(nif->nic, now_ns, budget);
     done += netvsc_netif_drain(nif);
     netvsc_netif_flush(nif); /* the backlog, and what lwIP said when told of the link */
     return done;

@@ -90,6 +90,8 @@ struct netvsc_netif_held {
 struct netvsc_netif {
     struct netif netif; /* lwIP's; first, so that a struct netif * finds us */
     struct netvsc *nic;
+    bool alone;                  /* this process has one queue only; see netvsc_netif_worker.h */
+    unsigned queue;              /* what lwIP sends leaves by */
     uint32_t rx_copybreak_bytes; /* shorter frames are copied */
     struct netvsc_netif_loans *loans;
     bool rx_verify;        /* config.rx_csum is NETVSC_VERIFY */

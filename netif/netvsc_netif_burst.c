@@ -84,12 +84,12 @@ static void commit(struct netvsc_netif *nif, const struct netvsc_tx_meta *meta)
     struct netvsc_netif_burst *b = &nif->burst;
 
     if (!b->held) {
-        netvsc_queue_tx_commit_meta(nif->nic, 0, &b->g.slot, b->bytes, meta);
+        netvsc_queue_tx_commit_meta(nif->nic, nif->queue, &b->g.slot, b->bytes, meta);
         return;
     }
     b->g.head_bytes = b->bytes - b->g.bytes;
     b->g.owner = b->held;
-    if (!netvsc_gather_commit(nif->nic, 0, &b->g, meta))
+    if (!netvsc_gather_commit(nif->nic, nif->queue, &b->g, meta))
         netvsc_netif_let_go(nif, b->held);
     b->held = NULL;
 }
@@ -119,7 +119,7 @@ void netvsc_netif_burst_drop(struct netvsc_netif *nif)
     struct netvsc_netif_burst *b = &nif->burst;
 
     if (b->open)
-        netvsc_tx_cancel(nif->nic, &b->g.slot);
+        netvsc_queue_tx_cancel(nif->nic, nif->queue, &b->g.slot);
     if (b->held)
         netvsc_netif_let_go(nif, b->held);
     b->held = NULL;
@@ -159,8 +159,8 @@ static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
                                                                       : info->offload.lso4_bytes);
     bool grows = info->tx_gpa && s->flags == FLAG_ACK;
     struct netvsc_netif_burst *b = &nif->burst;
-    int rc = grows ? netvsc_gather_begin(nif->nic, 0, p->tot_len, meta, &b->g)
-                   : netvsc_queue_tx_begin_meta(nif->nic, 0, p->tot_len, meta, &b->g.slot);
+    int rc = grows ? netvsc_gather_begin(nif->nic, nif->queue, p->tot_len, meta, &b->g)
+                   : netvsc_queue_tx_begin_meta(nif->nic, nif->queue, p->tot_len, meta, &b->g.slot);
     uint32_t room = b->g.slot.room_bytes;
 
     if (rc)

@@ -136,7 +136,7 @@ static int send_held(struct netvsc_netif *nif, struct pbuf *p, const struct netv
         return -EAGAIN;
     netvsc_netif_hold_add(held, p);
     v.owner = held;
-    rc = netvsc_queue_tx_vector(nif->nic, 0, &v);
+    rc = netvsc_queue_tx_vector(nif->nic, nif->queue, &v);
     if (rc)
         netvsc_netif_let_go(nif, held);
     else

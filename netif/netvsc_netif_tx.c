@@ -19,7 +19,7 @@
 static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
                        const struct netvsc_tx_meta *meta, uint32_t skip, struct netvsc_slot *slot)
 {
-    int rc = netvsc_queue_tx_begin_meta(nif->nic, 0, p->tot_len - skip, meta, slot);
+    int rc = netvsc_queue_tx_begin_meta(nif->nic, nif->queue, p->tot_len - skip, meta, slot);
     u16_t rest = (u16_t)(p->tot_len - skip);
 
     if (rc)
@@ -51,13 +51,13 @@ static int send_chain(struct netvsc_netif *nif, struct pbuf *p)
     if (!rc && meta.csum && nif->tx_csum == NETVSC_VERIFY &&
         !(netvsc_netif_truth(slot.data, bytes) & NETVSC_CSUM_L4_OK)) {
         nif->stats.tx_csum_differs++;
-        netvsc_tx_cancel(nif->nic, &slot);
+        netvsc_queue_tx_cancel(nif->nic, nif->queue, &slot);
         meta.csum = 0; /* what is wrong stays wrong, for the receiver to find */
         rc = begin_chain(nif, p, &meta, skip, &slot);
     }
     if (rc)
         return rc;
-    netvsc_tx_commit(nif->nic, &slot, bytes);
+    netvsc_queue_tx_commit(nif->nic, nif->queue, &slot, bytes);
     return 0;
 }
 

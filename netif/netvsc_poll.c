@@ -37,9 +37,9 @@ void netvsc_set_state(struct netvsc *nic, enum netvsc_state state)
 
 static void tell_events(struct netvsc *nic)
 {
-    static const enum netvsc_event order[] = {
-        NETVSC_EVENT_STATE, NETVSC_EVENT_MAC,            NETVSC_EVENT_LINK,
-        NETVSC_EVENT_SPEED, NETVSC_EVENT_NETWORK_CHANGE, NETVSC_EVENT_REFUSED};
+    static const enum netvsc_event order[] = {NETVSC_EVENT_STATE,          NETVSC_EVENT_MAC,
+                                              NETVSC_EVENT_LINK,           NETVSC_EVENT_SPEED,
+                                              NETVSC_EVENT_NETWORK_CHANGE, NETVSC_EVENT_REFUSED};
 
     for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         uint32_t bit = 1u << order[i];
@@ -277,13 +277,20 @@ void netvsc_flush(struct netvsc *nic)
 
 uint64_t netvsc_next_deadline(const struct netvsc *nic, uint64_t now_ns)
 {
+    if (nic->trouble || nic->detach_pending)
+        return netvsc_control_deadline(nic, now_ns);
+    for (unsigned i = 0; nic->dev && i < nic->info.queues; i++)
+        if (nic->queue[i]->ack_count || netvsc_hold_pending(nic->queue[i]))
+            return RETRY_NS;
+    return netvsc_control_deadline(nic, now_ns);
+}
+
+uint64_t netvsc_control_deadline(const struct netvsc *nic, uint64_t now_ns)
+{
     if (!nic->dev)
         return UINT64_MAX;
     if (nic->trouble || nic->detach_pending)
         return 0;
-    for (unsigned i = 0; i < nic->info.queues; i++)
-        if (nic->queue[i]->ack_count || netvsc_hold_pending(nic->queue[i]))
-            return RETRY_NS;
     if (nic->state == NETVSC_UP && !nic->changing)
         return nic->changes ? 0 : UINT64_MAX;
     if (!nic->step_sent || nic->ctl.await == NETVSC_AWAIT_NOTHING)

@@ -22,12 +22,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "vmbus_heap.h"
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 int netvsc_queues_create(struct netvsc *nic)
 {
     for (unsigned i = 0; i < nic->config.queues; i++) {
-        struct netvsc_queue *q = calloc(1, sizeof(*q));
+        struct netvsc_queue *q = vmbus_heap_alloc(sizeof(*q));
 
         if (!q)
             return -ENOMEM;
@@ -47,7 +49,7 @@ void netvsc_queues_destroy(struct netvsc *nic)
     for (unsigned i = 0; i < nic->config.queues; i++) {
         if (nic->queue[i])
             free(nic->queue[i]->capture);
-        free(nic->queue[i]);
+        vmbus_heap_free(nic->queue[i]);
     }
 }
 

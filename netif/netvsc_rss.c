@@ -289,7 +289,8 @@ int netvsc_rss_get(const struct netvsc *nic, struct netvsc_rss *out)
 void netvsc_rss_send_table(struct netvsc *nic, const uint8_t *copy, uint32_t bytes)
 {
     uint32_t table[NVS_SEND_TABLE_ENTRIES];
-    uint32_t queues = nic->rss.wish;
+    /* Those asked for: it may come right behind the answer that says how many there are. */
+    uint32_t queues = nic->rss.asked + 1;
 
     if (nvs_parse_send_table(copy, bytes, nic->info.nvs_version, table)) {
         nic->stats.send_table_bad++;

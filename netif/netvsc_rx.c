@@ -26,10 +26,9 @@
 
 static struct netvsc_ack *owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t sections)
 {
-    struct netvsc_ack *ack = &q->ack[q->ack_count++];
+    const struct netvsc_ack ack = {.xid = xid, .status = NVS_STATUS_FAILURE, .sections = sections};
 
-    *ack = (struct netvsc_ack){.xid = xid, .status = NVS_STATUS_FAILURE, .sections = sections};
-    return ack;
+    return netvsc_owe(q, &ack);
 }
 
 /* Completions the ring takes without touching what frames already begun need. */
@@ -58,12 +57,14 @@ static void send_acks(struct netvsc_queue *q)
         done++;
     }
     q->stats.rx_acks += done;
-    q->ack_count -= done;
     q->tx.credit = 0; /* the ring has less room than when it was last looked at */
-    if (q->ack_count) {
-        memmove(q->ack, q->ack + done, q->ack_count * sizeof(q->ack[0]));
-        q->stats.rx_ack_wait++;
+    for (uint32_t i = done; done && i < q->ack_count; i++) {
+        q->ack[i - done] = q->ack[i];
+        atomic_signal_fence(memory_order_seq_cst); /* entry by entry: see netvsc_takeover.c */
     }
+    q->ack_count -= done;
+    if (q->ack_count)
+        q->stats.rx_ack_wait++;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */

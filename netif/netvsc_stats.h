@@ -100,6 +100,8 @@
     X(rss_refused, "RSS tables it did not take")                                                   \
     X(send_tables, "tables of where to send, taken from the host")                                 \
     X(send_table_bad, "such tables that make no sense")                                            \
+    X(takeovers, "queues taken over from a process that died in them")                             \
+    X(takeover_acks, "completions it owed the host")                                               \
     X(attaches, "times NETVSC_UP was reached")                                                     \
     X(attach_failures, "attaches that failed")                                                     \
     X(device_gone, "times the host withdrew the device")
@@ -117,5 +119,7 @@ struct netvsc;
  * Exact when no other thread polls.
  */
 const char *netvsc_audit(const struct netvsc *nic);
+/* The same for counters gathered elsewhere, with (outstanding) frames not completed. */
+const char *netvsc_audit_stats(const struct netvsc_stats *stats, uint64_t outstanding);
 
 #endif

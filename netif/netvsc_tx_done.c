@@ -13,7 +13,7 @@
 
 /* ---- completions ----------------------------------------------------------------------------- */
 
-static struct netvsc_tx_slot *sent_slot(struct netvsc_tx *tx, uint64_t xid)
+struct netvsc_tx_slot *netvsc_tx_sent_slot(struct netvsc_tx *tx, uint64_t xid)
 {
     uint32_t index = (uint32_t)xid - 1; /* 0 becomes too large */
 
@@ -37,6 +37,10 @@ static void count_stray(struct netvsc_queue *q, const uint8_t *copy, uint32_t by
 {
     uint32_t type;
 
+    if (q->taken_again) { /* its former process has taken it already */
+        q->taken_again--;
+        return;
+    }
     if (!nvs_parse_type(copy, bytes, &type) &&
         (type == NVS_MSG_INIT_COMPLETE || type == NVS_MSG_RECV_BUF_COMPLETE ||
          type == NVS_MSG_SEND_BUF_COMPLETE))
@@ -59,7 +63,7 @@ void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt
         return;
     }
     memcpy(copy, pkt->payload, bytes);
-    slot = sent_slot(tx, pkt->xid);
+    slot = netvsc_tx_sent_slot(tx, pkt->xid);
     if (!slot) {
         count_stray(q, copy, bytes);
         return;

@@ -119,8 +119,10 @@ static void send_packet(struct netvsc_queue *q, uint32_t index, uint32_t section
     struct netvsc_tx *tx = &q->tx;
     struct netvsc_tx_slot *slot = &tx->slot[index];
 
-    slot->state = NETVSC_SLOT_SENT;
     if (put_packet(q, index, section_bytes, list) == 0) {
+        /* After the packet, before the host is shown it: netvsc_takeover.c goes by that. */
+        atomic_signal_fence(memory_order_release);
+        slot->state = NETVSC_SLOT_SENT;
         q->stats.tx_packets++;
         return;
     }

@@ -100,7 +100,8 @@ struct netvsc_queue {
     uint32_t ack_count;
     struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
     uint32_t held_packets, held_sections;
-    bool holds_new; /* in ack[], since the poll began */
+    bool holds_new;       /* in ack[], since the poll began */
+    uint32_t taken_again; /* completions that come once more after a takeover */
     struct netvsc_tx tx;
     uint8_t *capture; /* NETVSC_FRAME_BYTES_MAX for frames in pieces; NULL without config.capture */
     unsigned done_count;
@@ -110,6 +111,14 @@ struct netvsc_queue {
     struct netvsc_ack
         ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
 };
+
+/* Owe a completion; there is room. First the entry, then the count: see netvsc_takeover.c. */
+static inline struct netvsc_ack *netvsc_owe(struct netvsc_queue *q, const struct netvsc_ack *ack)
+{
+    q->ack[q->ack_count] = *ack;
+    atomic_signal_fence(memory_order_release);
+    return &q->ack[q->ack_count++];
+}
 
 /* ---- control requests: one at a time, on the primary channel --------------------------------- */
 
@@ -232,6 +241,10 @@ uint32_t netvsc_filter_wanted(const struct netvsc *nic);
 /* netvsc_count.c: number, sizes and kinds of (frames) handed up, or of one sent. */
 void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count);
 void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame, uint32_t len_bytes);
+/* Messages that were handed up or dropped; frames in all size classes. */
+uint64_t netvsc_messages_known(const struct netvsc_stats *s);
+uint64_t netvsc_sizes_rx(const struct netvsc_stats *s);
+uint64_t netvsc_sizes_tx(const struct netvsc_stats *s);
 void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *chan);
 
 /* netvsc_queue.c */
@@ -253,6 +266,8 @@ bool netvsc_queues_idle(struct netvsc *nic);
 /* netvsc_poll.c */
 /* Receive, completions, doorbell: what a poll of a queue is besides control. */
 unsigned netvsc_queue_turn(struct netvsc_queue *q, unsigned budget);
+/* netvsc_next_deadline() but for the queues. */
+uint64_t netvsc_control_deadline(const struct netvsc *nic, uint64_t now_ns);
 void netvsc_set_state(struct netvsc *nic, enum netvsc_state state);
 void netvsc_raise(struct netvsc *nic, enum netvsc_event event);
 /* Close the device and forget all that belonged to it; what was outstanding is counted. */
@@ -321,6 +336,8 @@ void netvsc_hold_settle(struct netvsc_queue *q);
 /* Owe the completions of what was released. */
 void netvsc_hold_collect(struct netvsc_queue *q);
 bool netvsc_hold_pending(const struct netvsc_queue *q);
+/* Owe the completions of all that is out; whoever held it is dead. */
+void netvsc_hold_takeover(struct netvsc_queue *q);
 
 /* netvsc_rx.c */
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);
@@ -338,6 +355,8 @@ bool netvsc_rsc_end(struct netvsc_queue *q);
 /* netvsc_tx.c */
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections);
 void netvsc_tx_close(struct netvsc_queue *q);
+/* The slot of a packet sent, completed neither yet nor ever before; else NULL. */
+struct netvsc_tx_slot *netvsc_tx_sent_slot(struct netvsc_tx *tx, uint64_t xid);
 /* A poll begins at (now_ns). */
 void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns);
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q);

@@ -27,9 +27,10 @@
 #include <unistd.h>
 
 #include "lwip/timeouts.h"
+#include "netvsc_netif_worker.h"
 #include "port_clock.h"
 
-#define PEER_FDS_MAX 32u
+#define PEER_FDS_MAX 68u /* a worker for every queue, and what wakes us */
 
 int port_loop_open(struct port_loop *loop, const struct port_loop_config *config)
 {
@@ -40,9 +41,8 @@ int port_loop_open(struct port_loop *loop, const struct port_loop_config *config
     if (loop->wake_fd < 0)
         return -errno;
     loop->config = *config;
-    loop->idle.spin_ns = config->spin_us == PORT_LOOP_SPIN_ALWAYS
-                             ? UINT64_MAX
-                             : config->spin_us * PORT_NS_PER_US;
+    loop->idle.spin_ns =
+        config->spin_us == PORT_LOOP_SPIN_ALWAYS ? UINT64_MAX : config->spin_us * PORT_NS_PER_US;
     loop->second_at_ns = port_clock_now() + PORT_NS_PER_S;
     return 0;
 }
@@ -66,9 +66,28 @@ void port_loop_stop(struct port_loop *loop)
 
 /* ---- working ------------------------------------------------------------------------------- */
 
-static struct netvsc *nic_of(const struct port_loop_config *config, unsigned i)
+static uint64_t next_deadline_of(const struct port_loop_config *config, unsigned i, uint64_t now_ns)
 {
-    return config->nif[i] ? config->nif[i]->nic : config->nic[i];
+    return config->nif[i] ? netvsc_netif_next_deadline(config->nif[i], now_ns)
+                          : netvsc_next_deadline(config->nic[i], now_ns);
+}
+
+static int irq_fd_of(const struct port_loop_config *config, unsigned i)
+{
+    return config->nif[i] ? netvsc_netif_irq_fd(config->nif[i]) : netvsc_irq_fd(config->nic[i]);
+}
+
+static bool arm(const struct port_loop_config *config, unsigned i)
+{
+    return config->nif[i] ? netvsc_netif_arm(config->nif[i]) : netvsc_irq_arm(config->nic[i]);
+}
+
+static void disarm(const struct port_loop_config *config, unsigned i)
+{
+    if (config->nif[i])
+        netvsc_netif_disarm(config->nif[i]);
+    else
+        netvsc_irq_disarm(config->nic[i]);
 }
 
 static unsigned poll_nic(const struct port_loop_config *config, unsigned i, uint64_t now_ns)
@@ -138,7 +157,7 @@ uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
     uint64_t left = port_idle_from_ms(sys_timeouts_sleeptime());
 
     for (unsigned i = 0; i < config->nics; i++) {
-        left = port_idle_sooner(left, netvsc_next_deadline(nic_of(config, i), now_ns));
+        left = port_idle_sooner(left, next_deadline_of(config, i, now_ns));
         if (config->attach[i])
             left = port_idle_sooner(left, port_attach_next_deadline(config->attach[i], now_ns));
     }
@@ -154,13 +173,18 @@ uint64_t port_loop_sleep_ns(const struct port_loop *loop, uint64_t now_ns)
 static bool arm_all(struct port_loop *loop)
 {
     for (unsigned i = 0; i < loop->config.nics; i++) {
-        if (netvsc_irq_arm(nic_of(&loop->config, i)))
+        if (arm(&loop->config, i))
             continue;
         while (i-- > 0)
-            netvsc_irq_disarm(nic_of(&loop->config, i));
+            disarm(&loop->config, i);
         return false;
     }
     return true;
+}
+
+static bool peer_arm(const struct port_loop_peer *peer, bool on)
+{
+    return !peer->arm || peer->arm(peer->ctx, on);
 }
 
 static unsigned peer_fds(const struct port_loop_peer *peer, struct pollfd *fds)
@@ -175,7 +199,7 @@ static unsigned collect_fds(struct port_loop *loop, struct pollfd *fds)
 
     fds[count++] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
     for (unsigned i = 0; i < config->nics; i++) {
-        const int fd = netvsc_irq_fd(nic_of(config, i));
+        const int fd = irq_fd_of(config, i);
 
         if (fd >= 0)
             fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -197,11 +221,14 @@ static void sleep_armed(struct port_loop *loop, uint64_t left_ns, uint64_t now_n
 
     if (!arm_all(loop))
         return;
-    ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
+    if (peer_arm(&loop->config.peer, true)) {
+        ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
+        loop->stats.sleeps++;
+        loop->stats.slept_ns += port_clock_now() - now_ns;
+    }
+    peer_arm(&loop->config.peer, false);
     for (unsigned i = 0; i < loop->config.nics; i++)
-        netvsc_irq_disarm(nic_of(&loop->config, i));
-    loop->stats.sleeps++;
-    loop->stats.slept_ns += port_clock_now() - now_ns;
+        disarm(&loop->config, i);
 }
 
 static bool take_stop(struct port_loop *loop)

@@ -17,12 +17,15 @@
 
 struct pollfd;
 
-/* Something that works in the same thread and feeds the NIC: the emulated host. */
+/* Something that works in the same thread and feeds the NIC: the emulated host, other processes. */
 struct port_loop_peer {
     unsigned (*step)(void *ctx, uint64_t now_ns);
     uint64_t (*next_deadline)(void *ctx, uint64_t now_ns);
     unsigned (*pollfds)(void *ctx, struct pollfd *out, unsigned max);
     void *ctx;
+    /* The last thing before sleeping (on) and the first after it. False: there is work, stay. NULL:
+     * its descriptors say it all. */
+    bool (*arm)(void *ctx, bool on);
 };
 
 #define PORT_LOOP_NICS_MAX 4u

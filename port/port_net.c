@@ -13,7 +13,9 @@
 #include "lwip/ethip6.h"
 #include "lwip/nd6.h"
 #include "lwip/timeouts.h"
+#include "lwip/prot/dhcp.h"
 #include "port_log.h"
+#include "port_net_share.h"
 
 #define DHCP_PATIENCE_MS 10000u
 
@@ -239,6 +241,26 @@ int port_net_up(struct netif *netif, const struct port_net_config *config)
     if (!ip4_addr_isany(&config->address))
         claim_address(netif, config);
     return config->dhcp ? up_dhcp(netif) : 0;
+}
+
+/* DHCP's state, when it is not to be told of the end: as before the first answer. */
+#define DHCP_UNBOUND DHCP_STATE_SELECTING
+
+void port_net_disown(struct netif *netif)
+{
+    struct dhcp *dhcp = netif_dhcp_data(netif);
+
+    netif_set_status_callback(netif, NULL);
+    netif_set_link_callback(netif, NULL);
+    netif_set_ip6_autoconfig_enabled(netif, 0);
+    netif->rs_count = 0;
+    give_up_claim(netif);
+    if (!dhcp)
+        return;
+    sys_untimeout(say_no_lease, netif);
+    dhcp->state = DHCP_UNBOUND;
+    dhcp_stop(netif);
+    dhcp_cleanup(netif);
 }
 
 void port_net_down(struct netif *netif)

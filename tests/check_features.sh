@@ -11,7 +11,7 @@ page=docs/features.md
 [ -f "$table" ] || { finding "$table" "missing"; conclude check_features ""; }
 tests=$(ctest_tests "$build" | jq -r '.tests[].name')
 [ -n "$tests" ] || finding "$build" "CTest knows no tests there"
-counters=$(sed -nE 's/^ +X\(([a-z0-9_]+),.*/\1/p' netif/*.h hvhost/*.h apps/*.h)
+counters=$(sed -nE 's/^ +X\(([a-z0-9_]+),.*/\1/p' netif/*.h port/*.h hvhost/*.h apps/*.h)
 options=$(sed -nE 's/^ +\{"([a-z0-9-]+)", (KEY_[A-Z_0-9]+|.[a-z].), .*/--\1/p' apps/*.c 2>/dev/null
     sed -nE '/^struct netvsc_config \{/,/^\};/ s/^ +[a-z].*/&/p' netif/netvsc_config.h 2>/dev/null |
         sed -E 's|/\*.*||' | grep -oE '[a-z0-9_]+ *[,;]' |

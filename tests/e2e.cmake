@@ -45,4 +45,5 @@ endforeach()
 # Six ways to receive in bulk.
 e2e(chains both SLOW)
 e2e(kill_host alone SLOW)
+e2e(workers shm SLOW)
 e2e(demo alone SLOW)

@@ -3,6 +3,7 @@
 netvsc_test(test_hvhost_rss LIBS hvhost_core)
 target_include_directories(test_hvhost_rss PRIVATE ${CMAKE_SOURCE_DIR}/netif)
 netvsc_test(test_queues LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
+netvsc_test(test_takeover LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 find_package(Threads REQUIRED)
 netvsc_test(test_queue_threads LIBS netvsc hvhost_core Threads::Threads)
 netvsc_test(test_hold_threads LIBS netvsc hvhost_core Threads::Threads SOURCES netif_books.c)

@@ -35,6 +35,7 @@ static const struct app_spec spec = {
     .example = "prog --ip 10.0.0.2/24",
     .options = own_options,
     .parse = parse_own,
+    .by_workers = true,
 };
 
 #define ARGS_MAX 20
@@ -65,6 +66,9 @@ static const struct {
     const char *line, *says;
 } mistakes[] = {
     {"", "no address"},
+    {"--dhcp --workers 64", "--workers 64: not a valid value. Give a number from 1 to 63"},
+    {"--dhcp --workers 2 --queues 2", "--workers: it says how many queues there are"},
+    {"--dhcp --workers 2 --emulate tap=t0", "Run hvhost"},
     {"--ip 10.0.0.2", "--ip 10.0.0.2: not a valid value. Give an address and a prefix length"},
     {"--ip 10.0.0.2/33", "--ip 10.0.0.2/33: not a valid value"},
     {"--ip 10.0.0.2/24 --dhcp", "a static address is given, too"},

@@ -19,9 +19,8 @@
  * Nothing here waits. A ring that turned out corrupt makes the channel dead: every later call says
  * so, and the caller closes.
  */
-#include <stdlib.h>
-
 #include "vmbus_chan_var.h"
+#include "vmbus_heap.h"
 
 /* Found nonsense. Nobody gets here twice: every entry looks at (dead) first. */
 static int chan_die(struct vmbus_chan *chan)
@@ -40,7 +39,7 @@ static void bell_ring(const struct vmbus_bell *bell)
     atomic_fetch_or_explicit(bell->word, bell->bit, memory_order_seq_cst);
 }
 
-static int chan_signal(struct vmbus_chan *chan)
+int vmbus_chan_signal(struct vmbus_chan *chan)
 {
     struct vmbus_device *dev = chan->dev;
 
@@ -50,8 +49,12 @@ static int chan_signal(struct vmbus_chan *chan)
         return 0;
     }
     int error = dev->t.ops->signal(dev->t.ctx, chan->relid);
-    if (!dev->armed)
+    if (dev->alone) {
+        if (!chan->armed)
+            vmbus_rx_mask(&chan->rx);
+    } else if (!dev->armed) {
         vmbus_device_mask(dev);
+    }
     if (error != 0)
         dev->gone = true;
     return error;
@@ -85,7 +88,7 @@ void vmbus_chan_recv_done(struct vmbus_chan *chan)
     if (chan->dead || !vmbus_rx_publish(&chan->rx))
         return;
     chan->stats.tx_room_doorbells++;
-    (void)chan_signal(chan); /* a device that is gone shows in the next vmbus_chan_flush() */
+    (void)vmbus_chan_signal(chan); /* a device that is gone shows in the next vmbus_chan_flush() */
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -165,7 +168,7 @@ int vmbus_chan_flush(struct vmbus_chan *chan)
         return 0;
     }
     chan->stats.tx_doorbells++;
-    return chan_signal(chan);
+    return vmbus_chan_signal(chan);
 }
 
 bool vmbus_chan_tx_drained(struct vmbus_chan *chan)
@@ -227,7 +230,7 @@ int vmbus_chan_create(struct vmbus_device *dev, const struct vmbus_chan_region *
 {
     if (!region_ok(region))
         return -EINVAL;
-    struct vmbus_chan *chan = calloc(1, sizeof(*chan));
+    struct vmbus_chan *chan = vmbus_heap_alloc(sizeof(*chan));
     if (chan == NULL)
         return -ENOMEM;
     size_t half = region->rings.len_bytes / 2;
@@ -235,7 +238,7 @@ int vmbus_chan_create(struct vmbus_device *dev, const struct vmbus_chan_region *
     if (error == 0)
         error = vmbus_rx_init(&chan->rx, region->rings.base + half, half, chan->bounce);
     if (error != 0) {
-        free(chan);
+        vmbus_heap_free(chan);
         return error;
     }
     chan->dev = dev;
@@ -250,5 +253,5 @@ int vmbus_chan_create(struct vmbus_device *dev, const struct vmbus_chan_region *
 
 void vmbus_chan_destroy(struct vmbus_chan *chan)
 {
-    free(chan);
+    vmbus_heap_free(chan);
 }

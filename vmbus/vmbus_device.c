@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "vmbus_chan_var.h"
+#include "vmbus_heap.h"
 
 /* The first page of both buffers is needed by the smallest conversation. */
 static bool memory_ok(const struct vmbus_region *region)
@@ -46,13 +47,13 @@ int vmbus_device_create(const struct vmbus_transport *t, struct vmbus_device **o
     if (!ops_ok(t->ops) || !memory_ok(&t->int_page) || !memory_ok(&t->monitor_page) ||
         !memory_ok(&t->recv) || !memory_ok(&t->send) || !dma_ok(t) || t->primary.subchannel != 0)
         return -EINVAL;
-    struct vmbus_device *dev = calloc(1, sizeof(*dev));
+    struct vmbus_device *dev = vmbus_heap_alloc(sizeof(*dev));
     if (dev == NULL)
         return -ENOMEM;
     dev->t = *t;
     int error = vmbus_chan_create(dev, &dev->t.primary, &dev->chan[0]);
     if (error != 0) {
-        free(dev);
+        vmbus_heap_free(dev);
         return error;
     }
     dev->channels = 1;
@@ -68,7 +69,7 @@ void vmbus_close(struct vmbus_device *dev)
         vmbus_chan_destroy(dev->chan[i]);
     dev->t.ops->close(dev->t.ctx);
     free(dev->shared_pfn);
-    free(dev);
+    vmbus_heap_free(dev);
 }
 
 const struct vmbus_transport *vmbus_memory(const struct vmbus_device *dev)
@@ -150,7 +151,7 @@ static bool may_sleep(const struct vmbus_device *dev)
 }
 
 /* After unmasking: a packet came, or room for one that was refused. */
-static bool chan_has_work(struct vmbus_chan *chan)
+bool vmbus_chan_has_work(struct vmbus_chan *chan)
 {
     if (vmbus_rx_pending(&chan->rx))
         return true;
@@ -170,7 +171,7 @@ bool vmbus_irq_arm(struct vmbus_device *dev)
     if (work)
         dev->gone = true;
     for (unsigned i = 0; i < dev->channels && !work; i++)
-        work = dev->chan[i] != NULL && chan_has_work(dev->chan[i]);
+        work = dev->chan[i] != NULL && vmbus_chan_has_work(dev->chan[i]);
     if (work)
         vmbus_irq_disarm(dev);
     return !work;

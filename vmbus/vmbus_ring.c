@@ -164,6 +164,7 @@ void vmbus_tx_write_wrapped(struct vmbus_tx_ring *ring, const struct vmbus_send 
     at = put(ring, at, pkt->header, pkt->header_bytes);
     (void)put(ring, at, pkt->payload, pkt->payload_bytes);
     vmbus_tx_word(ring->data + end, (uint64_t)start << 32);
+    atomic_signal_fence(memory_order_release); /* as in vmbus_tx_write() */
     ring->write = vmbus_ring_advance(end, VMBUS_PKT_TRAILER_BYTES, size);
 }
 

@@ -122,7 +122,6 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
         vmbus_tx_write_wrapped(ring, pkt);
         return;
     }
-    ring->write = start + len + VMBUS_PKT_TRAILER_BYTES;
     /* The last word before the others: what the payload does not cover of it is the padding. */
     vmbus_tx_word(at + len - 8, 0);
     vmbus_tx_word(at + len, (uint64_t)start << 32); /* the trailer */
@@ -133,6 +132,9 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
         memcpy(at, pkt->header, pkt->header_bytes);
     if (pkt->payload_bytes != 0)
         memcpy(at + pkt->header_bytes, pkt->payload, pkt->payload_bytes);
+    /* Who takes over from a process that died here must find whole packets before (write). */
+    atomic_signal_fence(memory_order_release);
+    ring->write = start + len + VMBUS_PKT_TRAILER_BYTES;
 }
 
 /* Show the host all packets written so far. True when it must be signalled. */

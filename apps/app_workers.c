@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * --workers: the owner's life between coming up and leaving, and a worker's from fork to end. The
+ * owner has no listener; each worker starts the program's as if it were alone.
+ */
+#include "app_life_var.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "port_clock.h"
+#include "port_pcap.h"
+#include "port_workers.h"
+
+#define DRAIN_NS (PORT_NS_PER_S / 5) /* for the host to complete what a worker sent last */
+#define PATIENCE_NS (APP_LINGER_NS + PORT_NS_PER_S)
+
+static bool workers_gone(void *ctx)
+{
+    (void)ctx;
+    return port_workers_gone(app.workers);
+}
+
+static bool drained(void *ctx)
+{
+    (void)ctx;
+    return port_worker_drained(app.workers);
+}
+
+/* ---- a worker --------------------------------------------------------------------------------
+ */
+
+/* What is the owner's: its sockets, its loop, its capture with what is not written yet. */
+static int leave_owner(unsigned index)
+{
+    struct port_loop_config config = {
+        .nif = {&app.nif},
+        .nics = 1,
+        .peer = port_worker_peer(app.workers),
+        .spin_us = app.options.spin_us,
+    };
+    static char path[4096];
+    int rc = 0;
+
+    app_control_forget(&app.control);
+    app.options.stats = false;
+    if (app.pcap) {
+        app.pcap = NULL;
+        snprintf(path, sizeof(path), "%s.%u", app.options.pcap, index);
+        rc = port_pcap_open(path, app.bus.info.instance, &app.pcap);
+    }
+    if (app.pcap || app.spec->second)
+        config.second = app_each_second;
+    port_loop_close(&app.loop);
+    return rc ? rc : port_loop_open(&app.loop, &config);
+}
+
+/* The life of worker (index), in a process of its own. */
+static int work(void *ctx, unsigned index)
+{
+    int status;
+    int rc = leave_owner(index);
+
+    (void)ctx;
+    if (rc)
+        return app_fail(1, "worker", strerror(-rc), "Allow more open files: ulimit -n");
+    status = app_pin(index);
+    if (status == 0 && app.spec->start)
+        status = app.spec->start(app.spec->ctx);
+    if (status)
+        return status;
+    port_worker_ready(app.workers);
+    port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
+    if (app.spec->stop)
+        app.spec->stop(app.spec->ctx);
+    app_end_connections();
+    port_loop_run(&app.loop, drained, NULL, port_clock_now() + DRAIN_NS);
+    port_pcap_close(app.pcap);
+    fflush(NULL);
+    return 0;
+}
+
+/* ---- the owner ------------------------------------------------------------------------------- */
+
+int app_workers_open(void)
+{
+    const struct port_workers_config config = {
+        .nif = &app.nif,
+        .loop = &app.loop,
+        .wanted = app.options.workers,
+        .rx_copybreak_bytes = app.options.rx_copybreak_bytes,
+        .work = work,
+        .counters = app.spec->counters,
+        .counter_count = app.spec->counter_count,
+    };
+    int rc;
+
+    if (!app.options.workers)
+        return 0;
+    rc = port_workers_open(&config, &app.workers);
+    if (rc)
+        return app_fail(1, "workers", strerror(-rc), "Lower --workers, or allow more open files");
+    app_stats_workers(app.workers);
+    return 0;
+}
+
+int app_workers_serve(void)
+{
+    if (port_workers_begin(app.workers) == 0)
+        return app_fail(1, "--workers", "the host gives this card one queue",
+                        "Leave --workers out, or give the card more queues");
+    port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
+    port_workers_end(app.workers, port_clock_now(), PATIENCE_NS);
+    port_loop_run(&app.loop, workers_gone, NULL, port_clock_now() + 2 * PATIENCE_NS);
+    return port_workers_failure(app.workers);
+}
