@@ -5,29 +5,27 @@
 #include "hvhost.h"
 #include "lwip/stats.h"
 #include "port_clock.h"
-#include "port_workers.h"
 
 /* NULL: this process has the card alone. */
-static const struct port_workers *workers;
+static void (*totals_of_all)(struct app_totals *out);
+static void (*print_others)(FILE *out);
 
-void app_stats_workers(const struct port_workers *w)
+void app_stats_shared(void (*totals)(struct app_totals *out), void (*print)(FILE *out))
 {
-    workers = w;
+    totals_of_all = totals;
+    print_others = print;
 }
 
 void app_totals(const struct netvsc_netif *nif, struct app_totals *out)
 {
-    struct port_workers_stats s = {0};
-
-    if (workers) {
-        port_workers_sum(workers, &out->card, &out->interface, &out->outstanding);
-        port_workers_stats(workers, &s);
-    } else {
-        netvsc_stats(nif->nic, &out->card);
-        out->interface = nif->stats;
-        out->outstanding = netvsc_tx_outstanding(nif->nic);
+    if (totals_of_all) {
+        totals_of_all(out);
+        return;
     }
-    out->rx_lost = s.rx_lost;
+    netvsc_stats(nif->nic, &out->card);
+    out->interface = nif->stats;
+    out->outstanding = netvsc_tx_outstanding(nif->nic);
+    out->rx_lost = 0;
 }
 
 static uint64_t rx_drops(const struct netvsc_stats *s)
@@ -106,17 +104,6 @@ static void print_interface(const struct netvsc_netif_stats *n, const char *titl
 void app_interface_print(const struct netvsc_netif *nif, const char *title, FILE *out)
 {
     print_interface(&nif->stats, title, out);
-}
-
-static void print_workers(FILE *out)
-{
-    struct port_workers_stats s;
-
-    port_workers_stats(workers, &s);
-#define X(counter, text) {#counter, text, s.counter},
-    const struct app_counter counters[] = {PORT_WORKERS_STATS(X)};
-#undef X
-    app_counters_print(out, "workers", counters, COUNT(counters));
 }
 
 void app_host_card_print(const struct app_emulate *emulate, const char *title, FILE *out)
@@ -225,8 +212,8 @@ void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *e
     app_totals(nif, &all);
     app_card_print(nif->nic, "card (netvsc)", out);
     print_interface(&all.interface, "interface (netif)", out);
-    if (workers)
-        print_workers(out);
+    if (print_others)
+        print_others(out);
     if (host) {
         app_host_card_print(emulate, "emulated card (hvhost)", out);
         app_host_switch_print(host, out);

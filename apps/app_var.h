@@ -144,9 +144,8 @@ struct app_totals {
     uint64_t rx_lost;     /* frames that went with a worker */
 };
 void app_totals(const struct netvsc_netif *nif, struct app_totals *out);
-/* There are others besides this process. */
-struct port_workers;
-void app_stats_workers(const struct port_workers *w);
+/* There are other processes: (totals) are everybody's, (print) shows what they count besides. */
+void app_stats_shared(void (*totals)(struct app_totals *out), void (*print)(FILE *out));
 
 /* Every counter that is not zero, of card, netif, lwIP and, if not NULL, the emulated host. */
 void app_stats_print(const struct netvsc_netif *nif, const struct app_emulate *emulate, FILE *out);

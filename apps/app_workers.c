@@ -83,6 +83,26 @@ static int work(void *ctx, unsigned index)
 
 /* ---- the owner ------------------------------------------------------------------------------- */
 
+static void totals(struct app_totals *out)
+{
+    struct port_workers_stats s;
+
+    port_workers_sum(app.workers, &out->card, &out->interface, &out->outstanding);
+    port_workers_stats(app.workers, &s);
+    out->rx_lost = s.rx_lost;
+}
+
+static void print(FILE *out)
+{
+    struct port_workers_stats s;
+
+    port_workers_stats(app.workers, &s);
+#define X(counter, text) {#counter, text, s.counter},
+    const struct app_counter counters[] = {PORT_WORKERS_STATS(X)};
+#undef X
+    app_counters_print(out, "workers", counters, sizeof(counters) / sizeof(counters[0]));
+}
+
 int app_workers_open(void)
 {
     const struct port_workers_config config = {
@@ -101,7 +121,7 @@ int app_workers_open(void)
     rc = port_workers_open(&config, &app.workers);
     if (rc)
         return app_fail(1, "workers", strerror(-rc), "Lower --workers, or allow more open files");
-    app_stats_workers(app.workers);
+    app_stats_shared(totals, print);
     return 0;
 }
 
