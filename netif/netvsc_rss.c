@@ -228,7 +228,8 @@ int netvsc_rss_accept(struct netvsc *nic)
     }
     nic->stats.rss_sets++;
     nic->rss.current = nic->rss.wanted;
-    nic->info.queues = nic->rss.ready;
+    if (nic->state != NETVSC_UP) /* else it is known, and read by other queues' threads */
+        nic->info.queues = nic->rss.ready;
     return 0;
 }
 
