@@ -112,11 +112,6 @@ rescind() {
     control rescind 0 && until_true 30 gone &&
         control offer 0 && until_true 30 [ -d /sys/class/net/eth0 ] && up && ping_l1
 }
-# While it receives: what was in flight is lost, nothing else.
-rescind_busy() {
-    timeout 20 wget -q -O /dev/null http://10.9.0.1:8080/bulk &
-    rescind && { wait $! || true; } && bulk_in
-}
 unload() { rmmod hv_netvsc && gone; }
 
 feature "VMBus connects" modprobe hv_vmbus
@@ -150,7 +145,6 @@ feature "promiscuous, all multicast" promiscuous
 feature "link flap" flap
 feature "module unload and reload" reload
 feature "rescind and re-offer" rescind
-feature "rescind and re-offer under traffic" rescind_busy
 feature "module unload" unload
 feature "no warning in dmesg" quiet_dmesg
 dmesg | grep -E 'hv_|vmbus' | tail -n 40
