@@ -39,6 +39,11 @@
 
 struct app_life app;
 
+uint32_t app_connections(void)
+{
+    return app.options.connections;
+}
+
 struct netvsc_netif *app_netif(void)
 {
     return &app.nif;
@@ -429,6 +434,7 @@ int app_main(const struct app_spec *spec, int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* who reads a capture or a log may end before we do */
     /* Cannot fail: the options' bounds are the same. */
     port_tcp_sizes(app.options.tcp_window_bytes, app.options.tcp_sndbuf_bytes);
+    port_tcp_connections(app.options.connections);
     status = app_pin(0);
     if (status == 0)
         status = come_up();

@@ -64,6 +64,9 @@ struct netvsc_netif *app_netif(void);
 void app_card_stats(struct netvsc_stats *card, struct netvsc_netif_stats *interface);
 void app_counters(uint64_t *out, unsigned count);
 
+/* What --connections said; 0 = nothing. */
+uint32_t app_connections(void);
+
 /* "What: why. Do this." on stderr; returns (status), so that callers can return it. */
 int app_fail(int status, const char *what, const char *why, const char *remedy);
 

@@ -35,6 +35,7 @@ enum {
     KEY_SPIN,
     KEY_TCP_WINDOW,
     KEY_TCP_SNDBUF,
+    KEY_CONNECTIONS,
     KEY_EMULATE,
     KEY_QUEUES,
     KEY_WORKERS,
@@ -69,8 +70,9 @@ static const struct argp_option common[] = {
     {"control", KEY_CONTROL, "PATH", 0, "socket for netvscctl stats, or none", 0},
     {"log", KEY_LOG, "LEVEL", 0, "error, warn, info or debug [info]", 0},
     {"spin", KEY_SPIN, "US", 0, "poll so long before sleeping, or always [50]", 0},
-    {"tcp-window", KEY_TCP_WINDOW, "BYTES", 0, "receive window [262144]; --tcp-sndbuf likewise", 0},
+    {"tcp-window", KEY_TCP_WINDOW, "BYTES", OPTION_HIDDEN, "receive window [262144]", 0},
     {"tcp-sndbuf", KEY_TCP_SNDBUF, "BYTES", OPTION_HIDDEN, "send buffer [131072]", 0},
+    {"connections", KEY_CONNECTIONS, "N", 0, "TCP connections at a time [16384]", 0},
     {"help", KEY_HELP, NULL, 0, "this text", -1},
     {"version", KEY_VERSION, NULL, 0, "print the version", -1},
     {0},
@@ -291,6 +293,8 @@ static error_t parse_value(struct parsing *p, int key, char *arg)
     case KEY_TCP_SNDBUF:
         return parse_u32("tcp-sndbuf", arg, PORT_TCP_SND_BUF_MIN, PORT_TCP_SND_BUF_MAX,
                          &out->tcp_sndbuf_bytes);
+    case KEY_CONNECTIONS:
+        return parse_u32("connections", arg, 1, PORT_CONNECTIONS_MAX, &out->connections);
     case KEY_EMULATE:
         return parse_emulate(p, arg);
     default:

@@ -47,6 +47,7 @@ struct app_options {
     uint32_t tx_copy_bytes; /* 0 = the driver's choice, NETVSC_TX_COPY_ALL */
     uint32_t queues, workers;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
+    uint32_t connections; /* 0 = the program's default */
 };
 
 #define APP_GO_ON (-1)

@@ -15,7 +15,6 @@
 enum {
     KEY_PORT = 1,
     KEY_ROOT,
-    KEY_CONNECTIONS,
     KEY_BACKLOG,
     KEY_HEADER_TIMEOUT,
     KEY_IDLE_TIMEOUT,
@@ -25,13 +24,12 @@ enum {
 
 #define MS_PER_S 1000u
 #define TIMEOUT_S_MAX 86400u
-#define CONNECTIONS_MAX 16000u /* lwIP's connection blocks; see MEMP_NUM_TCP_PCB */
+#define CONNECTIONS_DEFAULT 4096u /* about 11 KiB each, once used */
 #define SPARE_FILES 64u        /* beyond one per connection: device, captures, logs */
 
 static const struct argp_option options[] = {
     {"port", KEY_PORT, "PORT", 0, "TCP port [80]", 0},
     {"root", KEY_ROOT, "DIR", 0, "serve this tree [only a page about the card]", 0},
-    {"connections", KEY_CONNECTIONS, "N", 0, "open at a time [4096]", 0},
     {"listen-backlog", KEY_BACKLOG, "N", 0, "being opened at a time [255]", 0},
     {"header-timeout", KEY_HEADER_TIMEOUT, "S", 0, "seconds for a request to arrive [10]", 0},
     {"idle-timeout", KEY_IDLE_TIMEOUT, "S", 0, "seconds between requests [30]", 0},
@@ -70,10 +68,6 @@ static error_t parse(int key, char *arg, void *ctx)
     case KEY_PORT:
         rc = app_number("port", arg, 1, UINT16_MAX, &n);
         app->config.port = (uint16_t)n;
-        return rc;
-    case KEY_CONNECTIONS:
-        rc = app_number("connections", arg, 1, CONNECTIONS_MAX, &n);
-        app->config.connections = (uint32_t)n;
         return rc;
     case KEY_BACKLOG:
         rc = app_number("listen-backlog", arg, 1, UINT8_MAX, &n);
@@ -136,6 +130,8 @@ static int start(void *ctx)
     if (rc)
         return app_fail(1, app->access_log, strerror(-rc),
                         "Give --access-log a file you may write");
+    if (app_connections())
+        app->config.connections = app_connections();
     raise_file_limit(app->config.connections);
     app->page = (struct http_page){.netif = app_netif()};
     site->page = http_page_write;
@@ -213,7 +209,7 @@ int main(int argc, char **argv)
             {
                 .port = 80,
                 .backlog = 255,
-                .connections = 4096,
+                .connections = CONNECTIONS_DEFAULT,
                 .header_ms = 10 * MS_PER_S,
                 .idle_ms = 30 * MS_PER_S,
                 .write_ms = 30 * MS_PER_S,

@@ -36,7 +36,6 @@
 
 /* ---- memory -------------------------------------------------------------------------------- */
 extern unsigned port_connections; /* chosen when a program starts: port_tcp_connections() */
-#define PORT_CONNECTIONS_MIN 16u
 #define PORT_CONNECTIONS_MAX 4000000u
 #define MEM_ALIGNMENT 8   /* [1] 64-bit pointers live in pool elements */
 #ifdef PORT_THREADS /* lwIP's own pools, which it locks: arrays, of sizes that do not change */

@@ -37,7 +37,7 @@ int port_tcp_connections(uint32_t count)
 {
     if (count == 0)
         count = PORT_CONNECTIONS_DEFAULT;
-    if (count < PORT_CONNECTIONS_MIN || count > PORT_CONNECTIONS_MAX)
+    if (count > PORT_CONNECTIONS_MAX)
         return -ERANGE;
     port_connections = count;
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How large lwIP's TCP windows are. Small ones starve long paths, large ones cost lwIP a list walk
- * per call. */
+/* How large lwIP's TCP windows are (small ones starve long paths), and how many connections
+ * there can be. */
 #ifndef PORT_TCP_H
 #define PORT_TCP_H
 
@@ -8,8 +8,7 @@
 
 #define PORT_TCP_WND_DEFAULT                                                                       \
     (256u * 1024) /* costs nothing on our side: the sender keeps the list */
-#define PORT_TCP_SND_BUF_DEFAULT                                                                   \
-    (128u * 1024) /* lwIP walks it per write: 256 KiB is 20 % slower in bulk */
+#define PORT_TCP_SND_BUF_DEFAULT (128u * 1024)
 
 /*
  * Receive window and send buffer of every connection from now on; call before lwip_init(). 0 =
@@ -21,8 +20,8 @@ int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes);
 
 /*
  * At most (count) connections at a time, those in TIME_WAIT included; call before lwip_init(). 0 =
- * default. Each costs up to 320 bytes once it exists, and what it has in its buffers. -ERANGE
- * outside PORT_CONNECTIONS_MIN..MAX; nothing changes.
+ * default. Each costs up to 320 bytes once it exists, and what it has in its buffers. -ERANGE above
+ * PORT_CONNECTIONS_MAX; nothing changes.
  */
 int port_tcp_connections(uint32_t count);
 

@@ -89,6 +89,8 @@ static const struct {
     {"--dhcp --tcp-window 16383",
      "--tcp-window 16383: not a valid value. Give a number from 16384"},
     {"--dhcp --tcp-sndbuf 4194241", "--tcp-sndbuf 4194241: not a valid value"},
+    {"--dhcp --connections 0",
+     "--connections 0: not a valid value. Give a number from 1 to 4000000"},
     {"--dhcp --emulate tap",
      "--emulate: tap needs a name of 1 to 15 characters. Write --emulate tap="},
     {"--dhcp --emulate tap=", "tap needs a name"},
@@ -176,7 +178,7 @@ static void good_values_arrive_where_they_belong(void **state)
     (void)state;
     assert_int_equal(
         parse("--bus /run/b --nic eth1 --ip 10.0.0.2/24 --gateway 10.0.0.1 --ipv6=fd00::2/64 "
-              "--mtu 9000 --offload verify --pcap f --stats --log debug",
+              "--mtu 9000 --connections 100000 --offload verify --pcap f --stats --log debug",
               &options),
         APP_GO_ON);
     assert_string_equal(options.bus, "/run/b");
@@ -186,6 +188,7 @@ static void good_values_arrive_where_they_belong(void **state)
     assert_true(options.net.ipv6);
     assert_string_equal(ip6addr_ntoa(&options.net.address6), "FD00::2");
     assert_int_equal(options.mtu_bytes, 9000);
+    assert_int_equal(options.connections, 100000);
     assert_int_equal(options.offload, NETVSC_VERIFY);
     assert_string_equal(options.pcap, "f");
     assert_true(options.stats);

@@ -107,6 +107,20 @@ static void sizes_out_of_bounds_are_refused_and_change_nothing(void **state)
     assert_int_equal(TCP_WND, PORT_TCP_WND_DEFAULT);
 }
 
+/* All pools that depend on them follow; none has lwIP's limit of 65535. */
+static void pools_grow_with_the_connections(void **state)
+{
+    (void)state;
+    assert_int_equal(port_tcp_connections(100000), 0);
+    assert_int_equal(MEMP_NUM_TCP_PCB, 100000);
+    assert_int_equal(MEMP_NUM_TCP_SEG, 265536);
+    assert_int_equal(MEMP_NUM_PBUF, 132768);
+    assert_int_equal(port_tcp_connections(PORT_CONNECTIONS_MAX + 1), -ERANGE);
+    assert_int_equal(MEMP_NUM_TCP_PCB, 100000);
+    assert_int_equal(port_tcp_connections(0), 0);
+    assert_int_equal(MEMP_NUM_TCP_PCB, PORT_CONNECTIONS_DEFAULT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test(isn_depends_on_every_part_of_the_connection),
         cmocka_unit_test(window_and_send_buffer_follow_the_chosen_sizes),
         cmocka_unit_test(the_largest_sizes_still_fit_lwip),
+        cmocka_unit_test(pools_grow_with_the_connections),
         cmocka_unit_test(sizes_out_of_bounds_are_refused_and_change_nothing),
     };
 
