@@ -24,6 +24,17 @@
 #define tcp_rexmit_rto_prepare(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto_prepare(pcb))
 #define tcp_rexmit_rto(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto(pcb))
 
+/* Ours keeps the time (port_tcp_timer.c). */
+#define tcp_tmr lwip_tcp_tmr
+
+/*
+ * lwIP drops data received out of order after so many retransmission timeouts, which with ticks of
+ * 10 ms may be 200 ms: too early, the peer was told that we have it. So after 9 s: tcp.c
+ * multiplies.
+ */
+#undef TCP_OOSEQ_TIMEOUT
+#define TCP_OOSEQ_TIMEOUT 0U + 9000U / TCP_SLOW_INTERVAL
+
 /*
  * tcp.c has tcp_new_port(void) where it declares and defines it, which becomes a function nobody
  * calls, and tcp_new_port() where it calls it, which becomes ours.

@@ -57,7 +57,7 @@ extern unsigned port_connections; /* chosen when a program starts: port_tcp_conn
 #define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
 #define MEMP_NUM_TCP_PCB_LISTEN 64 /* [8] */
 #define MEMP_NUM_UDP_PCB 256    /* [4] */
-#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 64) /* [+0] programs' timers */
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 65) /* [+0] programs', and ours */
 #define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 /* [0 without IP_FRAG] pbufs over the receive buffer */
 #define LWIP_PBUF_CUSTOM_DATA u16_t segments; /* [none] in this TCP chain, see port_hooks.h; */
@@ -110,6 +110,8 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #define LWIP_TCP_MAX_SACK_NUM 2    /* [4] 8 bytes each per connection; peers add up what they see */
 #define TCP_OOSEQ_MAX_PBUFS 1024   /* [0 = no limit] one-byte segments must not eat the pool */
 #define LWIP_TCP_KEEPALIVE 1       /* [0] servers set their own intervals */
+#define TCP_SLOW_INTERVAL 10       /* [500] ms per tick of its clock: port_tcp_timer.c */
+#define LWIP_TCP_RTO_TIME 1000     /* [3000] ms until the first SYN is sent again (RFC 6298) */
 #define LWIP_HOOK_FILENAME "port_hooks.h" /* keyed initial sequence numbers */
 
 /* ---- interfaces ---------------------------------------------------------------------------- */

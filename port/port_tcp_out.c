@@ -104,6 +104,8 @@ static err_t output(struct tcp_pcb *pcb)
     struct tcp_seg *first = pcb->unacked, *last = NULL;
     err_t err;
 
+    if (pcb->unsent)
+        port_tcp_timer_sending();
     if (first)
         last = last_of(tails->unacked);
     if (last && pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last)))
@@ -116,6 +118,8 @@ static err_t output(struct tcp_pcb *pcb)
     tails->unacked = last_of(last ? last : pcb->unacked);
     if (!pcb->unsent)
         tails->unsent = NULL;
+    if (pcb->rtime >= 0 || pcb->flags & TF_ACK_DELAY)
+        port_tcp_timer_watch(pcb, port_tcp_number(pcb));
     return err;
 }
 

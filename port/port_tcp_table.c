@@ -89,6 +89,16 @@ static uint32_t slot_of(struct tcp_pcb *pcb)
     return (uint32_t)(block_of(pcb) - table.blocks) + FIRST_SLOT;
 }
 
+uint32_t port_tcp_number(const struct tcp_pcb *pcb)
+{
+    return (uint32_t)(((uintptr_t)pcb - (uintptr_t)table.blocks) / sizeof(struct block));
+}
+
+struct tcp_pcb *port_tcp_at(uint32_t i)
+{
+    return &table.blocks[i].pcb;
+}
+
 /* One to two connections per bucket when all blocks are in use. */
 void port_tcp_table_open(void *base, size_t count)
 {
@@ -109,6 +119,7 @@ void port_tcp_table_open(void *base, size_t count)
     }
     port_rand_bytes(table.keys, sizeof(table.keys));
     table.last_port = (u16_t)port_rand_u32();
+    port_tcp_timer_open(count);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -277,6 +288,7 @@ void port_tcp_forget(struct tcp_pcb *pcb)
     struct link *link = &block_of(pcb)->link;
 
     port_tcp_forget_tails(pcb);
+    port_tcp_timer_forget(port_tcp_number(pcb));
     if (link->prev == UNLINKED)
         return;
     port_tcp_hide(pcb);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lwip/err.h"
 
@@ -42,8 +43,22 @@ extern struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw;
 /* It, while its handshake ends without a retransmission. */
 extern struct tcp_pcb *port_tcp_opening;
 
+/* Its number in the pool. */
+uint32_t port_tcp_number(const struct tcp_pcb *pcb);
+
 /* The ends of its lists of segments are known no more. */
 void port_tcp_forget_tails(const struct tcp_pcb *pcb);
+
+/* Connection number (i) of the pool, from 0 on. */
+struct tcp_pcb *port_tcp_at(uint32_t i);
+
+/* Timers of 10 ms for (count) connections. */
+void port_tcp_timer_open(size_t count);
+/* Something is about to be sent, its round trip measured. */
+void port_tcp_timer_sending(void);
+/* Something was, or was not, sent by number (i), (pcb): is there anything to wait for? */
+void port_tcp_timer_watch(const struct tcp_pcb *pcb, uint32_t i);
+void port_tcp_timer_forget(uint32_t i);
 
 /* lwIP's own functions under the names they have here. */
 void lwip_tcp_input(struct pbuf *p, struct netif *inp);

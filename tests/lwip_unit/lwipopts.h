@@ -12,6 +12,8 @@
 #undef TCP_RCV_SCALE
 #undef TCP_MSS
 #undef MEMP_NUM_TCP_SEG
+#undef TCP_SLOW_INTERVAL /* its timers are called by hand, as often as lwIP calls them */
+#undef LWIP_TCP_RTO_TIME
 #undef LWIP_HOOK_FILENAME /* initial sequence numbers are expected by value */
 #undef PBUF_POOL_SIZE
 #define TCP_MSS 536
