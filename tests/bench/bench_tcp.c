@@ -17,6 +17,8 @@
 #include "port_tcp.h"
 #include "tcp_peer.h"
 
+#undef tcp_tmr /* lwip_tcp.h is for lwIP's files */
+
 #define DATA_BYTES 64u
 #define LOCAL_PORT 80u
 #define WARM_UP_NS 100000000u
