@@ -14,8 +14,11 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 row() {
     local what=$1 number=$2 unit=$3 ours=() theirs=() ratios=() a b i
     for ((i = 0; i < pairs; i++)); do
-        a=$("$bin/bench_tcp" "$what" "$number") && b=$("$bin/bench_tcp_upstream" "$what" "$number") ||
-            { echo "tcp: $what $number failed" >&2; exit 1; }
+        if ! a=$("$bin/bench_tcp" "$what" "$number") ||
+            ! b=$("$bin/bench_tcp_upstream" "$what" "$number"); then
+            echo "tcp: $what $number failed" >&2
+            exit 1
+        fi
         ours+=("$a") theirs+=("$b")
         ratios+=("$(awk -v a="$a" -v b="$b" 'BEGIN { print b / a }')")
     done
