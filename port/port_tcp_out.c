@@ -118,7 +118,7 @@ static err_t output(struct tcp_pcb *pcb)
     tails->unacked = last_of(last ? last : pcb->unacked);
     if (!pcb->unsent)
         tails->unsent = NULL;
-    if (pcb->rtime >= 0 || pcb->flags & TF_ACK_DELAY)
+    if (pcb->rtime >= 0 || pcb->flags & TF_ACK_DELAY || pcb->refused_data)
         port_tcp_timer_watch(pcb, port_tcp_number(pcb));
     return err;
 }

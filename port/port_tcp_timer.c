@@ -4,11 +4,12 @@
  *
  * lwIP looks at every connection each 250 ms for acknowledgements it delayed, and each 500 ms for
  * segments to send again; a lost segment costs 1.5 s. To look at all of them each 10 ms would take
- * a core. Here a bit per connection says whether it owes an acknowledgement, another whether its
- * retransmission timer runs; tcp_output() sets them (port_tcp_out.c), for it ends whatever can
- * start either. While any is set a tick of 10 ms looks at
+ * a core. Here a bit per connection says whether it owes something, an acknowledgement or data its
+ * program refused, and another whether its retransmission timer runs; tcp_output() sets them
+ * (port_tcp_out.c), for it ends whatever can start either. While any is set a tick of 10 ms looks
+ * at
  *
- *   - all connections that owe an acknowledgement, and
+ *   - all connections that owe something, and
  *   - a fifth of those with a running timer, so that each has its turn every 50 ms.
  *
  * lwIP's tcp_ticks counts in the same 10 ms (TCP_SLOW_INTERVAL), by the clock, and so measures
@@ -35,6 +36,8 @@
 #define RTO_MIN_TICKS (200 / TICK_MS)
 #define RTO_MAX_TICKS (60000 / TICK_MS)
 #define WORD_BITS 64u
+#define FAST_CALLS (2000u / TCP_TMR_INTERVAL)
+#define REFUSED_TICKS (250u / TICK_MS) /* as in lwIP */
 
 struct bits {
     uint64_t *words;
@@ -70,8 +73,10 @@ void port_tcp_timer_sending(void)
 void tcp_tmr(void)
 {
     keep_time();
-    tcp_fasttmr();
-    if (++timer.tmr_calls & 1) {
+    timer.tmr_calls++;
+    if (timer.tmr_calls % FAST_CALLS == 0 || !timer.words)
+        tcp_fasttmr();
+    if (timer.tmr_calls & 1) {
         tcp_ticks--; /* which it adds */
         tcp_slowtmr();
     }
@@ -79,14 +84,17 @@ void tcp_tmr(void)
 
 /* ---- what is due ---------------------------------------------------------------------------- */
 
-static bool acknowledge(struct tcp_pcb *pcb)
+/* The program may end any connection in this, its own, too. */
+static bool settle(struct tcp_pcb *pcb)
 {
     if (pcb->flags & TF_ACK_DELAY) {
         tcp_ack_now(pcb);
         tcp_output(pcb);
         tcp_clear_flags(pcb, TF_ACK_DELAY | TF_ACK_NOW);
     }
-    return false;
+    if (!pcb->refused_data)
+        return false;
+    return timer.tick % REFUSED_TICKS != 0 || tcp_process_refused_data(pcb) == ERR_INPROGRESS;
 }
 
 static s16_t timeout_of(const struct tcp_pcb *pcb)
@@ -152,7 +160,8 @@ static void visit(struct bits *bits, uint32_t first, uint32_t stride,
         for (uint64_t rest = bits->words[w]; rest; rest &= rest - 1) {
             const uint32_t i = w * WORD_BITS + (uint32_t)__builtin_ctzll(rest);
 
-            if (!look(port_tcp_at(i)))
+            /* The one before may have ended it. */
+            if (bits->words[w] & rest & -rest && !look(port_tcp_at(i)))
                 clear_bit(bits, i);
         }
     }
@@ -162,7 +171,7 @@ static void on_tick(void *arg)
 {
     (void)arg;
     keep_time();
-    visit(&timer.owing, 0, 1, acknowledge);
+    visit(&timer.owing, 0, 1, settle);
     visit(&timer.running, timer.tick++ % SLICES, SLICES, step);
     timer.armed = timer.owing.set + timer.running.set > 0;
     if (timer.armed)
@@ -173,7 +182,7 @@ void port_tcp_timer_watch(const struct tcp_pcb *pcb, uint32_t i)
 {
     if (!timer.words)
         return;
-    if (pcb->flags & TF_ACK_DELAY)
+    if (pcb->flags & TF_ACK_DELAY || pcb->refused_data)
         set_bit(&timer.owing, i);
     if (pcb->rtime >= 0)
         set_bit(&timer.running, i);

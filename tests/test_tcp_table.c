@@ -345,7 +345,7 @@ static void do_wait(void)
 {
     const bool waiting = tcp_tw_pcbs != NULL;
 
-    if (rnd(20))
+    if (rnd(10))
         return;
     for (unsigned i = 0; i <= 4 * TCP_MSL / TCP_TMR_INTERVAL; i++) {
         now_ns += TCP_TMR_INTERVAL * PORT_NS_PER_MS;
