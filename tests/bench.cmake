@@ -10,6 +10,7 @@ netvsc_target(bench_load)
 # The same lwIP without what port/ changes in its TCP and its pools: the peer of bench_tcp.
 add_library(lwip_upstream STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c)
 target_include_directories(lwip_upstream SYSTEM PUBLIC ${LWIP_DIR}/src/include)
+target_compile_definitions(lwip_upstream PUBLIC TCP_SLOW_INTERVAL=500) # as tcp_slowtmr() is called
 target_link_libraries(lwip_upstream PUBLIC port_base)
 netvsc_common(lwip_upstream)
 foreach(suffix "" _upstream)
