@@ -37,7 +37,7 @@
 #define RTO_MAX_TICKS (60000 / TICK_MS)
 #define WORD_BITS 64u
 #define FAST_CALLS (2000u / TCP_TMR_INTERVAL)
-#define REFUSED_TICKS (250u / TICK_MS) /* as in lwIP */
+#define REFUSED_TICKS (TICK_MS < 250 ? 250 / TICK_MS : 1) /* as often as lwIP */
 
 struct bits {
     uint64_t *words;
@@ -94,7 +94,7 @@ static bool settle(struct tcp_pcb *pcb)
     }
     if (!pcb->refused_data)
         return false;
-    return timer.tick % REFUSED_TICKS != 0 || tcp_process_refused_data(pcb) == ERR_INPROGRESS;
+    return timer.tick % (uint32_t)REFUSED_TICKS != 0 || tcp_process_refused_data(pcb) == ERR_INPROGRESS;
 }
 
 static s16_t timeout_of(const struct tcp_pcb *pcb)
