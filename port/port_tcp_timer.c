@@ -94,7 +94,9 @@ static bool settle(struct tcp_pcb *pcb)
     }
     if (!pcb->refused_data)
         return false;
-    return timer.tick % (uint32_t)REFUSED_TICKS != 0 || tcp_process_refused_data(pcb) == ERR_INPROGRESS;
+    if (timer.tick % (uint32_t)REFUSED_TICKS != 0)
+        return true;
+    return tcp_process_refused_data(pcb) == ERR_INPROGRESS;
 }
 
 static s16_t timeout_of(const struct tcp_pcb *pcb)

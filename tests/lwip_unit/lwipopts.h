@@ -3,7 +3,7 @@
 #ifndef LWIP_UNIT_LWIPOPTS_H
 #define LWIP_UNIT_LWIPOPTS_H
 
-#include "../../port/lwipopts.h"
+#include_next <lwipopts.h> /* in port/ */
 
 #define LWIP_TESTMODE 1
 

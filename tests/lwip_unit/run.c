@@ -3,11 +3,11 @@
  * lwIP's own tests of TCP, from its tree, against lwIP as it is compiled here: with our table of
  * connections, our pools, and our tcp_write() and tcp_output().
  */
-#include "lwip_check.h"
-#include "tcp/tcp_helper.h"
-#include "tcp/test_tcp.h"
-#include "tcp/test_tcp_oos.h"
-#include "tcp/test_tcp_state.h"
+#include <lwip_check.h>
+#include <tcp/tcp_helper.h>
+#include <tcp/test_tcp.h>
+#include <tcp/test_tcp_oos.h>
+#include <tcp/test_tcp_state.h>
 
 #include "lwip/init.h"
 #include "lwip/stats.h"
