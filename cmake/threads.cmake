@@ -12,7 +12,8 @@ find_package(Threads REQUIRED)
 # lwIP's own pools and TCP lists: ours are for one thread.
 add_library(lwip_threads STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c ${lwipapi_SRCS}
   ${LWIP_UNIX}/sys_arch.c)
-target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1)
+# Its own TCP timers come with it: tcp_slowtmr() every 500 ms.
+target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1 TCP_SLOW_INTERVAL=500)
 # Ours first: both have arch/cc.h.
 target_include_directories(lwip_threads PUBLIC ${CMAKE_SOURCE_DIR}/port)
 target_include_directories(lwip_threads SYSTEM PUBLIC ${LWIP_DIR}/src/include

@@ -110,7 +110,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #define LWIP_TCP_MAX_SACK_NUM 2    /* [4] 8 bytes each per connection; peers add up what they see */
 #define TCP_OOSEQ_MAX_PBUFS 1024   /* [0 = no limit] one-byte segments must not eat the pool */
 #define LWIP_TCP_KEEPALIVE 1       /* [0] servers set their own intervals */
-#ifndef TCP_SLOW_INTERVAL          /* the benchmarks' peer has lwIP's own */
+#ifndef TCP_SLOW_INTERVAL          /* lwip_threads and the benchmarks' peer have lwIP's own */
 #define TCP_SLOW_INTERVAL 10       /* [500] ms per tick of its clock: port_tcp_timer.c */
 #endif
 #define LWIP_TCP_RTO_TIME 1000     /* [3000] ms until the first SYN is sent again (RFC 6298) */
