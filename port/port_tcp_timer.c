@@ -47,8 +47,10 @@ struct bits {
 static struct {
     struct bits owing, running;
     uint32_t words;
-    uint32_t tick;    /* which slice is next */
-    uint32_t seen_at; /* the clock in ticks, when tcp_ticks was brought up to date */
+    uint32_t tick;      /* which slice is next */
+    uint32_t ticked_at; /* tcp_ticks at the last one */
+    int advance;        /* ticks since the turn before, of those whose turn it is */
+    uint32_t seen_at;   /* the clock in ticks, when tcp_ticks was brought up to date */
     bool armed;
     u8_t tmr_calls;
 } timer;
@@ -130,7 +132,7 @@ static bool step(struct tcp_pcb *pcb)
         return true; /* a zero window is lwIP's business */
     pcb->rto = timeout_of(pcb);
     /* It may have started at any time since the last turn: that part does not count. */
-    pcb->rtime = (s16_t)(pcb->rtime == 0 ? 1 : pcb->rtime + (int)SLICES);
+    pcb->rtime = (s16_t)(pcb->rtime == 0 ? 1 : LWIP_MIN(pcb->rtime + timer.advance, 0x7fff));
     /* After the last attempt lwIP's timer gives the connection up. */
     if (pcb->rtime >= pcb->rto && pcb->nrtx < TCP_MAXRTX)
         retransmit(pcb);
@@ -169,12 +171,19 @@ static void visit(struct bits *bits, uint32_t first, uint32_t stride,
     }
 }
 
+/* A program that was busy elsewhere calls late: then more than one slice has its turn. */
 static void on_tick(void *arg)
 {
+    uint32_t late;
+
     (void)arg;
     keep_time();
+    late = tcp_ticks - timer.ticked_at;
+    timer.ticked_at = tcp_ticks;
+    timer.advance = (int)LWIP_MIN(LWIP_MAX(late, SLICES), 0x7fffu);
     visit(&timer.owing, 0, 1, settle);
-    visit(&timer.running, timer.tick++ % SLICES, SLICES, step);
+    for (uint32_t turns = LWIP_MIN(LWIP_MAX(late, 1u), SLICES); turns > 0; turns--)
+        visit(&timer.running, timer.tick++ % SLICES, SLICES, step);
     timer.armed = timer.owing.set + timer.running.set > 0;
     if (timer.armed)
         sys_timeout(TICK_MS, on_tick, NULL);
@@ -190,7 +199,9 @@ void port_tcp_timer_watch(const struct tcp_pcb *pcb, uint32_t i)
         set_bit(&timer.running, i);
     if (timer.armed || timer.owing.set + timer.running.set == 0)
         return;
+    keep_time();
     timer.armed = true;
+    timer.ticked_at = tcp_ticks;
     sys_timeout(TICK_MS, on_tick, NULL);
 }
 
