@@ -69,6 +69,7 @@ void app_counters(uint64_t *out, unsigned count)
 void app_finish(int status)
 {
     app.finished = status;
+    app.finishes = true;
     port_loop_stop(&app.loop);
 }
 

@@ -57,6 +57,12 @@ void app_finish(int status);
  */
 void app_when_addressed(void (*ready)(void *ctx), void *ctx);
 
+/*
+ * A local port for a TCP connection to (addr) and (port) whose answers come to this worker's queue;
+ * 0 without --workers: any port will do. It may be in use: ask again, it is chosen at random.
+ */
+uint16_t app_local_port(const ip_addr_t *addr, uint16_t port);
+
 /* The card in use; valid from start() on. */
 struct netvsc_netif *app_netif(void);
 

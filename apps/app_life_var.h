@@ -26,7 +26,8 @@ struct app_life {
     struct app_report report;
     struct app_rates rates;
     bool address_taken;
-    int finished; /* exit status a program ended itself with */
+    int finished;  /* exit status a program ended itself with */
+    bool finishes; /* it has */
 };
 extern struct app_life app;
 

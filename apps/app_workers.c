@@ -11,6 +11,7 @@
 
 #include "port_clock.h"
 #include "port_pcap.h"
+#include "port_spread.h"
 #include "port_workers.h"
 
 #define DRAIN_NS (PORT_NS_PER_S / 5) /* for the host to complete what a worker sent last */
@@ -72,13 +73,22 @@ static int work(void *ctx, unsigned index)
         return status;
     port_worker_ready(app.workers);
     port_loop_run(&app.loop, NULL, NULL, UINT64_MAX);
+    if (app.finishes)
+        port_worker_done(app.workers);
     if (app.spec->stop)
         app.spec->stop(app.spec->ctx);
     app_end_connections();
     port_loop_run(&app.loop, drained, NULL, port_clock_now() + DRAIN_NS);
     port_pcap_close(app.pcap);
     fflush(NULL);
-    return 0;
+    return app.finished;
+}
+
+uint16_t app_local_port(const ip_addr_t *addr, uint16_t port)
+{
+    const struct port_spread_end remote = {*addr, port};
+
+    return app.workers ? port_worker_local_port(app.workers, &remote) : 0;
 }
 
 /* ---- the owner ------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ enum {
 #define MS_PER_S 1000u
 #define TIMEOUT_S_MAX 86400u
 #define CONNECTIONS_DEFAULT 4096u /* about 11 KiB each, once used */
-#define SPARE_FILES 64u        /* beyond one per connection: device, captures, logs */
+#define SPARE_FILES 64u           /* beyond one per connection: device, captures, logs */
 
 static const struct argp_option options[] = {
     {"port", KEY_PORT, "PORT", 0, "TCP port [80]", 0},
@@ -157,16 +157,19 @@ static void print_rates(struct http_app *app)
     app->before = *now;
 }
 
-/* Every counter that is not zero, on one line. */
+/* Every counter that is not zero, on one line, written at once: workers share their stderr. */
 static void print_counters(const struct http_stats *stats)
 {
-    fprintf(stderr, "http:");
+    char line[1024] = "";
+    size_t used = 0;
+
 #define X(name, help)                                                                              \
-    if (stats->name > 0)                                                                           \
-        fprintf(stderr, " " #name " %" PRIu64, stats->name);
+    if (stats->name > 0 && used < sizeof(line))                                                    \
+        used += (size_t)snprintf(line + used, sizeof(line) - used, " " #name " %" PRIu64,          \
+                                 stats->name);
     HTTP_STATS(X)
 #undef X
-    fprintf(stderr, "\n");
+    fprintf(stderr, "http:%s\n", line);
 }
 
 /* A full disk costs lines, not the server. */

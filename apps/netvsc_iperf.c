@@ -21,6 +21,7 @@
 
 #define PIECE_BYTES 32768u /* given to lwIP at once */
 #define POLL_HALF_SECONDS 2
+#define PORT_TRIES 32u /* before all are said to be in use */
 
 struct flow {
     struct flow *next;
@@ -226,6 +227,24 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     return send_more(flow);
 }
 
+/* lwIP chooses a port itself, but where only some bring the answers to this worker. */
+static err_t bind_local(struct tcp_pcb *pcb)
+{
+    const ip_addr_t *any = IP_IS_V6(&iperf.server) ? IP6_ADDR_ANY : IP4_ADDR_ANY;
+    err_t err = ERR_OK;
+
+    for (unsigned tried = 0; tried < PORT_TRIES; tried++) {
+        const uint16_t port = app_local_port(&iperf.server, iperf.port);
+
+        if (port == 0)
+            return ERR_OK;
+        err = tcp_bind(pcb, any, port);
+        if (err != ERR_USE)
+            break;
+    }
+    return err;
+}
+
 static int connect_one(void)
 {
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&iperf.server));
@@ -240,7 +259,9 @@ static int connect_one(void)
     tcp_arg(pcb, flow);
     tcp_recv(pcb, on_answer);
     tcp_err(pcb, on_error);
-    err = tcp_connect(pcb, &iperf.server, iperf.port, on_connected);
+    err = bind_local(pcb);
+    if (err == ERR_OK)
+        err = tcp_connect(pcb, &iperf.server, iperf.port, on_connected);
     if (err == ERR_OK)
         return 0;
     flow_close(flow, ", not connected");
@@ -333,7 +354,7 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"client", 'c', "ADDR", 0, "send to iperf -s at ADDR [be a server]", 0},
-        {"parallel", 'P', "N", 0, "client: connections [1]", 0},
+        {"parallel", 'P', "N", 0, "client: connections [1], of each worker", 0},
         {"port", 'p', "PORT", 0, "TCP port [5001]", 0},
         {"time", 't', "SECONDS", 0, "client: how long [10]", 0},
         {0},
@@ -346,6 +367,7 @@ int main(int argc, char **argv)
         .parse = parse,
         .start = start,
         .stop = stop,
+        .by_workers = true,
     };
 
     return app_main(&spec, argc, argv);

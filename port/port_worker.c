@@ -255,6 +255,12 @@ void port_worker_ready(struct port_workers *w)
     (void)!write(w->owner_wake, &one, sizeof(one));
 }
 
+void port_worker_done(struct port_workers *w)
+{
+    (void)w;
+    desk->done = true;
+}
+
 bool port_worker_drained(const struct port_workers *w)
 {
     return netvsc_state(w->config.nif->nic) != NETVSC_UP ||

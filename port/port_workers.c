@@ -72,6 +72,18 @@ static void note_failure(struct port_workers *w, unsigned index, int status)
     port_loop_stop(w->config.loop);
 }
 
+/* Its work is done; with the last one's all is. */
+static void note_done(struct port_workers *w, unsigned index, int status)
+{
+    w->seat[index].done = true;
+    if (!w->failure)
+        w->failure = WEXITSTATUS(status);
+    for (unsigned i = 0; i < w->count; i++)
+        if (!w->seat[i].done)
+            return;
+    port_loop_stop(w->config.loop);
+}
+
 static void schedule(struct port_workers *w, unsigned index)
 {
     struct port_seat *seat = &w->seat[index];
@@ -93,10 +105,14 @@ static void schedule(struct port_workers *w, unsigned index)
 static void on_death(struct port_workers *w, unsigned index, int status)
 {
     struct port_seat *seat = &w->seat[index];
-    const bool expected = w->ending || seat->killed;
+    const bool done = w->board->desk[index].done && WIFEXITED(status) && !w->ending;
+    const bool expected = w->ending || seat->killed || done;
     char text[40];
 
-    note_failure(w, index, status);
+    if (done)
+        note_done(w, index, status);
+    else
+        note_failure(w, index, status);
     if (!expected) {
         w->board->stats.deaths++;
         port_log(PORT_LOG_WARN, "worker %u (process %d) %s", index, (int)seat->pid,
@@ -168,6 +184,7 @@ static void start(struct port_workers *w, unsigned index)
     w->seat[index].rx_frames = queue.rx_frames;
     desk->asleep = false;
     desk->ready = false;
+    desk->done = false;
     desk->strangers = 0;
     port_mailbox_reset(&desk->in);
     port_mailbox_reset(&desk->out);
@@ -207,7 +224,8 @@ static bool may_start(const struct port_workers *w, const struct port_seat *seat
 {
     const bool steering = w->steer || w->steering;
 
-    return !w->ending && netvsc_state(nic_of(w)) == NETVSC_UP && w->now_ns >= seat->start_at_ns &&
+    return !w->ending && !seat->done && netvsc_state(nic_of(w)) == NETVSC_UP &&
+           w->now_ns >= seat->start_at_ns &&
            (!steering || !seat->died_ns || w->now_ns - seat->died_ns > STEER_NS);
 }
 

@@ -79,7 +79,7 @@ void port_workers_card_changed(struct port_workers *w);
 void port_workers_end(struct port_workers *w, uint64_t now_ns, uint64_t patience_ns);
 bool port_workers_gone(const struct port_workers *w);
 
-/* Exit status of a worker that ended before any was ever ready, 0: none. */
+/* Exit status of a worker that ended before any was ever ready, or with its work done; 0: none. */
 int port_workers_failure(const struct port_workers *w);
 
 /* ---- in a worker ----------------------------------------------------------------------------- */
@@ -88,6 +88,11 @@ int port_workers_failure(const struct port_workers *w);
 struct port_loop_peer port_worker_peer(struct port_workers *w);
 /* Connections may come. */
 void port_worker_ready(struct port_workers *w);
+/*
+ * This worker has done all there was to do and will end, with config.work()'s result: it is not
+ * started again. When all have, the owner's loop is stopped.
+ */
+void port_worker_done(struct port_workers *w);
 /* Connections have ended: nothing is outstanding and may be left behind. */
 bool port_worker_drained(const struct port_workers *w);
 

@@ -26,6 +26,7 @@ struct port_books {
 struct port_desk {
     _Atomic bool asleep;             /* or about to be; wake it through its descriptor */
     _Atomic bool ready;              /* listens */
+    _Atomic bool done;               /* will end and is not to be started again */
     _Atomic uint32_t strangers;      /* connections it has that the table sends to others */
     struct port_workers_stats stats; /* written by the worker */
     struct port_books books;
@@ -55,6 +56,7 @@ struct port_seat {
     bool serving;
     bool steered; /* since it died */
     bool killed;
+    bool done;
     unsigned quick_deaths; /* in a row */
     uint64_t starts;
     uint64_t started_ns, start_at_ns, died_ns;

@@ -9,4 +9,5 @@ foreach(test offload rsc)
 endforeach()
 
 # Host and driver in two threads; most telling under ThreadSanitizer.
-netvsc_test(test_hvhost_threads LIBS hvhost_core netvsc Threads::Threads TIMEOUT 120 LABELS unit tsan)
+netvsc_test(test_hvhost_threads LIBS hvhost_core netvsc Threads::Threads TIMEOUT 120
+  LABELS unit tsan)

@@ -6,4 +6,5 @@ netvsc_test(test_queues LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_bo
 netvsc_test(test_takeover LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 find_package(Threads REQUIRED)
 netvsc_test(test_queue_threads LIBS netvsc hvhost_core Threads::Threads LABELS unit tsan)
-netvsc_test(test_hold_threads LIBS netvsc hvhost_core Threads::Threads SOURCES netif_books.c LABELS unit tsan)
+netvsc_test(test_hold_threads LIBS netvsc hvhost_core Threads::Threads SOURCES netif_books.c
+  LABELS unit tsan)

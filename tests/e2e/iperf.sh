@@ -29,7 +29,7 @@ check "a second of sending is more than 1 MB ($sent)" [ "$sent" -gt 1000000 ]
 came() { grep '^\[SUM\]' "$work/iperf.log" | grep -oE '[0-9]+ KBytes' | cut -d' ' -f1; }
 wait_for 10 came || fail "iperf did not report"
 check "iperf got it ($(came) KBytes)" [ "$(($(came) + 1))" -ge $((sent / 1024)) ]
-stop iperf TERM
+stop iperf KILL # iperf waits for connections it thinks are open
 
 inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --stats --ip "$addr/24" --client "$peer" \
     >"$work/refused.log" 2>&1

@@ -98,6 +98,25 @@ grep -E "requests in|Socket errors|Requests/sec" "$work/wrk.log"
 check "new connections to either worker" many "$url"
 app_down http TERM
 
+# ---- connections of their own --------------------------------------------------------------------
+
+start iperf iperf --server --interval 0
+wait_for 10 inside ss -Hltn "sport = :5001" || fail "iperf does not listen"
+inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --stats --ip "$addr/24" --workers 2 \
+    --client "$peer" --parallel 4 --time 1 >"$work/out.log" 2>&1 </dev/null
+check "two clients of four connections end by themselves" equal "$?" 0
+check "both had all of theirs" equal "$(grep -c 'all 4 connections: [1-9]' "$work/out.log")" 2
+check "the books balance" grep -q "books: balance" "$work/out.log"
+# While the other worker starts or ends, the table sends its connections here.
+took=$(counter out "interface (netif)" rx_input)
+check "most answers came to the worker that asked" \
+    [ $((2 * ($(counter out workers stray) + $(counter out workers handed_on)))) -lt "$took" ]
+stop iperf KILL # iperf waits for connections it thinks are open
+inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --ip "$addr/24" --workers 2 --client "$peer" \
+    --time 1 >"$work/out.log" 2>&1 </dev/null
+check "without a server both say so and end" equal "$?" 1
+check "what to do" equal "$(grep -c 'Start iperf -s there' "$work/out.log")" 2
+
 # ---- an address by DHCP; more workers than queues ------------------------------------------------
 
 start dnsmasq dnsmasq --no-daemon --conf-file=/dev/null --no-hosts --no-resolv \
