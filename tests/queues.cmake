@@ -3,7 +3,8 @@
 netvsc_test(test_hvhost_rss LIBS hvhost_core)
 target_include_directories(test_hvhost_rss PRIVATE ${CMAKE_SOURCE_DIR}/netif)
 netvsc_test(test_queues LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
-netvsc_test(test_takeover LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
+netvsc_test(test_takeover LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c
+  TIMEOUT 240)
 find_package(Threads REQUIRED)
 netvsc_test(test_queue_threads LIBS netvsc hvhost_core Threads::Threads LABELS unit tsan)
 netvsc_test(test_hold_threads LIBS netvsc hvhost_core Threads::Threads SOURCES netif_books.c
