@@ -15,7 +15,7 @@ function(netvsc_common name)
     target_compile_options(${name} PRIVATE -fsanitize=${NETVSC_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(${name} PUBLIC -fsanitize=${NETVSC_SANITIZE})
     if(NETVSC_SANITIZE STREQUAL "thread" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
-      # It does not see fences. Ours are between processes (port_workers.c), where it is blind too.
+      # It does not model fences and says so at each; code that needs one still needs it.
       target_compile_options(${name} PRIVATE -Wno-tsan)
     endif()
   endif()
