@@ -98,6 +98,23 @@ grep -E "requests in|Socket errors|Requests/sec" "$work/wrk.log"
 check "new connections to either worker" many "$url"
 app_down http TERM
 
+# ---- the other server ----------------------------------------------------------------------------
+
+workers echo netvsc-echo --ip "$addr/24"
+wait_for 10 answers || fail "no answer on $addr"
+echoes() {
+    local n
+    for n in {1..20}; do
+        equal "$(head -c 3000 "$site/big" | inside ncat "$addr" 7 | sha256sum)" \
+            "$(head -c 3000 "$site/big" | sha256sum)" || return 1
+    done
+}
+check "20 connections are echoed" echoes
+check "and a datagram" equal "$(echo datagram | inside timeout 10 ncat -u -i 1 "$addr" 7 2>&- |
+    head -n 1)" datagram
+app_down echo
+check "both workers echoed" equal "$(grep -cE 'echoed [0-9]+ bytes on [1-9]' "$work/echo.log")" 2
+
 # ---- connections of their own --------------------------------------------------------------------
 
 start iperf iperf --server --interval 0
