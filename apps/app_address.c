@@ -4,19 +4,20 @@
  * callback per event, all of them taken (port_net.c). So a timer looks, often enough that nobody
  * notices.
  */
-#include "app.h"
-#include "app_var.h"
+#include "app_life_var.h"
 
 #include "lwip/timeouts.h"
 #include "port_clock.h"
+#include "port_workers.h"
 
 #define LOOK_MS 20
 #define WAIT_NS (30 * PORT_NS_PER_S)
+#define SETTLE_NS (2 * PORT_NS_PER_S) /* for the other workers; then without them */
 
 static struct {
     void (*ready)(void *ctx);
     void *ctx;
-    uint64_t give_up_ns;
+    uint64_t since_ns;
 } waiting;
 
 static bool has_address(const struct netif *netif)
@@ -30,11 +31,18 @@ static bool has_address(const struct netif *netif)
     return false;
 }
 
+/* Connections opened before the table is final would be another worker's a moment later. */
+static bool settled(void)
+{
+    return !app.workers || port_worker_settled(app.workers) ||
+           port_clock_now() >= waiting.since_ns + SETTLE_NS;
+}
+
 static void look(void *arg)
 {
-    if (has_address(&app_netif()->netif)) {
+    if (has_address(&app.nif.netif) && settled()) {
         waiting.ready(waiting.ctx);
-    } else if (port_clock_now() >= waiting.give_up_ns) {
+    } else if (port_clock_now() >= waiting.since_ns + WAIT_NS) {
         app_fail(1, "no address", "neither DHCP nor IPv6 gave one within 30 seconds",
                  "Give --ip ADDR/N");
         app_finish(1);
@@ -47,6 +55,6 @@ void app_when_addressed(void (*ready)(void *ctx), void *ctx)
 {
     waiting.ready = ready;
     waiting.ctx = ctx;
-    waiting.give_up_ns = port_clock_now() + WAIT_NS;
+    waiting.since_ns = port_clock_now();
     sys_timeout(0, look, NULL);
 }

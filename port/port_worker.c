@@ -255,6 +255,18 @@ void port_worker_ready(struct port_workers *w)
     (void)!write(w->owner_wake, &one, sizeof(one));
 }
 
+bool port_worker_settled(const struct port_workers *w)
+{
+    const uint8_t *reta = w->board->rss.reta;
+
+    if (memchr(reta, 0, NETVSC_RETA_ENTRIES))
+        return false; /* as the card came up with, before the first worker was ready */
+    for (unsigned i = 0; i < w->count; i++)
+        if (!w->board->desk[i].ready || !memchr(reta, (int)i + 1, NETVSC_RETA_ENTRIES))
+            return false;
+    return true;
+}
+
 void port_worker_done(struct port_workers *w)
 {
     (void)w;

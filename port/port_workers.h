@@ -88,6 +88,8 @@ int port_workers_failure(const struct port_workers *w);
 struct port_loop_peer port_worker_peer(struct port_workers *w);
 /* Connections may come. */
 void port_worker_ready(struct port_workers *w);
+/* All workers serve and the table names them: what connections are opened stay where they are. */
+bool port_worker_settled(const struct port_workers *w);
 /*
  * This worker has done all there was to do and will end, with config.work()'s result: it is not
  * started again. When all have, the owner's loop is stopped.

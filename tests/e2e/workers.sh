@@ -68,7 +68,7 @@ for n in $(seq $downloads); do
     start "get$n" curl -sS --max-time 120 --speed-time 8 --speed-limit 1 --limit-rate 6M \
         -o "$work/big.$n" "$url/big"
 done
-start wrk wrk -t1 -c16 -d6s "$url/small"
+start wrk wrk -t1 -c16 -d6s "http://$addr:80/small" # a number: /etc/services may be missing
 sleep_ms() { read -rt "$(awk "BEGIN { print $1 / 1000 }")" <> <(:); }
 sleep_ms 1500
 kill -KILL "$victim"
@@ -93,6 +93,7 @@ check "those of the other worker survived" [ "$whole" -ge 1 ]
 check "those of the dead one did not" [ "$whole" -lt "$downloads" ]
 wait_for 20 gone wrk
 wait "${pids[wrk]}"
+check "wrk was served" [ "$?" = 0 ]
 unset "pids[wrk]"
 grep -E "requests in|Socket errors|Requests/sec" "$work/wrk.log"
 check "new connections to either worker" many "$url"
@@ -110,8 +111,7 @@ echoes() {
     done
 }
 check "20 connections are echoed" echoes
-check "and a datagram" equal "$(echo datagram | inside timeout 10 ncat -u -i 1 "$addr" 7 2>&- |
-    head -n 1)" datagram
+check "and datagrams" inside "$bin/udp_echo" "$addr" 7 1 100
 app_down echo
 check "both workers echoed" equal "$(grep -cE 'echoed [0-9]+ bytes on [1-9]' "$work/echo.log")" 2
 
@@ -124,10 +124,10 @@ inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --stats --ip "$addr/24" --wor
 check "two clients of four connections end by themselves" equal "$?" 0
 check "both had all of theirs" equal "$(grep -c 'all 4 connections: [1-9]' "$work/out.log")" 2
 check "the books balance" grep -q "books: balance" "$work/out.log"
-# While the other worker starts or ends, the table sends its connections here.
+# When one ends the table sends what still comes for it to the other, so not quite none.
 took=$(counter out "interface (netif)" rx_input)
-check "most answers came to the worker that asked" \
-    [ $((2 * ($(counter out workers stray) + $(counter out workers handed_on)))) -lt "$took" ]
+check "answers came to the worker that asked" \
+    [ $((20 * ($(counter out workers stray) + $(counter out workers handed_on)))) -lt "$took" ]
 stop iperf KILL # iperf waits for connections it thinks are open
 inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --ip "$addr/24" --workers 2 --client "$peer" \
     --time 1 >"$work/out.log" 2>&1 </dev/null
