@@ -45,15 +45,20 @@ static int make_file(struct hvh_tree *tree, const char *path)
 
 int hvh_tree_text(struct hvh_tree *tree, const char *path, const char *text)
 {
-    int fd = make_file(tree, path);
+    char unfinished[HVH_TREE_PATH_BYTES];
     size_t len = strlen(text);
     ssize_t wrote;
+    int n, fd;
 
+    n = snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    if (n < 0 || (size_t)n >= sizeof(unfinished))
+        return -ENAMETOOLONG;
+    fd = make_file(tree, unfinished);
     if (fd < 0)
         return fd;
     wrote = write(fd, text, len);
     close(fd);
-    return wrote == (ssize_t)len ? 0 : -ENOSPC;
+    return wrote == (ssize_t)len ? hvh_tree_rename(tree, unfinished, path) : -ENOSPC;
 }
 
 int hvh_tree_region(struct hvh_tree *tree, const char *path, size_t len_bytes)

@@ -45,6 +45,7 @@ int hvh_tree_note(struct hvh_tree *tree, const char *path);
 /* Each creates (path), relative to the folder, and puts it on the list. */
 int hvh_tree_mkdir(struct hvh_tree *tree, const char *path);
 int hvh_tree_symlink(struct hvh_tree *tree, const char *path, const char *target);
+/* A guest that looks too early finds no (path), never an empty one. */
 int hvh_tree_text(struct hvh_tree *tree, const char *path, const char *text);
 /* A file of (len_bytes) zeroes whose memory is really there: no SIGBUS later when tmpfs is full. */
 int hvh_tree_region(struct hvh_tree *tree, const char *path, size_t len_bytes);

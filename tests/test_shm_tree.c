@@ -2,9 +2,11 @@
 /* The folder of the shared-memory face: who may serve it, what is made, what is ever removed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -307,6 +309,37 @@ static void attributes_read_as_a_kernel_writes_them(void **state)
     end(&s);
 }
 
+/* A guest may read channels/RELID while it is made, and no kernel shows an empty attribute. */
+static void an_attribute_appears_with_its_text(void **state)
+{
+    struct shm_fixture *f = *state;
+    struct inotify_event event[32];
+    struct hvh_tree tree;
+    bool moved = false;
+    ssize_t len;
+    int fd;
+
+    assert_int_equal(hvh_tree_open(f->dir, &tree), 0);
+    fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(inotify_add_watch(fd, f->dir, IN_CREATE | IN_MOVED_TO) >= 0);
+    assert_int_equal(hvh_tree_text(&tree, "subchannel_id", "1\n"), 0);
+    len = read(fd, event, sizeof(event));
+    assert_true(len > 0);
+    for (const char *at = (char *)event, *end = at + len; at < end;) {
+        const struct inotify_event *e = (const struct inotify_event *)(const void *)at;
+
+        if (strcmp(e->name, "subchannel_id") == 0) {
+            assert_int_equal(e->mask, IN_MOVED_TO);
+            moved = true;
+        }
+        at += sizeof(*e) + e->len;
+    }
+    assert_true(moved);
+    assert_string_equal(shm_read(f, "bus/subchannel_id"), "1\n");
+    close(fd);
+    hvh_tree_close(&tree);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, shm_setup, shm_teardown)
 
 int main(void)
@@ -327,6 +360,7 @@ int main(void)
         TEST(a_folder_others_may_write_to_is_refused),
         TEST(a_folder_below_nothing_is_refused),
         TEST(a_path_longer_than_a_socket_address_is_served),
+        TEST(an_attribute_appears_with_its_text),
         TEST(attributes_read_as_a_kernel_writes_them),
     };
 

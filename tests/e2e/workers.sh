@@ -173,7 +173,9 @@ kill -KILL "${pids[http]}"
 wait "${pids[http]}" 2>/dev/null
 unset "pids[http]"
 check "workers do not outlive their owner" wait_for 2 none_left
-# Not asked here: is the card whole again at once? Under ASan it once had one queue for the next.
+workers http netvsc-http --ip "$addr/24" --root "$site"
+wait_for 10 answers || fail "the card cannot be used again"
+app_down http
 stop hvhost
 
 # ---- one queue -----------------------------------------------------------------------------------
