@@ -11,6 +11,11 @@ for n in 11 12; do
     echo "$n" >"$work/$n/name"
     start "web$n" python3 -m http.server --directory "$work/$n" --bind "10.78.0.$n" 8000
 done
+# A balancer takes its backends for up until it knows better.
+listens() { inside ss -Hltn "src 10.78.0.$1 and sport = :8000" | grep -q .; }
+for n in 11 12; do
+    wait_for 10 listens "$n" || fail "web$n does not listen"
+done
 head -c 20000000 /dev/urandom >"$work/11/many"
 cp "$work/11/many" "$work/12/many"
 app4 lb netvsc-lb --vip "$vip:80" --backend 10.78.0.11:8000 --backend 10.78.0.12:8000
