@@ -94,6 +94,9 @@ must_find style "never waits" vmbus/x.c "$spdx    usleep(1);\n"
 must_find style "registry or mirror" docs/x.md "see http://deb.""debian.org/debian\n"
 must_find style "over 150 lines" port/x.h "$spdx$(printf 'int x;\\n%.0s' {1..150})"
 must_find style "over 450 lines" port/x.c "$spdx$(printf 'int x;\\n%.0s' {1..450})"
+must_find style "no kind of file" e2e.log 'made by accident\n'
+must_find style "no kind of file" notes.md '# notes\n'
+must_find style "no kind of file" apps/x.c.orig "$spdx"
 must_find style "longer than 40 lines" vmbus/README.md "$(printf 'x\\n%.0s' {1..41})"
 
 must_find requirements "S1 has 0 rows" docs/requirements.md '| S2 | text | test_a |\n'

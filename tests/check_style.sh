@@ -48,8 +48,20 @@ archives="$archives|(pypi|pythonhosted|npmjs)[.]|crates[.]io|proxy[.]golang|ruby
 archives="$archives|//[a-z0-9.-]*mirror"
 waits='\b((u|nano|clock_nano)?sleep|poll|select|epoll_wait)[[:space:]]*\('
 
+# What tools leave behind is committed by accident, most easily to the root, where few files belong.
+is_stray() {
+    case $1 in
+    *.log | *.orig | *.rej | *.bak | *.tmp | *.o | *.a | *.so | *.pcap | *~) return 0 ;;
+    */*) return 1 ;;
+    ARCHITECTURE.md | README.md | CMakeLists.txt | CMakePresets.json | LICENSE) return 1 ;;
+    .clang-format | .editorconfig | .gitattributes | .gitignore) return 1 ;;
+    esac
+    return 0
+}
+
 checked=0
 while read -r file; do
+    ! is_stray "$file" || finding "$file" "no kind of file that belongs here"
     [ -s "$file" ] || continue
     grep -qI . "$file" || continue # binary
     checked=$((checked + 1))
