@@ -326,10 +326,11 @@ void hvh_nic_disconnect(struct hvhost_nic *nic)
     if (!nic->face)
         return;
     /* A channel given up could not have been asked to switch the filter off. */
-    if (nic->chan[0].open && !nic->chan[0].faulted && nic->filter != 0)
+    if (nic->chan[0].open && !nic->chan[0].faulted && !nic->withdrawn && nic->filter != 0)
         nic->stats.strict_close++;
     chans_close(nic);
     nic->face = NULL;
+    nic->withdrawn = false;
     nic->stats.closes++;
 }
 
@@ -361,14 +362,20 @@ void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle)
     }
 }
 
+/*
+ * The card leaves the switch at once, but its guest is served until it closes: Linux' hv_netvsc
+ * waits, without a limit, for every packet it has sent to be completed.
+ */
 void hvhost_nic_rescind(struct hvhost_nic *nic)
 {
     if (!nic->offered)
         return;
     nic->offered = false;
-    chans_close(nic);
-    if (nic->face)
-        nic->face->rescinded(nic->face_ctx);
+    if (!nic->face)
+        return;
+    nic->withdrawn = true;
+    hvh_rsc_drop(nic);
+    nic->face->rescinded(nic->face_ctx);
 }
 
 void hvhost_nic_offer(struct hvhost_nic *nic)

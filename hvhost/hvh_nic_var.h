@@ -113,6 +113,7 @@ struct hvhost_nic {
     uint8_t permanent_mac[6];
     struct hvhost_port *port;
     bool offered;
+    bool withdrawn; /* rescinded under a guest that has not closed it yet */
     bool link_up;
     bool link_told; /* link_up as the guest last heard it */
     struct hvh_tell tell;

@@ -27,7 +27,8 @@ static bool running(const struct hvhost_nic *nic)
 {
     const struct hvh_chan *chan = &nic->chan[0];
 
-    return nic->state == HVH_OPERATIONAL && nic->filter != 0 && chan->open && !chan->faulted;
+    return nic->state == HVH_OPERATIONAL && nic->filter != 0 && chan->open && !chan->faulted &&
+           !nic->withdrawn;
 }
 
 /* ---- which frames ----------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
  *   guest sends a share    a descriptor: more guest memory (hvh_shm_message.c)
  *   we send s32 count      an interrupt; when the socket is full the guest has one to read anyway
  *   guest hangs up or dies CLOSE_CHANNEL
- *   we hang up             rescind
+ *   we stop talking        rescind: the guest reads the end, and hangs up when it has let go
  *
  * Whose rings are they? A guest makes a new map0 while it holds the lock on dev/uioN.lock, then
  * connects, and the kernel drops that lock when it dies. So after accept() and opening map0, a peer
@@ -85,7 +85,7 @@ static void rescinded(void *ctx)
 {
     struct hvh_shm_card *card = ctx;
 
-    card->withdrawn = true; /* hung up in the next step */
+    card->withdrawn = true; /* the guest hears of it in the next step */
 }
 
 static const struct hvh_face_ops face_ops = {
@@ -198,16 +198,23 @@ static unsigned take_messages(struct hvh_shm_card *card)
 
 /* ---- the service ----------------------------------------------------------------------------- */
 
-/* Cards come and go by hvhost_nic_offer() and hvhost_nic_rescind(); the folder follows. */
+/*
+ * Cards come and go by hvhost_nic_offer() and hvhost_nic_rescind(); the folder follows. The guest
+ * of a card withdrawn is served until it closes, or the card is wanted for the next one.
+ */
 static void follow_offer(struct hvh_shm_card *card)
 {
     bool offered = hvh_nic_offered(card->nic);
 
-    if (card->withdrawn || !offered)
+    if (card->withdrawn && offered)
         hang_up(card);
-    if (card->listen_fd >= 0 && !offered)
+    if (card->listen_fd >= 0 && !offered) {
+        hvh_shm_hide(card);
+        (void)shutdown(card->conn_fd, SHUT_WR);
+    }
+    if (card->hidden && card->conn_fd < 0)
         hvh_shm_unpublish(card);
-    else if (card->listen_fd < 0 && offered && !card->failed)
+    if (card->listen_fd < 0 && offered && !card->failed)
         card->failed = hvh_shm_publish(card) != 0;
     if (!offered)
         card->failed = false;

@@ -294,25 +294,32 @@ static void unmap(struct vmbus_region *mem)
     *mem = (struct vmbus_region){0};
 }
 
-void hvh_shm_unpublish(struct hvh_shm_card *card)
+void hvh_shm_hide(struct hvh_shm_card *card)
 {
-    struct map maps[HVH_SHM_MAPS];
     char path[PATH_BYTES];
-    unsigned k;
 
     if (card->listen_fd >= 0)
         close(card->listen_fd);
     card->listen_fd = -1;
-    list_maps(card, maps);
-    for (k = 0; k < HVH_SHM_MAPS; k++) {
-        if (maps[k].mem)
-            unmap(maps[k].mem);
-    }
-    unmap(&card->guest.ram[0].mem);
+    card->hidden = true;
     path_of(path, "devices/%s", hvh_nic_instance(card->nic));
     hvh_tree_remove(&card->shm->tree, path);
     path_of(path, "dev/uio%u", card->index);
     hvh_tree_remove(&card->shm->tree, path);
+}
+
+void hvh_shm_unpublish(struct hvh_shm_card *card)
+{
+    struct map maps[HVH_SHM_MAPS];
+
+    hvh_shm_hide(card);
+    list_maps(card, maps);
+    for (unsigned k = 0; k < HVH_SHM_MAPS; k++) {
+        if (maps[k].mem)
+            unmap(maps[k].mem);
+    }
+    unmap(&card->guest.ram[0].mem);
+    card->hidden = false;
 }
 
 void hvh_shm_show_state(struct hvh_shm_card *card, unsigned state)

@@ -86,7 +86,8 @@ struct hvh_shm_card {
     size_t ring_bytes;
     int listen_fd; /* -1 while not published */
     int conn_fd;   /* -1 while nobody has it open */
-    bool withdrawn;
+    bool withdrawn;      /* under the guest that has it open */
+    bool hidden;         /* its names are gone, its memory is not */
     bool failed;         /* could not be shown again; not tried before the next offer */
     uint32_t interrupts; /* the count a guest reads, modulo 2^32 */
     struct hvh_shm_chan chan[HVH_SHM_CHANS]; /* [0] is unused */
@@ -112,8 +113,11 @@ void hvh_shm_card_init(struct hvh_shm_card *card, struct hvh_shm *shm, struct hv
 /* The folders that are there without any card. */
 int hvh_shm_make_bus(struct hvh_tree *tree);
 
-/* Show the card and listen for a guest; on failure nothing is left. Or take it away again. */
+/* Show the card and listen for a guest; on failure nothing is left. */
 int hvh_shm_publish(struct hvh_shm_card *card);
+/* Nobody finds it any more; who has it open keeps its memory. */
+void hvh_shm_hide(struct hvh_shm_card *card);
+/* Hide it and give its memory back: nobody has it open. */
 void hvh_shm_unpublish(struct hvh_shm_card *card);
 void hvh_shm_show_state(struct hvh_shm_card *card, unsigned state);
 

@@ -163,7 +163,7 @@ static bool frame_switch(struct hvh_chan *chan, const struct hvh_gather *g, stru
         nic->stats.tx_drop_size++;
         return true;
     }
-    if (!nic->link_up) {
+    if (!nic->link_up || nic->withdrawn) {
         nic->stats.tx_drop_link++;
         return true;
     }

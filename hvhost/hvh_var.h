@@ -78,8 +78,10 @@ bool hvh_nic_connected(const struct hvhost_nic *nic);
 struct hvh_face_ops {
     /* Interrupt for channel (relid): the guest had not masked and its ring was empty. */
     void (*interrupt)(void *ctx, uint32_t relid);
-    /* hvhost_nic_rescind(): the core no longer touches the guest's memory. Do not disconnect
-     * within. */
+    /*
+     * hvhost_nic_rescind(). The guest gets no more frames, but its packets are completed until
+     * hvh_nic_disconnect(), which is not to be called within.
+     */
     void (*rescinded)(void *ctx);
     /*
      * Sub-channel (index) is offered, as hvh_nic_subchannel() describes it. The guest's kernel

@@ -58,7 +58,6 @@ static void rescinded_card_says_so_until_closed(void **state)
 {
     struct raw_guest *g = raw_guest_create(NULL);
     struct vmbus_transport t;
-    uint8_t msg[256];
 
     (void)state;
     raw_bring_up(g);
@@ -69,20 +68,45 @@ static void rescinded_card_says_so_until_closed(void **state)
     assert_int_equal(g->t.ops->signal(g->t.ctx, g->t.primary.relid), -EIO);
     assert_int_equal(g->t.ops->irq_enable(g->t.ctx, true), -EIO);
 
-    /* The memory is still there, but nobody reads it. */
-    raw_section_send(g, 0, msg, raw_frame_message(msg, 60, 0));
+    /* The memory is still there, but it gets no more frames. */
     raw_port_send(g, 60, NULL);
     raw_step(g);
-    assert_int_equal(g->port_frames, 0);
     assert_int_equal(raw_stat(g, rx_drop_down), 1);
-    assert_int_equal(raw_stat(g, rx_reclaimed), 1);
     assert_int_equal(hvhost_nic_open(g->nic, &t), -ENODEV);
 
     hvhost_nic_offer(g->nic);
     assert_int_equal(hvhost_nic_open(g->nic, &t), -EBUSY);
+    raw_port_send(g, 60, NULL);
+    assert_int_equal(raw_stat(g, rx_drop_down), 2); /* it is offered to the next guest */
     g->t.ops->close(g->t.ctx);
+    assert_int_equal(raw_stat(g, rx_reclaimed), 1);
     raw_bring_up(g);
     assert_int_equal(raw_stat(g, strict_close), 0); /* it had no chance */
+    raw_guest_destroy(g);
+}
+
+/* hv_netvsc waits for it without a limit: seen in tests/vm, see docs/protocol-notes.md. */
+static void withdrawn_card_completes_what_was_sent(void **state)
+{
+    struct raw_guest *g = raw_guest_create(NULL);
+    struct raw_packet pkt;
+    uint8_t msg[256];
+    uint64_t before;
+
+    (void)state;
+    raw_bring_up(g);
+    raw_port_send(g, 60, NULL);
+    raw_expect(g, &pkt);
+    before = raw_stat(g, rx_completed);
+    raw_complete(g, pkt.desc.xid);
+    raw_section_send(g, 0, msg, raw_frame_message(msg, 60, 0));
+    hvhost_nic_rescind(g->nic);
+    raw_expect(g, &pkt);
+    assert_int_equal(pkt.desc.type, VMBUS_PKT_COMPLETION);
+    assert_int_equal(pkt.desc.xid, g->xid);
+    assert_int_equal(raw_stat(g, rx_completed), before + 1);
+    assert_int_equal(g->port_frames, 0); /* it is off the switch */
+    assert_int_equal(raw_stat(g, tx_drop_link), 1);
     raw_guest_destroy(g);
 }
 
@@ -381,6 +405,7 @@ int main(void)
         cmocka_unit_test(regions_are_laid_out_as_by_the_kernel),
         cmocka_unit_test(card_without_dma_memory_has_no_page_numbers),
         cmocka_unit_test(rescinded_card_says_so_until_closed),
+        cmocka_unit_test(withdrawn_card_completes_what_was_sent),
         cmocka_unit_test(lent_sections_come_back_when_the_guest_dies),
         cmocka_unit_test(clean_close_is_no_sin),
         cmocka_unit_test(halt_with_the_filter_on_is_no_sin),

@@ -211,6 +211,9 @@ static void a_rescinded_channel_comes_back_when_it_was_released(void **state)
     hvhost_nic_rescind(b.nic);
     (void)hvh_vmbus_turn(b.bus);
     (void)bench_last(&b, HVH_MSG_RESCIND);
+    assert_true(hvh_nic_connected(b.nic)); /* served until it is closed */
+    bench_tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
+    assert_false(hvh_nic_connected(b.nic));
     hvhost_nic_offer(b.nic);
     before = b.sents;
     (void)hvh_vmbus_turn(b.bus);

@@ -21,11 +21,13 @@ says() {
 
 # ---- moving a card --------------------------------------------------------------------------
 
+configure() {
+    ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 mtu 1400 && ip link set eth0 up &&
+        ip route add 10.77.0.0/16 via 10.9.0.1 metric 7
+}
 two_cards() {
-    modprobe hv_netvsc && until_true 5 [ -d /sys/class/net/eth1 ] &&
-        ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 mtu 1400 && ip link set eth0 up &&
-        ip route add 10.77.0.0/16 via 10.9.0.1 metric 7 && ip addr add 10.1.0.2/24 dev eth1 &&
-        ip link set eth1 up && ping -c 1 -w 5 10.9.0.1 && ping -c 1 -w 5 10.1.0.1
+    modprobe hv_netvsc && until_true 5 [ -d /sys/class/net/eth1 ] && configure &&
+        ip addr add 10.1.0.2/24 dev eth1 && ip link set eth1 up && ping -c 1 -w 5 10.9.0.1 && ping -c 1 -w 5 10.1.0.1
 }
 lists() { [ "$(netvscctl list | grep -c ' hv_netvsc .* kernel')" = 2 ]; }
 doctor_before() { says "netvscctl bind $card" netvscctl doctor eth0; }
@@ -157,8 +159,7 @@ unprivileged() {
 # of before. Bound again, it is served again, by the same process.
 rescind() {
     control rescind 0 && until_true 30 [ ! -d $bus/devices/$card ] && control offer 0 &&
-        until_true 30 in_kernel && ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up &&
-        netvscctl bind eth0 --once && is_bound_to uio_hv_generic && kill -0 "$app" &&
+        until_true 30 in_kernel && configure && netvscctl bind eth0 --once && is_bound_to uio_hv_generic && kill -0 "$app" &&
         until_true 60 http_page
 }
 
