@@ -68,7 +68,8 @@ static bool may_grant(const struct hvhost_nic *nic, uint32_t count)
     uint32_t sections =
         nic->sections.count > HVH_SECTIONS_CONTROL ? nic->sections.count - HVH_SECTIONS_CONTROL : 0;
 
-    return !nic->withdrawn && nic->granted == 0 && count < hvh_subchan_max(nic) && sections / (count + 1) > 0;
+    return !nic->withdrawn && nic->granted == 0 && count < hvh_subchan_max(nic) &&
+           sections / (count + 1) > 0;
 }
 
 void hvh_nvs_subchannel(struct hvh_chan *chan, const struct hvh_nvs_request *req)

@@ -41,7 +41,7 @@
     X(tx_switched, "frames handed to the switch")                                                  \
     X(tx_drop_rndis, "malformed RNDIS packet message")                                             \
     X(tx_drop_size, "frame shorter than 14 bytes or longer than the MTU allows")                   \
-    X(tx_drop_link, "sent while the cable was out, or the card withdrawn")                                                \
+    X(tx_drop_link, "sent while the cable was out, or card withdrawn")                             \
     X(tx_section_packets, "packets out of the send buffer")                                        \
     X(tx_gpa_packets, "packets by guest-physical page")                                            \
     X(tx_csum, "frames whose sums the guest left to the host")                                     \

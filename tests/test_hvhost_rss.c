@@ -149,6 +149,28 @@ static void a_set_that_makes_no_sense_changes_nothing(void **state)
     assert_int_equal(try_set(&set, sizeof(set)), RNDIS_STATUS_INVALID_DATA);
 }
 
+/*
+ * Linux sets such a key when its channels go up from one: seen in tests/vm, docs/protocol-notes.md.
+ */
+static void an_all_zero_key_is_taken_and_hashes_everything_to_zero(void **state)
+{
+    struct set set = good_set();
+    struct hvh_rss rss = {0};
+    uint8_t frame[128];
+
+    (void)state;
+    memset(set.key, 0, sizeof(set.key));
+    set.params.hash |= NDIS_RSS_TCP6;
+    assert_int_equal(hvh_rss_set(&rss, 4, (const uint8_t *)&set, sizeof(set)), 0);
+    for (unsigned i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
+        const struct hvhost_frame f = {.data = frame, .len_bytes = frame_of(i, frame)};
+        struct hvh_hash hash = hvh_rss_hash(&rss, &f);
+
+        assert_true(hash.type != 0);
+        assert_int_equal(hash.value, 0);
+    }
+}
+
 static void a_short_table_is_repeated_and_disabling_turns_off(void **state)
 {
     struct set set = good_set();
@@ -170,6 +192,7 @@ int main(void)
         cmocka_unit_test(published_values_come_out),
         cmocka_unit_test(what_has_no_ports_of_its_own_is_hashed_by_address_or_not_at_all),
         cmocka_unit_test(a_set_that_makes_no_sense_changes_nothing),
+        cmocka_unit_test(an_all_zero_key_is_taken_and_hashes_everything_to_zero),
         cmocka_unit_test(a_short_table_is_repeated_and_disabling_turns_off),
     };
 

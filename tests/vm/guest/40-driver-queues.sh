@@ -49,8 +49,7 @@ stop() {
     return $status
 }
 
-modprobe -a hv_vmbus hv_netvsc
-until_true 5 [ -d /sys/class/net/eth0 ]
+cards
 mkdir -p /tmp/site
 head -c 2000000 /dev/urandom >/tmp/site/bulk
 head -c 500 /dev/urandom >/tmp/site/small

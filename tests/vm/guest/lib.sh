@@ -55,6 +55,44 @@ until_true() {
     done
 }
 
+# cards: loads hv_netvsc; the first card is eth0, whichever came up first.
+cards() {
+    local first=00155d00-0000-4000-8000-000000000001
+    modprobe -a hv_vmbus hv_netvsc && until_true 5 [ -d /sys/class/net/eth1 ] || return 1
+    [ -d /sys/bus/vmbus/devices/$first/net/eth0 ] || {
+        ip link set eth0 name swap && ip link set eth1 name eth0 && ip link set swap name eth1
+    }
+}
+
+# all_answered N FILE...: so many pings were, none twice. ping -f sends on while the last answers
+# are on their way: as many as were out at once are not missed.
+all_answered() {
+    local n=$1
+    shift
+    cat "$@"
+    awk -v n="$n" '
+        / packets transmitted, / { sent = $1; received = $4; files++
+                                   if (received != n || /duplicates/) bad = 1 }
+        /^rtt / { out = 0; for (i = 1; i < NF; i++) if ($i == "pipe") out = $(i + 1) + 0
+                  if (sent - received > out) bad = 1 }
+        END { exit bad || !files }' "$@"
+}
+
+# traffic URL: pages of it upwards without end, and the bulk of L1 downwards, until quiet.
+traffic() {
+    l1 "while :; do curl -s -m 20 -o /dev/null $1 || usleep 100000; done >/dev/null 2>&1 &
+        echo \$! >/tmp/traffic" || return 1
+    while :; do
+        wget -q -T 5 -O /dev/null http://10.9.0.1:8080/bulk || usleep 100000
+    done >/dev/null 2>&1 &
+    traffic=$!
+}
+quiet() {
+    kill "$traffic"
+    killall wget 2>/dev/null
+    l1 'kill $(cat /tmp/traffic); killall curl; true'
+}
+
 # books COUNTER [CARD]: what the host counts of the card.
 books() { l1 "/l1/books $*"; }
 # grows COUNTER LEAST COMMAND...: it succeeds, and the host's counter grows by LEAST or more.
