@@ -138,6 +138,11 @@ static int open_one(const struct http_root *root, const char *path, struct http_
         return 403;
     }
     *is_dir = S_ISDIR(st.st_mode);
+    file->id = (struct http_file_id){.device = st.st_dev,
+                                     .inode = st.st_ino,
+                                     .size_bytes = (uint64_t)st.st_size,
+                                     .modified = st.st_mtim,
+                                     .changed = st.st_ctim};
     file->size_bytes = (uint64_t)st.st_size;
     file->modified_s = (int64_t)st.st_mtim.tv_sec;
     return 200;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define HTTP_PATH_BYTES 2048u /* decoded, with its NUL; a longer one is 414 */
 
@@ -19,8 +20,15 @@ struct http_root {
     bool beneath; /* openat2() works; without it symbolic links are refused altogether */
 };
 
+/* Two looks with equal bytes here: the same file, not written to in between. No padding. */
+struct http_file_id {
+    uint64_t device, inode, size_bytes;
+    struct timespec modified, changed;
+};
+
 struct http_file {
     int fd;
+    struct http_file_id id;
     uint64_t size_bytes;
     int64_t modified_s; /* since 1970 */
     const char *type;   /* static */

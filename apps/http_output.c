@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <string.h>
+
 static uint64_t left_bytes(const struct http_conn *c)
 {
     return c->reply.head_bytes - c->head_sent + (c->reply.body_bytes - c->body_sent);
@@ -56,6 +57,10 @@ static ssize_t fill(struct http_conn *c, size_t n)
     size_t head = c->reply.head_bytes - c->head_sent, used;
     off_t off = (off_t)(c->reply.off + c->body_sent);
 
+    if (c->reply.ready) {
+        memcpy(scratch, c->reply.ready->bytes + c->head_sent + c->body_sent, n);
+        return (ssize_t)n;
+    }
     head = head < n ? head : n;
     memcpy(scratch, c->reply.head + c->head_sent, head);
     for (used = head; used < n;) {
@@ -69,6 +74,18 @@ static ssize_t fill(struct http_conn *c, size_t n)
         off += got;
     }
     return (ssize_t)used;
+}
+
+/* The scratch buffer has the whole of an answer that others may ask for, too. */
+static void keep(const struct http_conn *c)
+{
+    const struct http_cache_entry entry = {.file = c->reply.file,
+                                           .made_ms = c->reply.made_ms,
+                                           .head_bytes = c->reply.head_bytes,
+                                           .body_bytes = (uint32_t)c->reply.body_bytes,
+                                           .bytes = c->server->scratch};
+
+    http_cache_keep(c->server->site.cache, &c->parser, &entry);
 }
 
 /* Hands over (n) bytes of the scratch buffer, or as many of them as lwIP has memory for. */
@@ -112,6 +129,8 @@ enum http_step http_output_reply(struct http_conn *c)
             http_conn_abort(c);
             return HTTP_STEP_ABORTED;
         }
+        if (c->reply.may_be_kept && (uint64_t)have == c->reply.head_bytes + c->reply.body_bytes)
+            keep(c);
         err = write_out(c, (size_t)have);
         if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
             return HTTP_STEP_WAIT;

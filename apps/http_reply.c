@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MS_PER_S 1000
+
 static const struct {
     int status;
     const char *reason;
@@ -235,9 +237,25 @@ static bool may_keep(const struct http_parser *req)
            !(req->expects && req->body_bytes > 0);
 }
 
-void http_reply_make(struct http_site *site, const struct http_parser *req, int64_t now_s,
-                     struct http_reply *reply)
+/* The reply was made before, for somebody else. False: it was not. */
+static bool take_ready(const struct http_site *site, const struct http_parser *req,
+                       struct http_reply *reply)
 {
+    struct http_answer *ready = http_cache_take(site->cache, &site->root, req, reply->made_ms);
+
+    if (!ready)
+        return false;
+    reply->ready = ready;
+    reply->status = 200;
+    reply->keep_alive = true;
+    reply->head_bytes = ready->head_bytes;
+    reply->body_bytes = ready->body_bytes;
+    return true;
+}
+
+static void make(struct http_site *site, const struct http_parser *req, struct http_reply *reply)
+{
+    const int64_t now_s = reply->made_ms / MS_PER_S;
     struct entity entity = {.file.fd = -1};
     char location[HTTP_REPLY_HEAD_BYTES / 2] = "";
     int status = req->status;
@@ -260,12 +278,31 @@ void http_reply_make(struct http_site *site, const struct http_parser *req, int6
         put_error(req, &entity, location, reply);
     if (status == 416 || req->method == HTTP_METHOD_HEAD)
         reply->body_bytes = 0;
+    reply->may_be_kept = status == 200 && !entity.is_page;
+    reply->file = entity.file.id;
     if (reply->body_bytes == 0)
         http_reply_done(reply);
 }
 
+void http_reply_make(struct http_site *site, const struct http_parser *req, int64_t now_ms,
+                     struct http_reply *reply)
+{
+    const bool suits = site->cache && http_cache_suits(req);
+
+    reply->made_ms = now_ms;
+    reply->ready = NULL;
+    reply->fd = -1;
+    if (suits && take_ready(site, req, reply))
+        return;
+    make(site, req, reply);
+    reply->may_be_kept &= suits;
+}
+
 void http_reply_done(struct http_reply *reply)
 {
+    if (reply->ready)
+        http_cache_release(reply->ready);
+    reply->ready = NULL;
     if (reply->fd >= 0)
         close(reply->fd);
     reply->fd = -1;

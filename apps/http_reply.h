@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "http_cache.h"
 #include "http_date.h"
 #include "http_file.h"
 #include "http_parse.h"
@@ -22,25 +23,30 @@ struct http_site {
      */
     int (*page)(void *ctx, bool json, int fd);
     void *page_ctx;
-    int64_t date_s; /* of the text below, which is rewritten once a second */
+    struct http_cache *cache; /* NULL = none */
+    int64_t date_s;           /* of the text below, which is rewritten once a second */
     char date[HTTP_DATE_BYTES];
 };
 
 struct http_reply {
     int status;
-    bool keep_alive; /* false: close after it */
-    int fd;          /* of the body, or -1 */
-    uint64_t off;    /* where the body starts in it */
+    bool keep_alive;           /* false: close after it */
+    struct http_answer *ready; /* head and body are there; NULL: in (head) and (fd) */
+    bool may_be_kept;          /* as a ready one, once head and body are together in memory */
+    int64_t made_ms;           /* since 1970 */
+    struct http_file_id file;  /* with may_be_kept */
+    int fd;                    /* of the body, or -1 */
+    uint64_t off;              /* where the body starts in it */
     uint64_t body_bytes;
     uint32_t head_bytes;
     char head[HTTP_REPLY_HEAD_BYTES]; /* with the short text that explains an error */
 };
 
 /*
- * The reply to (req), which is complete or refused; a status of 408 in it means that it never came.
- * Never fails. The caller ends it with http_reply_done().
+ * The reply at (now_ms) since 1970 to (req), which is complete or refused; a status of 408 in it
+ * means that it never came. Never fails. The caller ends it with http_reply_done().
  */
-void http_reply_make(struct http_site *site, const struct http_parser *req, int64_t now_s,
+void http_reply_make(struct http_site *site, const struct http_parser *req, int64_t now_ms,
                      struct http_reply *reply);
 void http_reply_done(struct http_reply *reply);
 

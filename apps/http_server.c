@@ -85,6 +85,16 @@ static int listen_on(struct http_server *server)
     return 0;
 }
 
+static void release(struct http_server *server)
+{
+    free(server->conns);
+    free(server->scratch);
+    free(server->site.cache);
+    server->conns = NULL;
+    server->scratch = NULL;
+    server->site.cache = NULL;
+}
+
 int http_server_open(struct http_server *server, const struct http_config *config)
 {
     int rc = -ENOMEM;
@@ -98,13 +108,11 @@ int http_server_open(struct http_server *server, const struct http_config *confi
     server->stopping = false;
     server->conns = calloc(config->connections, sizeof(*server->conns));
     server->scratch = malloc(HTTP_SCRATCH_BYTES);
-    if (server->conns && server->scratch)
+    server->site.cache = calloc(1, sizeof(*server->site.cache));
+    if (server->conns && server->scratch && server->site.cache)
         rc = listen_on(server);
     if (rc) {
-        free(server->conns);
-        free(server->scratch);
-        server->conns = NULL;
-        server->scratch = NULL;
+        release(server);
         return rc;
     }
     for (uint32_t i = config->connections; i-- > 0;) { /* the first ones are used first */
@@ -132,8 +140,5 @@ void http_server_close(struct http_server *server)
         if (server->conns[i].state != HTTP_CONN_FREE)
             http_conn_abort(&server->conns[i]);
     }
-    free(server->conns);
-    free(server->scratch);
-    server->conns = NULL;
-    server->scratch = NULL;
+    release(server);
 }

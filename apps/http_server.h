@@ -21,6 +21,7 @@ struct tcp_pcb;
     X(refused, "connections reset: all connections in use")                                        \
     X(evicted, "idle connections closed to make room for new ones")                                \
     X(requests, "requests answered, bad ones included")                                            \
+    X(ready, "of these, answers that were ready: a small file asked for just before")              \
     X(status_2xx, "answers 2xx")                                                                   \
     X(status_3xx, "answers 3xx")                                                                   \
     X(status_4xx, "answers 4xx")                                                                   \

@@ -75,13 +75,17 @@ void wire_run(void)
     }
 }
 
+void wire_wait_ms(unsigned ms)
+{
+    now_ns += ms * PORT_NS_PER_MS;
+    sys_check_timeouts();
+    wire_run();
+}
+
 void wire_wait_s(unsigned seconds)
 {
-    for (unsigned ms = 0; ms < seconds * 1000; ms += STEP_MS) {
-        now_ns += STEP_MS * PORT_NS_PER_MS;
-        sys_check_timeouts();
-        wire_run();
-    }
+    for (unsigned ms = 0; ms < seconds * 1000; ms += STEP_MS)
+        wire_wait_ms(STEP_MS);
 }
 
 void wire_cut(bool cut)

@@ -29,6 +29,8 @@ void wire_init(void);
 
 /* Seconds of virtual time, with all timers. */
 void wire_wait_s(unsigned seconds);
+/* In one step: no longer than lwIP's finest timer. */
+void wire_wait_ms(unsigned ms);
 
 /* Deliver until nothing moves any more, without letting time pass. */
 void wire_run(void);

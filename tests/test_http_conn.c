@@ -57,6 +57,7 @@ static void files_of_all_sizes_arrive_exactly_and_at_once(void **state)
     wire_open(&c, SITE_PORT);
     for (size_t i = 0; i < countof(sizes); i++) {
         site_make("sized", sizes[i]);
+        wire_wait_ms(1); /* what a file was is believed until then */
         wire_send(&c, "GET /sized HTTP/1.1\r\n" H "\r\n");
         assert_answer(&c, 200, 0, sizes[i]);
     }
@@ -88,6 +89,7 @@ static void a_new_connection_waits_for_nothing_either(void **state)
     (void)state;
     for (size_t i = 0; i < countof(sizes); i++) {
         site_make("sized", sizes[i]);
+        wire_wait_ms(1); /* what a file was is believed until then */
         wire_open(&c, SITE_PORT);
         wire_send(&c, "GET /sized HTTP/1.1\r\n" H "\r\n");
         assert_answer(&c, 200, 0, sizes[i]);

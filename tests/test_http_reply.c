@@ -70,7 +70,7 @@ static struct http_reply *reply_to(const char *request)
     http_parser_reset(&parser);
     http_parser_feed(&parser, request, strlen(request));
     assert_int_not_equal(parser.status, 0);
-    http_reply_make(&site, &parser, NOW_S, &reply);
+    http_reply_make(&site, &parser, NOW_S * INT64_C(1000), &reply);
     assert_true(reply.head_bytes < sizeof(reply.head));
     reply.head[reply.head_bytes] = '\0';
     return &reply;
