@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The same again for programs with threads and sockets (NO_SYS=0): target "netvsc_threads", and
-# everything above it compiled with PORT_THREADS. lwIP's own unix port brings threads and mailboxes;
-# an lwIP tree without contrib/ has none, and then there is no such target.
-set(LWIP_UNIX ${LWIP_DIR}/contrib/ports/unix/port)
-if(NOT EXISTS ${LWIP_UNIX}/sys_arch.c)
-  message(STATUS "${LWIP_DIR} has no contrib/: no lwIP with threads, no netvsc-sockets")
-  return()
-endif()
+# everything above it compiled with PORT_THREADS. Mailboxes are not those of lwIP's unix port, which
+# lose the end of a stream whose reader is behind: see port_sys_threads.c.
 find_package(Threads REQUIRED)
 
 # lwIP's own pools and TCP lists: ours are for one thread.
 add_library(lwip_threads STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c ${lwipapi_SRCS}
-  ${LWIP_UNIX}/sys_arch.c)
+  ${CMAKE_SOURCE_DIR}/port/port_sys_threads.c)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/port/port_sys_threads.c
+  TARGET_DIRECTORY lwip_threads PROPERTIES COMPILE_OPTIONS "${NETVSC_WARNINGS}")
 # Its own TCP timers come with it: tcp_slowtmr() every 500 ms.
 target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1 TCP_SLOW_INTERVAL=500)
-# Ours first: both have arch/cc.h.
 target_include_directories(lwip_threads PUBLIC ${CMAKE_SOURCE_DIR}/port)
-target_include_directories(lwip_threads SYSTEM PUBLIC ${LWIP_DIR}/src/include
-  ${LWIP_UNIX}/include)
+target_include_directories(lwip_threads SYSTEM PUBLIC ${LWIP_DIR}/src/include)
 netvsc_common(lwip_threads)
 
 get_target_property(netif_sources netvsc_netif SOURCES)

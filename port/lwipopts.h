@@ -23,10 +23,13 @@
 #define MEMP_NUM_NETBUF 4096  /* [2] datagrams waiting in sockets */
 #define MEMP_NUM_TCPIP_MSG_API 256 /* [8] calls waiting for lwIP's thread */
 #define MEMP_NUM_TCPIP_MSG_INPKT 256 /* [8] used by lwIP's loop interface only */
-#define TCPIP_MBOX_SIZE 128   /* [0] sizes of mailboxes; the unix port has one of 128 */
+#define TCPIP_MBOX_SIZE 128   /* [0] places in the mailbox of lwIP's thread */
 #define DEFAULT_ACCEPTMBOX_SIZE 128 /* [0] connections waiting for accept() */
-#define DEFAULT_TCP_RECVMBOX_SIZE 128 /* [0] segments a connection's reader has not taken */
+#define DEFAULT_TCP_RECVMBOX_SIZE ((int)(2 * TCP_WND / TCP_MSS)) /* [0] unread segments: more */
+                              /* than a window of full ones, for a full mailbox costs 250 ms */
 #define DEFAULT_UDP_RECVMBOX_SIZE 128 /* [0] datagrams */
+#define DEFAULT_RAW_RECVMBOX_SIZE 128 /* [0] packets */
+#define SYS_STATS 0           /* [1] mailboxes and so on, counted without a lock */
 #else
 #define NO_SYS 1              /* [0] one stack per worker thread; nothing to lock */
 #define SYS_LIGHTWEIGHT_PROT 0 /* [1] so critical sections protect from nobody */

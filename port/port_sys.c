@@ -43,13 +43,11 @@ int port_tcp_connections(uint32_t count)
     return 0;
 }
 
-#if NO_SYS
-/* Milliseconds, wrapping: lwIP compares by difference. With threads, lwIP's unix port has one. */
+/* Milliseconds, wrapping: lwIP compares by difference. */
 u32_t sys_now(void)
 {
     return (u32_t)(port_clock_now() / PORT_NS_PER_MS);
 }
-#endif
 
 /* The addresses of one connection, without padding, as the hash reads them. */
 struct four_tuple {

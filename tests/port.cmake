@@ -20,3 +20,5 @@ netvsc_test(test_app_stats LIBS app)
 netvsc_test(test_port_frame LIBS port)
 netvsc_test(test_port_mailbox LIBS port)
 netvsc_test(test_port_spread LIBS port hvhost_core)
+# lwIP with threads.
+netvsc_test(test_port_sockets LIBS netvsc_threads LABELS unit tsan)

@@ -13,7 +13,7 @@
 
 #ifdef PORT_THREADS
 #include <sys/time.h> /* struct timeval and fd_set are libc's, for lwip_select() too */
-typedef int sys_prot_t; /* lwIP's unix port wants it from here */
+typedef int sys_prot_t;
 #endif
 
 #define LWIP_RAND() port_rand_u32()

@@ -8,8 +8,12 @@ app4 sockets netvsc-sockets
 
 head -c 5000000 /dev/urandom >"$work/many"
 tcp_echo() {
-    inside timeout 60 ncat "$addr" 7 <"$work/many" >"$work/back.$1" &&
-        same_bytes "$work/many" "$work/back.$1"
+    inside timeout 60 ncat "$addr" 7 <"$work/many" >"$work/back.$1" || {
+        # All of them here, and yet no end: then the end got lost.
+        echo "ncat: status $?, $(stat -c %s "$work/back.$1") of 5000000 bytes came back"
+        return 1
+    }
+    same_bytes "$work/many" "$work/back.$1"
 }
 check "5 MB over one TCP connection" tcp_echo 0
 four() {
