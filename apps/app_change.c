@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What netvscctl set changes in a running program. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,13 @@ static const char *change_mtu(const struct app_report *report, const char *value
 {
     char *end;
     const unsigned long mtu_bytes = strtoul(value, &end, 10);
+    int rc = -EINVAL;
 
-    if (*value < '0' || *value > '9' || *end || mtu_bytes > UINT16_MAX ||
-        port_attach_set_mtu(report->attach, (uint32_t)mtu_bytes, port_clock_now()))
-        return "mtu takes a number from 68 to 65521";
-    return NULL;
+    if (*value >= '0' && *value <= '9' && !*end && mtu_bytes <= UINT16_MAX)
+        rc = port_attach_set_mtu(report->attach, (uint32_t)mtu_bytes, port_clock_now());
+    if (rc == -EBUSY)
+        return "the card is being attached for the first time; set its mtu when it is up";
+    return rc ? "mtu takes a number from 68 to 65521" : NULL;
 }
 
 static const char *change_promiscuous(const struct app_report *report, const char *value)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port_attach.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "netvsc_control.h"
@@ -122,10 +123,14 @@ uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t no
 
 int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t now_ns)
 {
-    const bool up = netvsc_state(attach->nic) == NETVSC_UP;
-    const int rc = netvsc_set_mtu(attach->nic, mtu_bytes, now_ns);
+    const enum netvsc_state state = netvsc_state(attach->nic);
+    int rc;
 
-    if (rc == 0 && up)
+    /* To detach now would look like a first attach that failed, with which programs end. */
+    if (state == NETVSC_ATTACHING && !attach->was_up)
+        return -EBUSY;
+    rc = netvsc_set_mtu(attach->nic, mtu_bytes, now_ns);
+    if (rc == 0 && state == NETVSC_UP)
         attach->reopening = true;
     return rc;
 }

@@ -47,7 +47,7 @@ uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t no
 
 /*
  * Another MTU, as netvsc_set_mtu(): a NIC that is up is detached and attached again at once, while
- * connections live on. -EINVAL.
+ * connections live on. -EINVAL; -EBUSY while the first attach is under way.
  */
 int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t now_ns);
 

@@ -228,6 +228,34 @@ static void another_mtu_is_attached_again_at_once(void **state)
     assert_null(app_books(&f.nif, f.emulate.host));
 }
 
+static void no_other_mtu_during_the_first_attach(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(netvsc_state(f.nif.nic), NETVSC_ATTACHING);
+    assert_int_equal(port_attach_set_mtu(&f.attach, 600, f.now_ns), -EBUSY);
+    run_until(NETVSC_UP);
+    turn();
+    assert_int_equal(f.nif.netif.mtu, 1500);
+    assert_int_equal(f.opens, 0);
+}
+
+static void another_mtu_during_a_later_attach_is_the_next_ones(void **state)
+{
+    (void)state;
+    begin();
+    run_until(NETVSC_UP);
+    turn();
+    stderr_catch(&f.catcher);
+    assert_int_equal(port_attach_set_mtu(&f.attach, 600, f.now_ns), 0);
+    run_until(NETVSC_ATTACHING);
+    assert_int_equal(port_attach_set_mtu(&f.attach, 1280, f.now_ns), 0);
+    run_ms(500);
+    stderr_caught(&f.catcher);
+    assert_int_equal(netvsc_state(f.nif.nic), NETVSC_UP);
+    assert_int_equal(f.nif.netif.mtu, 1280);
+}
+
 #define CARD_TEST(f) cmocka_unit_test_setup_teardown(f, make_card, drop_card)
 
 int main(void)
@@ -240,6 +268,8 @@ int main(void)
         CARD_TEST(a_first_attach_that_fails_is_left_to_the_program),
         CARD_TEST(after_the_end_nobody_tries_again),
         CARD_TEST(another_mtu_is_attached_again_at_once),
+        CARD_TEST(no_other_mtu_during_the_first_attach),
+        CARD_TEST(another_mtu_during_a_later_attach_is_the_next_ones),
     };
 
     lwip_init();

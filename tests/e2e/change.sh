@@ -7,11 +7,25 @@ mkdir "$work/site"
 head -c 40000000 /dev/urandom >"$work/site/file"
 card_up
 sock=$work/ctl.sock
-app4 http netvsc-http --root "$work/site" --control "$sock" --cpu 0 --spin always
 
 setting() { "$bin/netvscctl" set "$1" "$sock"; }
 field() { "$bin/netvscctl" stats --json "$sock" | jq -r "$1"; }
 has() { equal "$(field "$1")" "$2"; }
+
+# A host that takes its time with the first attach.
+if [ "$face" = shm ]; then
+    kill -STOP "${pids[hvhost]}"
+    start slow "$bin/netvsc-http" "${card[@]}" --ip "$addr/24" --root "$work/site" --control "$sock"
+    check "the card is being attached" wait_for 5 has .state attaching
+    check "no other MTU yet" eval '! setting mtu=600 2>"$work/err"'
+    check "and why is said" grep -q "for the first time; set its mtu when it is up" "$work/err"
+    kill -CONT "${pids[hvhost]}"
+    ready slow 'NVSP [0-9]'
+    check "it came up as it was" has .mtu 1500
+    stop slow
+    check "and ends as ever" equal "$status" 0
+fi
+app4 http netvsc-http --root "$work/site" --control "$sock" --cpu 0 --spin always
 check "--cpu pins" grep -qE '^Cpus_allowed_list:\s0$' "/proc/${pids[http]}/status"
 
 # A download of some seconds, over which the MTU goes down and up again.
