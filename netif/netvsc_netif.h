@@ -9,6 +9,11 @@
  * needs its help: lwipopts.h defines NETVSC_NETIF_CHAINS 1, gives pbufs a member u16_t segments and
  * a hook that looks at it (port/port_hooks.h does). Without that, and where lwIP forwards, neither
  * is done.
+ *
+ * Where lwipopts.h defines NETVSC_NETIF_SHOW(frame, bytes), each frame of a batch is shown to it
+ * NETVSC_NETIF_AHEAD frames before lwIP gets it, so that memory can be asked for in time
+ * (port/port_tcp_ahead.c does); behind the last come as many NULLs. Both are memory the host may
+ * write to: read once, believe nothing.
  */
 #ifndef NETVSC_NETIF_H
 #define NETVSC_NETIF_H

@@ -241,11 +241,37 @@ static unsigned input(struct netvsc_netif *nif, const struct netvsc_frame *frame
     return frames + frame->more;
 }
 
+#ifdef NETVSC_NETIF_AHEAD
+/* Show what has its turn soon, (now) being the next; behind the batch nothing comes. */
+static unsigned show(const struct netvsc_frame *frames, unsigned count, unsigned now,
+                     unsigned shown)
+{
+    for (; shown <= now + NETVSC_NETIF_AHEAD; shown++) {
+        if (shown < count)
+            NETVSC_NETIF_SHOW(frames[shown].data, frames[shown].len_bytes);
+        else
+            NETVSC_NETIF_SHOW(NULL, 0);
+    }
+    return shown;
+}
+#else
+static unsigned show(const struct netvsc_frame *frames, unsigned count, unsigned now,
+                     unsigned shown)
+{
+    (void)frames, (void)count, (void)now;
+    return shown;
+}
+#endif
+
 void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
 {
     struct netvsc_netif *nif = ctx;
+    unsigned shown = 0;
 
-    for (unsigned i = 0; i < count;)
+    for (unsigned i = 0; i < count;) {
+        if (count > 1)
+            shown = show(frames, count, i, shown);
         i += input(nif, &frames[i], count - i);
+    }
     nif->netif.chksum_flags |= CHECKS;
 }

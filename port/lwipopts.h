@@ -66,6 +66,12 @@ extern unsigned port_connections; /* chosen when a program starts: port_tcp_conn
 #define LWIP_PBUF_CUSTOM_DATA u16_t segments; /* [none] in this TCP chain, see port_hooks.h; */
 #define LWIP_PBUF_CUSTOM_DATA_INIT(p) ((p)->segments = 0) /* it lies in padding */
 #define NETVSC_NETIF_CHAINS 1 /* the NIC may fill it in */
+#ifndef PORT_THREADS /* the NIC shows frames before lwIP gets them: port_tcp_ahead.c */
+#define NETVSC_NETIF_AHEAD 12u /* so many before */
+#define NETVSC_NETIF_SHOW(frame, bytes) ((void)port_tcp_ahead(frame, bytes))
+struct tcp_pcb;
+const struct tcp_pcb *port_tcp_ahead(const void *frame, unsigned bytes);
+#endif
 
 /* ---- neighbours ---------------------------------------------------------------------------- */
 #define ARP_TABLE_SIZE 127        /* [10] peers on the subnet; 127 still fit a byte-sized hint */

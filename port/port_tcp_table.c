@@ -99,13 +99,13 @@ struct tcp_pcb *port_tcp_at(uint32_t i)
     return &table.blocks[i].pcb;
 }
 
-/* One to two connections per bucket when all blocks are in use. */
+/* At most one connection per bucket on average: a second one costs a line in no cache. */
 void port_tcp_table_open(void *base, size_t count)
 {
     static uint32_t single;
     size_t buckets = 1;
 
-    while (buckets * 2 <= count)
+    while (buckets < count)
         buckets *= 2;
     free(table.buckets == &single ? NULL : table.buckets);
     memset(&table, 0, sizeof(table));
@@ -133,28 +133,34 @@ static uint64_t add_address(uint64_t sum, const ip_addr_t *addr, const uint64_t 
     return sum + keys[0] * words[0] + keys[1] * words[1] + keys[2] * words[2] + keys[3] * words[3];
 }
 
-struct four_tuple {
-    const ip_addr_t *local, *remote;
-    u16_t local_port, remote_port;
-};
-
-static uint32_t *bucket_of(const struct four_tuple *t)
+uint32_t port_tcp_hash(const struct port_tcp_tuple *t)
 {
     const uint32_t ports = (uint32_t)t->local_port << 16 | t->remote_port;
     uint64_t sum = table.keys[0] + table.keys[1] * ports;
 
     sum = add_address(sum, t->local, &table.keys[2]);
     sum = add_address(sum, t->remote, &table.keys[6]);
-    return &table.buckets[sum >> 32 & table.bucket_mask];
+    return (uint32_t)(sum >> 32);
 }
 
-static struct four_tuple tuple_of(const struct tcp_pcb *pcb)
+const uint32_t *port_tcp_bucket(uint32_t hash)
 {
-    return (struct four_tuple){&pcb->local_ip, &pcb->remote_ip, pcb->local_port, pcb->remote_port};
+    return &table.buckets[hash & table.bucket_mask];
+}
+
+static uint32_t *bucket_of(const struct port_tcp_tuple *t)
+{
+    return &table.buckets[port_tcp_hash(t) & table.bucket_mask];
+}
+
+static struct port_tcp_tuple tuple_of(const struct tcp_pcb *pcb)
+{
+    return (struct port_tcp_tuple){&pcb->local_ip, &pcb->remote_ip, pcb->local_port,
+                                   pcb->remote_port};
 }
 
 /* The same conditions as in lwIP's tcp_input(). */
-static bool matches(const struct tcp_pcb *pcb, const struct four_tuple *t)
+static bool matches(const struct tcp_pcb *pcb, const struct port_tcp_tuple *t)
 {
     if (pcb->netif_idx != NETIF_NO_INDEX &&
         pcb->netif_idx != netif_get_index(ip_data.current_input_netif))
@@ -164,19 +170,27 @@ static bool matches(const struct tcp_pcb *pcb, const struct four_tuple *t)
 }
 
 /* All of a block is about to be used; with many connections none of it is in a cache. */
-static struct tcp_pcb *fetch(uint32_t slot)
+struct tcp_pcb *port_tcp_fetch(uint32_t slot)
 {
     struct block *block = at(slot);
 
-    for (size_t line = 0; line < sizeof(*block); line += CACHE_LINE_BYTES)
-        __builtin_prefetch((const uint8_t *)block + line);
+    for (size_t off = 0; off < sizeof(*block); off += CACHE_LINE_BYTES)
+        __builtin_prefetch((const uint8_t *)block + off);
+    __builtin_prefetch(
+        &block->pcb.rcv_scale); /* it does not begin with a line, so there is one more */
     return &block->pcb;
 }
 
-static void find(const struct four_tuple *t)
+const struct tcp_pcb *port_tcp_in(uint32_t slot, uint32_t *next)
+{
+    *next = at(slot)->link.chain;
+    return &at(slot)->pcb;
+}
+
+static void find(const struct port_tcp_tuple *t)
 {
     for (uint32_t slot = *bucket_of(t); slot; slot = at(slot)->link.chain) {
-        struct tcp_pcb *pcb = fetch(slot);
+        struct tcp_pcb *pcb = port_tcp_fetch(slot);
 
         if (!matches(pcb, t))
             continue;
@@ -194,8 +208,8 @@ void tcp_input(struct pbuf *p, struct netif *inp)
 
     port_tcp_hit = port_tcp_hit_tw = NULL;
     if (p->len >= TCP_HLEN) {
-        const struct four_tuple t = {ip_current_dest_addr(), ip_current_src_addr(),
-                                     lwip_ntohs(head->dest), lwip_ntohs(head->src)};
+        const struct port_tcp_tuple t = {ip_current_dest_addr(), ip_current_src_addr(),
+                                         lwip_ntohs(head->dest), lwip_ntohs(head->src)};
 
         find(&t);
     }
@@ -209,7 +223,7 @@ void tcp_input(struct pbuf *p, struct netif *inp)
 
 void port_tcp_show(struct tcp_pcb *pcb)
 {
-    const struct four_tuple t = tuple_of(pcb);
+    const struct port_tcp_tuple t = tuple_of(pcb);
     uint32_t *bucket = bucket_of(&t);
 
     block_of(pcb)->link.chain = *bucket;
@@ -219,7 +233,7 @@ void port_tcp_show(struct tcp_pcb *pcb)
 /* Bound connections are in no bucket; the one they would be in is short, too. */
 void port_tcp_hide(struct tcp_pcb *pcb)
 {
-    const struct four_tuple t = tuple_of(pcb);
+    const struct port_tcp_tuple t = tuple_of(pcb);
     const uint32_t slot = slot_of(pcb);
 
     for (uint32_t *from = bucket_of(&t); *from; from = &at(*from)->link.chain) {

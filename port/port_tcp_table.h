@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lwip/err.h"
+#include "lwip/ip_addr.h"
 
 struct netif;
 struct pbuf;
@@ -42,6 +43,21 @@ extern struct tcp_pcb *port_tcp_hit, *port_tcp_hit_tw;
 
 /* It, while its handshake ends without a retransmission. */
 extern struct tcp_pcb *port_tcp_opening;
+
+/* What names a connection; ports in host byte order. */
+struct port_tcp_tuple {
+    const ip_addr_t *local, *remote;
+    u16_t local_port, remote_port;
+};
+
+/*
+ * For port_tcp_ahead.c. The bucket of a hash holds the slot of its first connection, 0 = none; each
+ * slot has one, and the next slot of the bucket. To fetch is to ask for all memory of a connection.
+ */
+uint32_t port_tcp_hash(const struct port_tcp_tuple *t);
+const uint32_t *port_tcp_bucket(uint32_t hash);
+struct tcp_pcb *port_tcp_fetch(uint32_t slot);
+const struct tcp_pcb *port_tcp_in(uint32_t slot, uint32_t *next);
 
 /* Its number in the pool. */
 uint32_t port_tcp_number(const struct tcp_pcb *pcb);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Benchmarks are run by tests/bench/run; here only tests that they run at all. Not peers.sh, which
 # takes minutes.
-add_executable(bench_nic bench/bench_nic.c)
+add_executable(bench_nic bench/bench_nic.c bench/bench_card.c)
 target_link_libraries(bench_nic PRIVATE netvsc_netif hvhost_core)
 netvsc_target(bench_nic)
+add_executable(bench_gen bench/bench_gen.c bench/bench_card.c)
+target_link_libraries(bench_gen PRIVATE port hvhost_core)
+netvsc_target(bench_gen)
 add_executable(bench_load bench/bench_load.c)
 netvsc_target(bench_load)
 

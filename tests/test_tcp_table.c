@@ -380,7 +380,7 @@ static unsigned check_list(struct tcp_pcb *list, uint32_t head, bool hashed)
     unsigned count = 0;
 
     for (struct tcp_pcb *pcb = list; pcb; pcb = pcb->next, count++) {
-        const struct four_tuple t = tuple_of(pcb);
+        const struct port_tcp_tuple t = tuple_of(pcb);
 
         assert_int_equal(block_of(pcb)->link.prev, expected);
         expected = slot_of(pcb);
