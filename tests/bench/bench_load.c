@@ -9,7 +9,8 @@
  *
  * It never sleeps while it measures, so that what is seen is the server's time and not that of
  * waking up this program. Prints one JSON line: requests/s, latencies, Gbit/s of what was asked for
- * or sent, and the client's own CPU share.
+ * or sent, the client's own CPU share, and the share of the time in which it found nothing to do: near
+ * 0, it was the client that was measured.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,7 +46,7 @@ static char request[1 << 16], sink[1 << 20];
 static size_t request_bytes;
 static enum { GET, ECHO, SEND } mode;
 static uint32_t histogram[BUCKETS];
-static uint64_t responses, body_bytes;
+static uint64_t responses, body_bytes, idle_ns;
 static bool measuring;
 
 static void die(const char *what)
@@ -199,6 +200,8 @@ static double run(int epoll, uint64_t length_ns)
         }
         for (int i = 0; i < ready; i++)
             on_ready(events[i].data.ptr);
+        if (measuring && ready == 0)
+            idle_ns += clock_now() - now;
     }
     return (double)(now - start) / 1e9;
 }
@@ -245,9 +248,9 @@ int main(int argc, char **argv)
     seconds = run(epoll, (uint64_t)(atof(argv[6]) * 1e9));
     cpu = (cpu_seconds() - cpu) / (seconds + WARM_UP_NS / 1e9);
     printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-           "\"gbit_per_s\":%.3f,\"client_cpu\":%.2f}\n",
+           "\"gbit_per_s\":%.3f,\"client_cpu\":%.2f,\"client_idle\":%.2f}\n",
            count, (double)responses / seconds, quantile_us(0.5), quantile_us(0.99),
-           (double)body_bytes * 8 / seconds / 1e9, cpu);
+           (double)body_bytes * 8 / seconds / 1e9, cpu, (double)idle_ns / 1e9 / seconds);
     free(conns);
     return responses || body_bytes ? 0 : 1;
 }
