@@ -210,7 +210,7 @@ unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
     unsigned n = hvh_late_serve(nic, now_ns) + hvh_subchan_serve(nic, now_ns);
 
-    for (unsigned i = 0; i < HVH_CHANS_MAX; i++)
+    for (unsigned i = 0; i < nic->chans; i++)
         n += chan_serve(&nic->chan[i], now_ns);
     return n;
 }
@@ -221,7 +221,7 @@ unsigned hvh_nic_flush(struct hvhost_nic *nic)
 
     hvh_tell(nic);
     hvh_rsc_flush(nic);
-    for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
+    for (unsigned i = 0; i < nic->chans; i++) {
         struct hvh_chan *chan = &nic->chan[i];
 
         if (!chan->open || chan->faulted)
@@ -261,7 +261,7 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
         return 0;
     if (late_ns != UINT64_MAX && late_ns - now_ns < least)
         least = late_ns - now_ns;
-    for (unsigned i = 0; i < HVH_CHANS_MAX; i++) {
+    for (unsigned i = 0; i < nic->chans; i++) {
         uint64_t due = chan_deadline(&nic->chan[i], now_ns);
 
         if (due < least)

@@ -137,6 +137,7 @@ struct hvhost_nic {
     uint8_t multicast[HVH_MULTICAST_MAX][6];
     unsigned multicast_count;
     unsigned granted; /* sub-channels */
+    unsigned chans;   /* the first so many may be open: a turn looks at no others */
     bool table_due;   /* message 134, once all of them are open */
     struct hvh_rss rss;
     uint8_t *lent_on;               /* by section: the channel a packet went out on */

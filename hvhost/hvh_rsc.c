@@ -166,6 +166,18 @@ static bool plain(const uint8_t *frame, const struct hvh_ip *ip)
            (tcp[TCP_FLAGS_OFF] & ~TCP_PSH) == TCP_ACK;
 }
 
+/*
+ * A segment nothing would join, told by one byte: most are, between hosts that ask and answer. The
+ * frame may change after this look; then it was not kept, which is never wrong.
+ */
+static bool is_last(const struct hvhost_frame *frame)
+{
+    bool v6 = frame->len_bytes > HVH_ETH_BYTES && frame->data[HVH_ETH_BYTES] >> 4 == 6;
+    uint32_t flags_off = HVH_ETH_BYTES + (v6 ? 40u : 20u) + TCP_FLAGS_OFF;
+
+    return frame->len_bytes > flags_off && frame->data[flags_off] & TCP_PSH;
+}
+
 static bool begin(struct hvhost_nic *nic, const struct hvhost_frame *frame, struct hvh_hash hash,
                   uint32_t csum)
 {
@@ -245,5 +257,5 @@ bool hvh_rsc_take(struct hvhost_nic *nic, const struct hvhost_frame *frame, stru
         return true;
     }
     hvh_rsc_flush(nic);
-    return begin(nic, frame, hash, csum);
+    return !is_last(frame) && begin(nic, frame, hash, csum);
 }

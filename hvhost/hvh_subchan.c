@@ -190,6 +190,8 @@ int hvh_nic_subchannel_open(struct hvhost_nic *nic, unsigned index,
     chan.monitor_id = region.monitor_id;
     chan.open = true;
     nic->chan[index] = chan;
+    if (nic->chans <= index)
+        nic->chans = index + 1;
     hvh_chan_start(&nic->chan[index]);
     nic->stats.subchannel_opens++;
     return 0;
@@ -210,6 +212,7 @@ void hvh_nic_subchannel_close(struct hvhost_nic *nic, unsigned index)
 void hvh_subchan_reset(struct hvhost_nic *nic)
 {
     nic->granted = 0;
+    nic->chans = 1;
     nic->table_due = false;
     nic->rss = (struct hvh_rss){0};
     for (unsigned i = 1; i < HVH_CHANS_MAX; i++)

@@ -28,15 +28,15 @@
 uint64_t hvh_sum_add(uint64_t sum, const void *data, uint32_t bytes)
 {
     const uint8_t *at = data;
-    uint32_t word;
+    uint64_t word;
 
     for (; bytes >= sizeof(word); bytes -= (uint32_t)sizeof(word), at += sizeof(word)) {
         memcpy(&word, at, sizeof(word));
-        sum += word;
+        sum += (word & UINT32_MAX) + (word >> 32);
     }
     word = 0;
     memcpy(&word, at, bytes);
-    return sum + word;
+    return sum + (word & UINT32_MAX) + (word >> 32);
 }
 
 uint16_t hvh_sum_fold(uint64_t sum)

@@ -70,11 +70,11 @@ void hvhost_port_network(struct hvhost_port *port, uint32_t network)
 
 static struct hvh_fdb_entry *bucket(struct hvhost *host, const uint8_t *mac)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
+    uint64_t hash = 0;
 
-    for (unsigned i = 0; i < 6; i++)
-        hash = (hash ^ mac[i]) * 16777619u;
-    return host->fdb[(hash ^ hash >> 16) % HVH_FDB_BUCKETS];
+    memcpy(&hash, mac, 6);
+    hash *= UINT64_C(0x9E3779B97F4A7C15); /* 2^64 by the golden ratio: mixes upwards */
+    return host->fdb[(hash >> 56) % HVH_FDB_BUCKETS];
 }
 
 static struct hvh_fdb_entry *find(struct hvh_fdb_entry *entries, const uint8_t *mac,

@@ -10,12 +10,14 @@
  * TCP segments not cut cross in both directions. It says the same as struct hvhost_frame, but for
  * offsets, which count the VLAN tag.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -26,6 +28,8 @@
 
 #define TAP_BATCH 64u                  /* frames read per step */
 #define TAP_FRAME_BYTES (65536u + 64u) /* more than any MTU makes */
+/* Up to here a copy costs less than telling the kernel of several pieces. */
+#define TAP_SMALL_BYTES 512u
 
 #define ETH_ADDRESSES_BYTES 12u /* destination and source: a VLAN tag comes after them */
 #define VLAN_TAG_BYTES 4u
@@ -37,10 +41,16 @@ struct hvh_tap {
     struct hvhost *host;
     struct hvhost_port *port;
     struct hvhost_switch_stats *count;
-    int fd;                     /* -1 once the device has been deleted under us */
-    struct virtio_net_hdr vnet; /* of the frame in (buf) */
-    uint8_t buf[TAP_FRAME_BYTES];
+    int fd; /* -1 once the device has been deleted under us */
+    /* What one read() fills: nothing may lie between. */
+    struct {
+        struct virtio_net_hdr vnet;
+        uint8_t buf[TAP_FRAME_BYTES];
+    } in;
 };
+static_assert(offsetof(struct hvh_tap, in.buf) ==
+                  offsetof(struct hvh_tap, in) + sizeof(struct virtio_net_hdr),
+              "header and frame are one piece");
 
 /* ---- to the kernel --------------------------------------------------------------------------- */
 
@@ -64,30 +74,48 @@ static struct virtio_net_hdr vnet_of(const struct hvhost_frame *frame)
     return h;
 }
 
+static ssize_t write_small(const struct hvh_tap *tap, const struct hvhost_frame *frame,
+                           const struct virtio_net_hdr *vnet)
+{
+    uint8_t whole[sizeof(*vnet) + TAP_SMALL_BYTES];
+
+    memcpy(whole, vnet, sizeof(*vnet));
+    memcpy(whole + sizeof(*vnet), frame->data, frame->len_bytes);
+    return write(tap->fd, whole, sizeof(*vnet) + frame->len_bytes);
+}
+
+static ssize_t write_parts(const struct hvh_tap *tap, const struct hvhost_frame *frame,
+                           struct virtio_net_hdr *vnet)
+{
+    uint8_t tag[VLAN_TAG_BYTES] = {VLAN_TPID >> 8, VLAN_TPID & 0xff, (uint8_t)(frame->tci >> 8),
+                                   (uint8_t)frame->tci};
+    /* writev() takes no const, and does not write. */
+    uint8_t *data = (uint8_t *)(uintptr_t)frame->data;
+    struct iovec part[4] = {{.iov_base = vnet, .iov_len = sizeof(*vnet)}};
+    int parts = 1;
+    uint32_t head = frame->has_tci ? ETH_ADDRESSES_BYTES : 0;
+
+    if (frame->has_tci) {
+        part[parts++] = (struct iovec){.iov_base = data, .iov_len = head};
+        part[parts++] = (struct iovec){.iov_base = tag, .iov_len = sizeof(tag)};
+    }
+    part[parts++] = (struct iovec){.iov_base = data + head, .iov_len = frame->len_bytes - head};
+    return writev(tap->fd, part, parts);
+}
+
 static void deliver(void *ctx, const struct hvhost_frame *frame)
 {
     struct hvh_tap *tap = ctx;
-    uint8_t tag[VLAN_TAG_BYTES] = {VLAN_TPID >> 8, VLAN_TPID & 0xff, (uint8_t)(frame->tci >> 8),
-                                   (uint8_t)frame->tci};
     struct virtio_net_hdr vnet = vnet_of(frame);
-    /* writev() takes no const, and does not write. */
-    uint8_t *data = (uint8_t *)(uintptr_t)frame->data;
-    struct iovec part[4] = {{.iov_base = &vnet, .iov_len = sizeof(vnet)}};
-    int parts = 1;
-    uint32_t head = frame->has_tci ? ETH_ADDRESSES_BYTES : 0;
+    bool small = frame->len_bytes <= TAP_SMALL_BYTES && !frame->has_tci;
 
     tap->count->tap_offered++;
     if (tap->fd < 0) {
         tap->count->tap_drop++;
         return;
     }
-    if (frame->has_tci) {
-        part[parts++] = (struct iovec){.iov_base = data, .iov_len = head};
-        part[parts++] = (struct iovec){.iov_base = tag, .iov_len = sizeof(tag)};
-    }
-    part[parts++] = (struct iovec){.iov_base = data + head, .iov_len = frame->len_bytes - head};
     /* EAGAIN: queue full; EIO: interface down. Either way a wire would have lost it, too. */
-    if (writev(tap->fd, part, parts) < 0) {
+    if ((small ? write_small(tap, frame, &vnet) : write_parts(tap, frame, &vnet)) < 0) {
         tap->count->tap_drop++;
         return;
     }
@@ -109,15 +137,15 @@ static const struct hvh_port_ops port_ops = {.deliver = deliver, .takes = takes}
 /* Take the VLAN tag out of the (len) bytes in the buffer, if there is one. */
 static struct hvhost_frame untag(struct hvh_tap *tap, uint32_t len)
 {
-    struct hvhost_frame frame = {.data = tap->buf, .len_bytes = len};
-    const uint8_t *tag = tap->buf + ETH_ADDRESSES_BYTES;
+    struct hvhost_frame frame = {.data = tap->in.buf, .len_bytes = len};
+    const uint8_t *tag = tap->in.buf + ETH_ADDRESSES_BYTES;
 
     if (len < ETH_ADDRESSES_BYTES + VLAN_TAG_BYTES || (tag[0] << 8 | tag[1]) != VLAN_TPID)
         return frame;
     frame.tci = (uint16_t)(tag[2] << 8 | tag[3]);
     frame.has_tci = true;
-    memmove(tap->buf + VLAN_TAG_BYTES, tap->buf, ETH_ADDRESSES_BYTES);
-    frame.data = tap->buf + VLAN_TAG_BYTES;
+    memmove(tap->in.buf + VLAN_TAG_BYTES, tap->in.buf, ETH_ADDRESSES_BYTES);
+    frame.data = tap->in.buf + VLAN_TAG_BYTES;
     frame.len_bytes = len - VLAN_TAG_BYTES;
     return frame;
 }
@@ -125,7 +153,7 @@ static struct hvhost_frame untag(struct hvh_tap *tap, uint32_t len)
 /* What the kernel left to us with the frame in the buffer. False: what we never said we can do. */
 static bool take_vnet(struct hvh_tap *tap, struct hvhost_frame *frame)
 {
-    const struct virtio_net_hdr *h = &tap->vnet;
+    const struct virtio_net_hdr *h = &tap->in.vnet;
     unsigned kind = h->gso_type & ~(unsigned)VIRTIO_NET_HDR_GSO_ECN;
     uint16_t tag = frame->has_tci ? VLAN_TAG_BYTES : 0;
 
@@ -149,10 +177,8 @@ static bool take_vnet(struct hvh_tap *tap, struct hvhost_frame *frame)
 /* One frame: 1, 0 when there is none. */
 static unsigned take_frame(struct hvh_tap *tap)
 {
-    struct iovec part[] = {{.iov_base = &tap->vnet, .iov_len = sizeof(tap->vnet)},
-                           {.iov_base = tap->buf, .iov_len = sizeof(tap->buf)}};
     struct hvhost_frame frame;
-    ssize_t len = readv(tap->fd, part, 2);
+    ssize_t len = read(tap->fd, &tap->in, sizeof(tap->in));
 
     if (len < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
@@ -163,7 +189,7 @@ static unsigned take_frame(struct hvh_tap *tap)
         return 0;
     }
     tap->count->tap_rx++;
-    len -= (ssize_t)sizeof(tap->vnet);
+    len -= (ssize_t)sizeof(tap->in.vnet);
     frame = untag(tap, len > 0 ? (uint32_t)len : 0);
     if (take_vnet(tap, &frame))
         hvhost_port_send(tap->port, &frame);

@@ -61,6 +61,16 @@ static void blank(struct segment *s, const struct netvsc_tx_meta *meta)
     memset(tcp + TCP_SUM_OFF, 0, 2);
 }
 
+/* Nothing can join it, and there is nothing it could join: most answers are such. */
+static bool is_alone(const struct netvsc_netif_burst *b, const struct pbuf *p,
+                     const struct netvsc_tx_meta *meta)
+{
+    const uint32_t flags_off = meta->l4_off + TCP_FLAGS_OFF;
+
+    return !b->open && p->len > flags_off &&
+           ((const uint8_t *)p->payload)[flags_off] & (FLAG_PSH | FLAG_FIN);
+}
+
 /* False: no data, flags that are not for a burst, or headers longer than ours ever are. */
 static bool take_apart(const struct pbuf *p, const struct netvsc_tx_meta *meta, struct segment *s)
 {
@@ -220,7 +230,7 @@ int netvsc_netif_burst(struct netvsc_netif *nif, struct pbuf *p, const struct ne
     struct segment s;
 
     if (!use->lso4_bytes || !use->lso6_bytes || nif->tx_csum == NETVSC_VERIFY || !meta->csum ||
-        !take_apart(p, meta, &s))
+        is_alone(b, p, meta) || !take_apart(p, meta, &s))
         return NETVSC_NETIF_ALONE;
     if (joins(b, &s, meta) && append(nif, p, &s))
         return 0;
