@@ -18,7 +18,6 @@
 #define LSO_MAX_DEFAULT 0xF53Cu /* as OpenVMM */
 #define LSO_MAX_LIMIT 65535u
 #define RELID_FIRST 16u
-#define RELIDS_PER_CARD 64u
 
 static void or_default(uint32_t *value, uint32_t fallback)
 {
@@ -173,7 +172,7 @@ const char *hvh_nic_instance(const struct hvhost_nic *nic)
 
 uint32_t hvh_nic_relid(const struct hvhost_nic *nic)
 {
-    return RELID_FIRST + nic->index * RELIDS_PER_CARD;
+    return RELID_FIRST + nic->index * HVH_NIC_RELIDS;
 }
 
 uint8_t hvh_nic_monitor(const struct hvhost_nic *nic)

@@ -69,7 +69,9 @@ struct hvhost_nic *hvh_nic_at(const struct hvhost *host, unsigned index); /* NUL
 const struct hvhost_nic_config *
 hvh_nic_config(const struct hvhost_nic *nic);               /* defaults filled in */
 const char *hvh_nic_instance(const struct hvhost_nic *nic); /* GUID, lower case, no braces */
-uint32_t hvh_nic_relid(const struct hvhost_nic *nic);       /* of the primary channel */
+/* Of the primary channel; so many numbers from there on are this card's. */
+uint32_t hvh_nic_relid(const struct hvhost_nic *nic);
+#define HVH_NIC_RELIDS 64u
 uint8_t hvh_nic_monitor(const struct hvhost_nic *nic); /* its monitor id or VMBUS_MONITOR_NONE */
 bool hvh_nic_offered(const struct hvhost_nic *nic);    /* false between rescind and offer */
 bool hvh_nic_connected(const struct hvhost_nic *nic);

@@ -217,31 +217,30 @@ bool hvh_vmbus_takes_messages(const struct hvh_vmbus *bus, uint32_t connection_i
            (connection_id == HVH_CONN_MSG_5 && version_max(bus) >= HVH_BUS_5_0);
 }
 
-static const struct hvh_bus_chan *signalled(const struct hvh_vmbus *bus, uint32_t connection_id)
-{
-    for (unsigned i = 0; i < bus->chans; i++) {
-        if ((HVH_CONN_EVENT | bus->chan[i].relid) == connection_id)
-            return &bus->chan[i];
-    }
-    return NULL;
-}
-
+/* Any number of a card that is there: sub-channels change theirs. */
 bool hvh_vmbus_takes_signals(const struct hvh_vmbus *bus, uint32_t connection_id)
 {
-    return signalled(bus, connection_id) != NULL;
+    const uint32_t relid = connection_id & ~HVH_CONN_EVENT;
+
+    for (unsigned i = 0; (connection_id & HVH_CONN_EVENT) && i < bus->chans; i++) {
+        if (bus->chan[i].index == 0 && relid - hvh_nic_relid(bus->chan[i].nic) < HVH_NIC_RELIDS)
+            return true;
+    }
+    return false;
 }
 
+/* A card withdrawn is served until it is closed; see hvhost_nic_rescind(). */
 void hvh_vmbus_signal(struct hvh_vmbus *bus, uint32_t connection_id)
 {
-    const struct hvh_bus_chan *chan = signalled(bus, connection_id);
+    const struct hvh_bus_chan *chan = hvh_bus_chan_find(bus, connection_id & ~HVH_CONN_EVENT);
 
-    if (chan && chan->state == HVH_BUS_OPEN)
-        hvh_nic_doorbell(chan->nic, chan->relid);
+    if (chan && chan->ring_gpadl)
+        hvh_nic_doorbell(chan->nic, hvh_nic_relid(chan->nic) + chan->index);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-/* All channels the cards can ever have: relids are theirs for good. */
+/* All channels the cards can ever have. */
 static int chans_create(struct hvh_vmbus *bus)
 {
     struct vmbus_chan_region region;

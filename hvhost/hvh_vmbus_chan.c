@@ -9,6 +9,8 @@
  *
  * A channel withdrawn is not offered again before the guest has released its number: what the guest
  * had sent before it learned of the rescind must not be taken for messages about the new channel.
+ * For sub-channels that would last for ever: uio_hv_generic forgets those of a card that is
+ * withdrawn while a program has it open. So a sub-channel granted again gets another number.
  * Sub-channels are offered when the core grants them, and withdrawn when their primary is closed:
  * Linux waits for that before it forgets them.
  */
@@ -32,10 +34,10 @@ struct hvh_bus_chan *hvh_bus_chan_find(struct hvh_vmbus *bus, uint32_t relid)
 static void on_interrupt(void *ctx, uint32_t relid)
 {
     const struct hvh_bus_chan *primary = ctx;
-    const struct hvh_bus_chan *chan = primary + (relid - primary->relid);
+    const struct hvh_bus_chan *chan = primary + (relid - primary->relid); /* the core's number */
 
     if (chan->vp != HVH_VP_NONE)
-        chan->bus->ops->event(chan->bus->ctx, chan->vp, relid);
+        chan->bus->ops->event(chan->bus->ctx, chan->vp, chan->relid);
 }
 
 /* The sub-channels of (primary) go with it: withdrawn in the next turn. */
@@ -108,6 +110,32 @@ static void rescind(struct hvh_bus_chan *chan)
     chan->state = HVH_BUS_RESCINDED;
 }
 
+static bool is_abandoned(const struct hvh_vmbus *bus, uint32_t relid)
+{
+    return bus->abandoned[relid / 32] >> (relid % 32) & 1;
+}
+
+/* Another number of those its card has left; the guest still has the old one. */
+static bool renumber(struct hvh_bus_chan *chan)
+{
+    const uint32_t step = hvh_nic_config(chan->nic)->max_queues;
+    const uint32_t first = hvh_nic_relid(chan->nic);
+    uint32_t next;
+
+    for (next = chan->index; next < HVH_NIC_RELIDS; next += step) {
+        if (first + next != chan->relid && !is_abandoned(chan->bus, first + next))
+            break;
+    }
+    if (next >= HVH_NIC_RELIDS)
+        return false;
+    chan->bus->abandoned[chan->relid / 32] |= 1u << (chan->relid % 32);
+    hvh_bus_gpadls_drop(chan->bus, chan->relid);
+    chan->ring_gpadl = 0;
+    chan->relid = first + next;
+    chan->state = HVH_BUS_HIDDEN;
+    return true;
+}
+
 static bool is_wanted(const struct hvh_bus_chan *chan)
 {
     return chan->index ? chan->wanted : hvh_nic_offered(chan->nic);
@@ -123,6 +151,8 @@ unsigned hvh_bus_chans_turn(struct hvh_vmbus *bus)
 
         if (!hvh_vmbus_has_room(bus))
             break;
+        if (chan->state == HVH_BUS_RESCINDED && chan->index && wanted && !renumber(chan))
+            continue;
         if (chan->state == HVH_BUS_HIDDEN && wanted)
             offer(chan);
         else if ((chan->state == HVH_BUS_OFFERED || chan->state == HVH_BUS_OPEN) && !wanted)
@@ -241,7 +271,7 @@ void hvh_bus_close(struct hvh_vmbus *bus, const void *data, uint32_t bytes)
     chan = hvh_bus_chan_find(bus, msg.relid);
     if (chan && chan->ring_gpadl)
         chan_close(chan);
-    else
+    else if (msg.relid > VMBUS_RELID_MAX || !is_abandoned(bus, msg.relid))
         bus->stats.bad_messages++;
 }
 
@@ -253,6 +283,10 @@ void hvh_bus_released(struct hvh_vmbus *bus, const void *data, uint32_t bytes)
     (void)bytes;
     memcpy(&msg, data, sizeof(msg));
     chan = hvh_bus_chan_find(bus, msg.relid);
+    if (msg.relid <= VMBUS_RELID_MAX && is_abandoned(bus, msg.relid)) {
+        bus->abandoned[msg.relid / 32] &= ~(1u << (msg.relid % 32));
+        return;
+    }
     if (!chan || chan->state != HVH_BUS_RESCINDED) {
         bus->stats.bad_messages++;
         return;
@@ -292,5 +326,7 @@ void hvh_bus_chans_close(struct hvh_vmbus *bus)
             chan_close(&bus->chan[i]);
         bus->chan[i].wanted = false;
         bus->chan[i].state = HVH_BUS_HIDDEN;
+        bus->chan[i].relid = hvh_nic_relid(bus->chan[i].nic) + bus->chan[i].index;
     }
+    memset(bus->abandoned, 0, sizeof(bus->abandoned));
 }

@@ -65,6 +65,7 @@ struct hvh_vmbus {
     struct hvh_bus_chan *chan; /* of each card the primary, then its sub-channels; never changes */
     unsigned chans;
     struct hvh_bus_gpadl gpadl[HVH_BUS_GPADLS_MAX];
+    uint32_t abandoned[(VMBUS_RELID_MAX + 1) / 32]; /* numbers the guest has yet to release */
 
     struct hvh_bus_msg queue[HVH_BUS_QUEUE]; /* to the guest, ring */
     unsigned queue_first, queue_count;

@@ -9,19 +9,25 @@
 #define SUB_HANDLE(index) (BENCH_RING_HANDLE + (index))
 #define SUB_PAGE(index) (200u + (index)*BENCH_RING_PAGES)
 
-/* The primary open, and SUBS more granted, as NVSP message 133 would have it. */
-static void open_and_grant(struct bench *b)
+/* SUBS more, as NVSP message 133 would have it. */
+static void grant(struct bench *b)
 {
-    const struct hvhost_nic_config card = {.max_queues = SUBS + 1};
-
-    bench_open(b, &card, 0);
-    bench_bring_open(b);
     b->nic->granted = SUBS;
     for (unsigned i = 1; i <= SUBS; i++) {
         b->nic->chan[i].offered = true;
         b->nic->face->offered(b->nic->face_ctx, i);
     }
     (void)hvh_vmbus_turn(b->bus);
+}
+
+/* The primary open, and SUBS more granted. */
+static void open_and_grant(struct bench *b)
+{
+    const struct hvhost_nic_config card = {.max_queues = SUBS + 1};
+
+    bench_open(b, &card, 0);
+    bench_bring_open(b);
+    grant(b);
 }
 
 static uint32_t sub_relid(const struct bench *b, unsigned index)
@@ -184,6 +190,66 @@ static void a_rescinded_card_takes_its_channels_with_it(void **state)
     bench_close(&b);
 }
 
+/* The primary lets go, the others never do: as uio_hv_generic leaves them, see tests/vm. */
+static void a_channel_nobody_released_is_offered_under_another_number(void **state)
+{
+    const uint32_t old = SUBS + 1; /* first of the next generation */
+    struct hvh_msg_offer offer;
+    struct bench b;
+
+    (void)state;
+    open_and_grant(&b);
+    open_all(&b);
+    hvhost_nic_rescind(b.nic);
+    (void)hvh_vmbus_turn(b.bus);
+    bench_tell_words(&b, HVH_MSG_RELID_RELEASED, hvh_nic_relid(b.nic), 0, 12);
+    hvhost_nic_offer(b.nic);
+    (void)hvh_vmbus_turn(b.bus);
+    bench_share(&b, 0, BENCH_RING_HANDLE, 100, BENCH_RING_PAGES, 1);
+    bench_open_channel(&b, 0, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2, 1);
+    grant(&b);
+    for (unsigned i = 1; i <= SUBS; i++) {
+        const struct bench_sent *s = &b.sent[(b.sents - 1 - SUBS + i) % BENCH_SENT_MAX];
+
+        assert_int_equal(s->type, HVH_MSG_OFFER);
+        memcpy(&offer, s->payload, HVH_OFFER_BYTES);
+        assert_int_equal(offer.subchannel, i);
+        assert_int_equal(offer.relid, sub_relid(&b, old + i));
+        assert_int_equal(offer.connection_id, HVH_CONN_EVENT | sub_relid(&b, old + i));
+    }
+    open_sub(&b, old + 1, 1);
+    assert_int_equal(bench_last_status(&b, HVH_MSG_OPEN_RESULT), HVH_STATUS_OK);
+    assert_true(b.nic->chan[1].open);
+    b.nic->face->interrupt(b.nic->face_ctx, sub_relid(&b, 1)); /* the card's own number stays */
+    assert_int_equal(b.event_relid, sub_relid(&b, old + 1));
+    bench_tell_words(&b, HVH_MSG_CLOSE, sub_relid(&b, 2), 0, 12);
+    bench_tell_words(&b, HVH_MSG_RELID_RELEASED, sub_relid(&b, 2), 0, 12);
+    assert_int_equal(bench_bad_messages(&b), 0);
+    bench_tell_words(&b, HVH_MSG_RELID_RELEASED, sub_relid(&b, 2), 0, 12); /* once */
+    assert_int_equal(bench_bad_messages(&b), 1);
+    bench_close(&b);
+}
+
+static void a_withdrawn_card_hears_signals_until_it_is_closed(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    open_and_grant(&b);
+    open_all(&b);
+    hvhost_nic_rescind(b.nic);
+    (void)hvh_vmbus_turn(b.bus);
+    for (unsigned i = 0; i <= SUBS; i++) {
+        assert_true(hvh_vmbus_takes_signals(b.bus, HVH_CONN_EVENT | sub_relid(&b, i)));
+        hvh_vmbus_signal(b.bus, HVH_CONN_EVENT | sub_relid(&b, i));
+        assert_true(b.nic->chan[i].signalled);
+    }
+    bench_tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
+    hvh_vmbus_signal(b.bus, HVH_CONN_EVENT | hvh_nic_relid(b.nic));
+    assert_int_equal(b.nic->stats.doorbells, SUBS + 1);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +260,8 @@ int main(void)
         cmocka_unit_test(frames_for_a_closed_channel_come_by_the_primary),
         cmocka_unit_test(closing_the_primary_withdraws_the_others),
         cmocka_unit_test(a_rescinded_card_takes_its_channels_with_it),
+        cmocka_unit_test(a_channel_nobody_released_is_offered_under_another_number),
+        cmocka_unit_test(a_withdrawn_card_hears_signals_until_it_is_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,11 @@
  * The uio provider on a device that is a plain file: mapK then starts at page K of the file, as
  * mmap() of a uio device selects it.
  */
+#define _GNU_SOURCE 1 /* memfd_create() */
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -357,6 +360,56 @@ static void dma_memory_has_numbers_or_is_not_there(void **state)
     vmbus_uio_dma_free(&dma);
 }
 
+/* ---- memory the kernel takes away ------------------------------------------------------------ */
+
+static sigjmp_buf landed;
+
+static void land(int number)
+{
+    siglongjmp(landed, number);
+}
+
+/* A mapped file cut to nothing: its pages fault as those of a device withdrawn. */
+static uint8_t *taken_away(void)
+{
+    const int fd = memfd_create("taken", MFD_CLOEXEC);
+    uint8_t *base;
+
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 4 * VMBUS_PAGE_BYTES), 0);
+    base = mmap(NULL, 4 * VMBUS_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(base != MAP_FAILED);
+    memset(base, 0xAA, 4 * VMBUS_PAGE_BYTES);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    close(fd);
+    return base;
+}
+
+static void memory_of_a_card_taken_away_is_zeroes_and_other_memory_a_signal(void **state)
+{
+    struct sigaction mine = {.sa_handler = land, .sa_flags = SA_NODEFER}, before;
+    uint8_t *volatile card = taken_away();
+    uint8_t *volatile other = taken_away();
+
+    (void)state;
+    assert_int_equal(sigaction(SIGBUS, &mine, &before), 0);
+    vmbus_uio_guard(card, 4 * VMBUS_PAGE_BYTES);
+    if (sigsetjmp(landed, 1) == 0) {
+        assert_int_equal(card[0], 0);
+        assert_int_equal(card[4 * VMBUS_PAGE_BYTES - 1], 0);
+        card[VMBUS_PAGE_BYTES] = 1; /* it can be written, too */
+        assert_int_equal(card[VMBUS_PAGE_BYTES], 1);
+    } else {
+        fail_msg("SIGBUS in guarded memory");
+    }
+    if (sigsetjmp(landed, 1) == 0)
+        fail_msg("memory that is not there reads as %u", other[0]);
+    vmbus_uio_unguard(card);
+    munmap(card, 4 * VMBUS_PAGE_BYTES);
+    munmap(other, 4 * VMBUS_PAGE_BYTES);
+    assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_card_without_monitor_has_one_channel_on_kernels_that_may_crash),
         cmocka_unit_test(page_numbers_are_all_known_or_not_used),
         with_bus(a_real_host_is_told_of_locked_memory_only),
+        cmocka_unit_test(memory_of_a_card_taken_away_is_zeroes_and_other_memory_a_signal),
         cmocka_unit_test(dma_memory_has_numbers_or_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

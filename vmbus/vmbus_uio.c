@@ -99,10 +99,12 @@ static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regi
         return error;
     if (entry.monitor_id == VMBUS_MONITOR_NONE && !uio->subchannel_irqs)
         return -ENOTSUP;
-    if (uio->ring[index].base == NULL)
+    if (uio->ring[index].base == NULL) {
         error = vmbus_sysfs_ring_map(uio->dir, entry.relid, &uio->ring[index]);
-    if (error != 0)
-        return error;
+        if (error != 0)
+            return error;
+        vmbus_uio_guard(uio->ring[index].base, uio->ring[index].len_bytes);
+    }
     *out = (struct vmbus_chan_region){
         .relid = entry.relid,
         .subchannel = index,
@@ -113,11 +115,12 @@ static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regi
     return 0;
 }
 
-static void unmap(struct uio_mapping *mapping)
+static void unmap(void *base, size_t len_bytes)
 {
-    if (mapping->base != NULL)
-        munmap(mapping->base, mapping->len_bytes);
-    mapping->base = NULL;
+    if (base == NULL)
+        return;
+    vmbus_uio_unguard(base);
+    munmap(base, len_bytes);
 }
 
 static void uio_close(void *ctx)
@@ -125,10 +128,9 @@ static void uio_close(void *ctx)
     struct uio *uio = ctx;
 
     for (size_t i = 0; i < sizeof(uio->ring) / sizeof(uio->ring[0]); i++)
-        if (uio->ring[i].base != NULL)
-            munmap(uio->ring[i].base, uio->ring[i].len_bytes);
+        unmap(uio->ring[i].base, uio->ring[i].len_bytes);
     for (unsigned i = 0; i < VMBUS_MAP_KINDS; i++)
-        unmap(&uio->map[i]);
+        unmap(uio->map[i].base, uio->map[i].len_bytes);
     vmbus_uio_dma_free(&uio->dma);
     if (uio->fd >= 0)
         close(uio->fd);
@@ -192,20 +194,25 @@ static int open_node(struct uio *uio, const char *node, struct vmbus_error *err)
     }
 }
 
-/* Map the five, each at the offset that names it. */
+/*
+ * Map the five, each at the offset that names it. Populated: pages not touched yet are gone when
+ * the host withdraws the card.
+ */
 static int map_all(struct uio *uio, const struct vmbus_map map[VMBUS_MAP_KINDS],
                    struct vmbus_region out[VMBUS_MAP_KINDS], struct vmbus_error *err)
 {
     for (unsigned kind = 0; kind < VMBUS_MAP_KINDS; kind++) {
         size_t len = map[kind].off_bytes + map[kind].size_bytes;
         off_t at = (off_t)map[kind].index * (off_t)VMBUS_PAGE_BYTES;
-        void *base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, uio->fd, at);
+        void *base =
+            mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, uio->fd, at);
         if (base == MAP_FAILED)
             return vmbus_fail(err, errno == EACCES || errno == EPERM ? -errno : -EPROTO,
                               "run as root; if you are, report this with your kernel version",
                               "cannot map map%u (%zu bytes) of the uio device: %s", map[kind].index,
                               len, strerror(errno));
         uio->map[kind] = (struct uio_mapping){base, len};
+        vmbus_uio_guard(base, len);
         out[kind].base = (uint8_t *)base + map[kind].off_bytes;
         out[kind].len_bytes = map[kind].size_bytes;
     }

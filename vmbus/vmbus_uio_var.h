@@ -20,6 +20,14 @@ bool vmbus_uio_subchannel_irqs(const char *release);
  */
 uint32_t vmbus_uio_channels_max(const char *release, uint8_t monitor_id);
 
+/*
+ * Until vmbus_uio_unguard(): memory of (base) that the kernel took away is zeroes, not SIGBUS, when
+ * it is touched; see vmbus_uio_guard.c. Any thread.
+ */
+void vmbus_uio_guard(void *base, size_t len_bytes);
+/* Before it is unmapped. Nothing happens when (base) is not guarded. */
+void vmbus_uio_unguard(const void *base);
+
 /* Memory and the guest-physical number of each of its 4 KiB pages; all NULL when there is none. */
 struct vmbus_uio_dma {
     uint8_t *base;

@@ -30,7 +30,10 @@ two_cards() {
         ping -c 1 -w 5 10.9.0.1 && ping -c 1 -w 5 10.1.0.1
 }
 lists() { [ "$(netvscctl list | grep -c ' hv_netvsc .* kernel')" = 2 ]; }
-doctor_before() { says "netvscctl bind $card" netvscctl doctor eth0; }
+# All is well but that the kernel has the card; later, all is well.
+doctor_before() {
+    says "netvscctl bind $card" netvscctl doctor eth0 && [ "$(grep -c '^bad' /tmp/said)" = 1 ]
+}
 guards() {
     ip route add default via 10.9.0.1 &&
         says "default route" netvscctl bind eth0 && ip route del default &&
@@ -49,17 +52,44 @@ as_it_was() {
         ip route | grep '10.77.0.0/16 via 10.9.0.1' | grep -q 'metric 7' &&
         grep -q 1400 /sys/class/net/eth0/mtu && until_true 5 ping -c 1 -w 1 10.9.0.1
 }
-# Undone by itself: the switch goes last.
+# Undone by itself: the switch is renamed, and goes last. So look at its first name first.
 rollback() {
-    netvscctl bind eth0 --rollback 10 && in_user_space || return 1
-    until_true 40 [ ! -e /run/netvsc/$card.rolling -a ! -e /run/netvsc/$card.rollback ] &&
+    netvscctl bind eth0 --rollback 5 && in_user_space || return 1
+    until_true 40 [ ! -e /run/netvsc/$card.rollback -a ! -e /run/netvsc/$card.rolling ] &&
         cat /run/netvsc/$card.log && as_it_was
+}
+# driverctl 0.111 itself, beside us: each undoes what the other did, and both see the same.
+kept() { cat /etc/driverctl.d/vmbus-$card; }
+nothing_kept() {
+    [ ! -e /etc/driverctl.d/vmbus-$card ] && [ -z "$(driverctl -b vmbus list-overrides)" ]
+}
+driverctl_binds() {
+    [ "$(driverctl -b vmbus list-devices | grep -c ' hv_netvsc$')" = 2 ] &&
+        driverctl -b vmbus set-override $card uio_hv_generic && in_user_space &&
+        kept | grep -x uio_hv_generic && netvscctl list | grep "$card.* ready" &&
+        netvscctl unbind $card && until_true 5 in_kernel && nothing_kept && configure
+}
+driverctl_unbinds() {
+    netvscctl bind eth0 && in_user_space &&
+        [ "$(driverctl -b vmbus list-overrides)" = "$card uio_hv_generic" ] &&
+        driverctl -b vmbus unset-override $card && until_true 5 in_kernel && nothing_kept &&
+        configure
+}
+# The next boot: hv_netvsc has the card, and driverctl's udev rule calls this.
+driverctl_boots() {
+    netvscctl bind eth0 && kept && echo >$bus/devices/$card/driver_override &&
+        echo $card >$bus/drivers/uio_hv_generic/unbind && echo $card >$bus/drivers/hv_netvsc/bind &&
+        until_true 5 in_kernel && driverctl -b vmbus load-override $card && in_user_space &&
+        netvscctl unbind $card && until_true 5 as_it_was && nothing_kept
 }
 bind_confirm() {
     netvscctl bind eth0 --rollback 60 && netvscctl confirm $card && in_user_space &&
         grep -q uio_hv_generic /etc/driverctl.d/vmbus-$card && netvscctl list | grep "$card.* ready"
 }
-doctor_after() { netvscctl doctor $card; }
+doctor_after() {
+    netvscctl doctor $card >/tmp/said && cat /tmp/said && ! grep '^bad' /tmp/said &&
+        grep '^ok *maps' /tmp/said && grep '^ok *access' /tmp/said
+}
 saved() { netvscctl options $card | grep -e '--ip 10.9.0.2/24 .*--mtu 1400'; }
 unbind() {
     netvscctl unbind $card && until_true 5 as_it_was && [ ! -e /etc/driverctl.d/vmbus-$card ]
@@ -101,6 +131,13 @@ start() {
     app=$!
     l1 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         ping -c 1 -w 1 10.9.0.2 && exit; done; exit 1' || { cat /tmp/app.log; return 1; }
+}
+# alive: or say how it ended.
+alive() {
+    kill -0 "$app" && return
+    wait "$app"
+    echo "ended with status $?"
+    return 1
 }
 # stop: as Ctrl-C; its books must balance.
 stop() {
@@ -172,6 +209,7 @@ rescind_busy() {
     rescind
     status=$?
     l1 'kill $(cat /tmp/wrk.pid)'
+    alive || return 1
     return $status
 }
 
@@ -182,6 +220,9 @@ feature "netvscctl doctor, before" doctor_before
 feature "netvscctl bind refuses what cuts off" guards
 feature "netvscctl bind --dry-run" dry_run
 feature "netvscctl bind --rollback comes back" rollback
+feature "driverctl binds, netvscctl unbinds" driverctl_binds
+feature "netvscctl binds, driverctl unbinds" driverctl_unbinds
+feature "driverctl applies our file at boot" driverctl_boots
 feature "netvscctl bind, confirm (driver_override)" bind_confirm
 feature "netvscctl doctor, after" doctor_after
 feature "saved address, MTU for the program" saved

@@ -41,6 +41,18 @@ bulk() {
         cat /tmp/q1 /tmp/q2 /tmp/q3 /tmp/q4 | md5sum')" = \
         "$(cat /tmp/site/bulk /tmp/site/bulk /tmp/site/bulk /tmp/site/bulk | md5sum)" ]
 }
+# The host takes the card and gives it back, while all queues are busy.
+rescind_busy() {
+    local status=0
+    l1 'wrk -t 1 -c 16 -d 60 http://10.9.0.2:80/bulk >/dev/null 2>&1 & echo $! >/tmp/wrk.pid'
+    sleep 2
+    control rescind 0 && until_true 30 [ ! -d /sys/bus/vmbus/devices/$card ] && control offer 0 &&
+        until_true 30 [ -d /sys/class/net/eth0 ] && bind &&
+        until_true 60 l1 '/bin/ping -c 1 -w 1 10.9.0.2' || status=1
+    l1 'kill $(cat /tmp/wrk.pid)'
+    kill -0 "$app" || { wait "$app"; echo "ended with status $?"; return 1; }
+    return $status
+}
 stop() {
     kill -INT "$app"
     wait "$app"
@@ -57,6 +69,8 @@ feature "bound for several queues" bind
 feature "served with 4 queues" serve 4
 feature "4 queues: each has received" spread
 feature "4 queues: four streams, byte-exact" bulk
+feature "4 queues: rescind and re-offer while busy" rescind_busy
+feature "4 queues: each receives after it" spread
 feature "4 queues: ends clean, books balance" stop
 feature "served with 1 queue again" serve 1
 feature "1 queue: ends clean, books balance" stop
