@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "http_log.h"
 #include "http_reply.h"
 
 struct http_conn;
@@ -34,7 +34,8 @@ struct tcp_pcb;
     X(cold_reads, "reads put off because the data was not in memory")                              \
     X(slow_reads, "reads that were waited for after all")                                          \
     X(aborted_peer, "answers cut short by the client")                                             \
-    X(aborted_input, "connections reset: too much input after the last answer")
+    X(aborted_input, "connections reset: too much input after the last answer")                    \
+    X(log_lost, "lines the access log had no room for, its reader being slow or gone")
 
 struct http_stats {
 #define X(name, help) uint64_t name;
@@ -54,7 +55,7 @@ struct http_config {
     uint32_t header_ms; /* for a request to arrive, from its first byte or the connection's start */
     uint32_t idle_ms;   /* between requests */
     uint32_t write_ms;  /* for the client to acknowledge 16 KiB, or all there is */
-    FILE *access_log;   /* common log format; NULL = none. The caller flushes and closes it */
+    struct http_log *access_log; /* NULL = none. The caller flushes and closes it */
 };
 
 struct http_server {

@@ -45,7 +45,7 @@ struct http_app {
     struct http_server server;
     struct http_page page;
     struct http_stats before; /* a second ago */
-    bool log_failed;          /* and that was said */
+    struct http_log log;
 };
 
 static error_t take_seconds(const char *name, const char *text, uint32_t *out_ms)
@@ -105,13 +105,19 @@ static void raise_file_limit(uint32_t connections)
 
 static int open_log(struct http_app *app)
 {
+    int rc;
+
     if (!app->access_log)
         return 0;
-    if (strcmp(app->access_log, "-") == 0)
-        app->config.access_log = stdout;
-    else
-        app->config.access_log = fopen(app->access_log, "ae");
-    return app->config.access_log ? 0 : -errno;
+    rc = http_log_open(&app->log, app->access_log);
+    if (rc == -ENXIO)
+        return app_fail(1, app->access_log, "nobody reads this pipe",
+                        "Start its reader first, or give --access-log a file");
+    if (rc)
+        return app_fail(1, app->access_log, strerror(-rc),
+                        "Give --access-log a file you may write");
+    app->config.access_log = &app->log;
+    return 0;
 }
 
 static int start(void *ctx)
@@ -128,8 +134,7 @@ static int start(void *ctx)
         return app_fail(1, app->root, strerror(-rc), "Give --root a directory you may read");
     rc = open_log(app);
     if (rc)
-        return app_fail(1, app->access_log, strerror(-rc),
-                        "Give --access-log a file you may write");
+        return rc;
     if (app_connections())
         app->config.connections = app_connections();
     raise_file_limit(app->config.connections);
@@ -172,35 +177,20 @@ static void print_counters(const struct http_stats *stats)
     fprintf(stderr, "http:%s\n", line);
 }
 
-/* A full disk costs lines, not the server. */
-static void flush_log(struct http_app *app)
-{
-    FILE *log = app->config.access_log;
-
-    if (!log || (fflush(log) == 0 && !ferror(log)))
-        return;
-    clearerr(log);
-    if (!app->log_failed)
-        port_log(PORT_LOG_WARN,
-                 "access log %s: cannot be written, lines are lost; is the disk full?",
-                 app->access_log);
-    app->log_failed = true;
-}
-
 static void second(void *ctx, uint64_t now_ns)
 {
     struct http_app *app = ctx;
 
     (void)now_ns;
     print_rates(app);
-    flush_log(app);
+    http_log_flush(&app->server);
 }
 
 static void stop(void *ctx)
 {
     struct http_app *app = ctx;
 
-    flush_log(app);
+    http_log_flush(&app->server);
     print_counters(&app->server.stats);
     http_server_stop(&app->server);
 }
@@ -237,7 +227,6 @@ int main(int argc, char **argv)
 
     http_server_close(&app.server);
     http_root_close(&app.server.site.root);
-    if (app.config.access_log && app.config.access_log != stdout)
-        fclose(app.config.access_log);
+    http_log_close(&app.server);
     return status;
 }

@@ -94,4 +94,16 @@ app4 full netvsc-http --root "$site" --access-log=/dev/full
 check "without room for its log it serves" exact 1.bin
 check "and says so" wait_for 5 grep -q "access log /dev/full" "$work/full.log"
 app_down full
+
+mkfifo "$work/fifo"
+check "a log without reader is no log" eval \
+    '! "$bin/netvsc-http" "${card[@]}" --ip "$addr/24" --access-log="$work/fifo" 2>"$work/err"'
+check "and why is said" grep -q "nobody reads this pipe" "$work/err"
+exec {still}<>"$work/fifo" # reads nothing
+app4 still netvsc-http --root "$site" --access-log="$work/fifo"
+check "a log whose reader stands still holds nobody up" inside \
+    curl -sS --max-time 40 -o /dev/null "$url/1.bin?[1-4000]"
+check "and that is said" grep -q "its reader does not keep up, lines are lost" "$work/still.log"
+app_down still
+check "what was lost is counted" grep -qE '^http:.* log_lost [1-9]' "$work/still.log"
 e2e_end
