@@ -22,13 +22,21 @@
 #define PIECE_BYTES 32768u /* given to lwIP at once */
 #define POLL_HALF_SECONDS 2
 #define PORT_TRIES 32u /* before all are said to be in use */
+#define LINES_MAX 8u   /* in a second: strangers decide how many connections end */
 
 struct flow {
     struct flow *next;
     struct tcp_pcb *pcb;
+    bool is_open;
     uint64_t start_ns, bytes;
-    char peer[IPADDR_STRLEN_MAX];
-    uint16_t port;
+    ip_addr_t peer;
+    uint16_t port; /* of the peer */
+};
+
+/* Connections that ended in this second. */
+struct ended {
+    uint32_t lines;
+    uint64_t flows, bytes; /* of those without a line */
 };
 
 static struct {
@@ -40,6 +48,7 @@ static struct {
     struct flow *flows;
     uint32_t open, failed;
     uint64_t flows_done, bytes, start_ns, end_ns;
+    struct ended ended;
 } iperf = {.port = 5001, .seconds = 10, .flows_wanted = 1};
 
 static const uint8_t zeros[PIECE_BYTES];
@@ -51,7 +60,7 @@ static double gbits(uint64_t bytes, uint64_t ns)
 
 /* ---- both ends ------------------------------------------------------------------------------- */
 
-static struct flow *flow_new(struct tcp_pcb *pcb)
+static struct flow *flow_new(struct tcp_pcb *pcb, const ip_addr_t *peer, uint16_t port)
 {
     struct flow *flow = calloc(1, sizeof(*flow));
 
@@ -59,18 +68,44 @@ static struct flow *flow_new(struct tcp_pcb *pcb)
         return NULL;
     flow->pcb = pcb;
     flow->start_ns = port_clock_now();
-    ipaddr_ntoa_r(&pcb->remote_ip, flow->peer, sizeof(flow->peer));
-    flow->port = pcb->remote_port;
+    ip_addr_copy(flow->peer, *peer);
+    flow->port = port;
     flow->next = iperf.flows;
     iperf.flows = flow;
     iperf.open++;
     return flow;
 }
 
+static void say_ended(const struct flow *flow, const char *how)
+{
+    const uint64_t ns = port_clock_now() - flow->start_ns;
+    char peer[IPADDR_STRLEN_MAX];
+
+    if (iperf.ended.lines++ >= LINES_MAX) {
+        iperf.ended.flows++;
+        iperf.ended.bytes += flow->bytes;
+        return;
+    }
+    port_log(PORT_LOG_INFO, "%s port %u: %llu bytes in %.2f s, %.2f Gbit/s%s",
+             ipaddr_ntoa_r(&flow->peer, peer, sizeof(peer)), flow->port,
+             (unsigned long long)flow->bytes, (double)ns / (double)PORT_NS_PER_S,
+             gbits(flow->bytes, ns), how);
+}
+
+/* The second is over. */
+static void say_others(void *ctx, uint64_t now_ns)
+{
+    (void)ctx;
+    (void)now_ns;
+    if (iperf.ended.flows)
+        port_log(PORT_LOG_INFO, "and %llu more connections: %llu bytes",
+                 (unsigned long long)iperf.ended.flows, (unsigned long long)iperf.ended.bytes);
+    iperf.ended = (struct ended){0};
+}
+
 /* Take it out of the list and say how it went. */
 static void flow_end(struct flow *flow, const char *how)
 {
-    const uint64_t ns = port_clock_now() - flow->start_ns;
     struct flow **at = &iperf.flows;
 
     while (*at != flow)
@@ -79,9 +114,7 @@ static void flow_end(struct flow *flow, const char *how)
     iperf.open--;
     iperf.flows_done++;
     iperf.bytes += flow->bytes;
-    port_log(PORT_LOG_INFO, "%s port %u: %llu bytes in %.2f s, %.2f Gbit/s%s", flow->peer,
-             flow->port, (unsigned long long)flow->bytes, (double)ns / (double)PORT_NS_PER_S,
-             gbits(flow->bytes, ns), how);
+    say_ended(flow, how);
     free(flow);
 }
 
@@ -122,10 +155,12 @@ static void client_check(void)
 static void on_error(void *arg, err_t err)
 {
     struct flow *flow = arg;
+    const char *how = err == ERR_RST ? ", reset" : ", without answer";
 
-    (void)err;
+    if (!flow->is_open && err == ERR_RST)
+        how = ", refused";
     iperf.failed++;
-    flow_end(flow, ", reset");
+    flow_end(flow, how);
     client_check();
 }
 
@@ -151,9 +186,10 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     (void)arg;
     if (err != ERR_OK || !pcb)
         return ERR_VAL;
-    flow = flow_new(pcb);
+    flow = flow_new(pcb, &pcb->remote_ip, pcb->remote_port);
     if (!flow)
         return ERR_MEM; /* lwIP resets the connection */
+    flow->is_open = true;
     tcp_arg(pcb, flow);
     tcp_recv(pcb, on_recv);
     tcp_err(pcb, on_error);
@@ -219,9 +255,8 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     struct flow *flow = arg;
 
     (void)err;
+    flow->is_open = true;
     flow->start_ns = port_clock_now();
-    ipaddr_ntoa_r(&pcb->remote_ip, flow->peer, sizeof(flow->peer));
-    flow->port = pcb->local_port;
     tcp_sent(pcb, on_sent);
     tcp_poll(pcb, on_poll, POLL_HALF_SECONDS);
     return send_more(flow);
@@ -248,7 +283,7 @@ static err_t bind_local(struct tcp_pcb *pcb)
 static int connect_one(void)
 {
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&iperf.server));
-    struct flow *flow = pcb ? flow_new(pcb) : NULL;
+    struct flow *flow = pcb ? flow_new(pcb, &iperf.server, iperf.port) : NULL;
     err_t err;
 
     if (!flow) {
@@ -308,6 +343,7 @@ static void stop(void *ctx)
         tcp_close(iperf.listener);
     while (iperf.flows)
         flow_close(iperf.flows, ", interrupted");
+    say_others(NULL, 0);
     if (iperf.client && iperf.start_ns)
         port_log(PORT_LOG_INFO, "all %llu connections: %llu bytes, %.2f Gbit/s",
                  (unsigned long long)iperf.flows_done, (unsigned long long)iperf.bytes,
@@ -367,6 +403,7 @@ int main(int argc, char **argv)
         .parse = parse,
         .start = start,
         .stop = stop,
+        .second = say_others,
         .by_workers = true,
     };
 

@@ -10,8 +10,22 @@ listening() { inside ss -Hltn "sport = :$1" | grep -q .; }
 app4 server netvsc-iperf
 inside timeout 60 iperf --client "$addr" --num 100M --parallel 2 --format k >"$work/client.log" ||
     fail "iperf's client failed"
+
+# Many that connect and go, which anybody can: the log names some, and counts the others.
+many() {
+    local n
+    for n in {1..300}; do
+        : <>"/dev/tcp/$addr/5001" || return 1
+    done
+}
+check "300 connections" inside bash -c "addr=$addr; $(declare -f many); many"
 app_down server
-check "two connections were told" equal "$(grep -c ' port .*Gbit/s$' "$work/server.log")" 2
+lines=$(grep -c ' port .*: 0 bytes' "$work/server.log")
+more=$(sed -n 's/.*and \([0-9]*\) more connections: 0 bytes.*/\1/p' "$work/server.log" | paste -sd+)
+check "all of them are told ($lines lines, $more more)" equal "$((lines + more))" 300
+check "some of them together" [ "$((more))" -gt 0 ]
+check "two connections were told" equal \
+    "$(grep -c ' port .*: [1-9][0-9]* bytes.*Gbit/s$' "$work/server.log")" 2
 took=$(sed -n 's/.* port .*: \([0-9]*\) bytes in .*/\1/p' "$work/server.log" | paste -sd+)
 check "every byte of 200 MB was taken" equal "$((took))" 209715200
 
@@ -34,5 +48,6 @@ stop iperf KILL # iperf waits for connections it thinks are open
 inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --stats --ip "$addr/24" --client "$peer" \
     >"$work/refused.log" 2>&1
 check "a server that is not there: status 1" equal "$?" 1
+check "whom it asked" grep -q "$peer port 5001: 0 bytes in .* refused" "$work/refused.log"
 check "and what to do" grep -q 'refused.*iperf -s' "$work/refused.log"
 e2e_end
