@@ -309,20 +309,24 @@ static struct tcp_pcb *connected(void)
     return pcb;
 }
 
-/* Write (count) segments and send them. */
-static void say(struct tcp_pcb *pcb, unsigned count)
+/* Write (count) segments and send them; (flags): TCP_WRITE_FLAG_MORE, or 0: the last has PSH. */
+static void say_with(struct tcp_pcb *pcb, unsigned count, u8_t flags)
 {
     static uint8_t data[45 * MSS];
 
     assert_true(count * MSS <= sizeof(data));
     for (uint32_t i = 0; i < count * MSS; i++)
         data[i] = (uint8_t)(i * 7 + (i >> 9));
-    assert_int_equal(
-        tcp_write(pcb, data, (u16_t)(count * MSS), TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE),
-        ERR_OK);
+    assert_int_equal(tcp_write(pcb, data, (u16_t)(count * MSS), TCP_WRITE_FLAG_COPY | flags),
+                     ERR_OK);
     memset(data, 0, sizeof(data));
     assert_int_equal(tcp_output(pcb), ERR_OK);
     netvsc_netif_flush(&stack.nif);
+}
+
+static void say(struct tcp_pcb *pcb, unsigned count)
+{
+    say_with(pcb, count, TCP_WRITE_FLAG_MORE);
 }
 
 static void check_said(unsigned count)
@@ -443,6 +447,23 @@ static void switched_off_a_burst_is_what_a_section_holds(void **state)
     stop(pcb);
 }
 
+static void the_last_segment_of_an_answer_leaves_with_the_others(void **state)
+{
+    struct hvhost_nic_stats host;
+    struct tcp_pcb *pcb;
+
+    (void)state;
+    pcb = connected();
+    say_with(pcb, 3, 0);
+    say_with(pcb, 1, 0);
+    stack_turn(2);
+    assert_int_equal(got.bytes, (3 + 1) * MSS);
+    hvhost_nic_stats(stack.card, &host);
+    assert_int_equal(host.tx_lso, 1);
+    assert_int_equal(host.tx_lso_segments, 3);
+    stop(pcb);
+}
+
 static int start(void **state)
 {
     if (port_heap_open(16u << 20))
@@ -463,6 +484,7 @@ int main(void)
         cmocka_unit_test(tcp_does_not_send_again_what_the_host_still_reads),
         cmocka_unit_test(a_connection_reset_meanwhile_does_not_spoil_what_is_on_its_way),
         cmocka_unit_test(a_high_threshold_fills_the_section_before_anything_stays),
+        cmocka_unit_test(the_last_segment_of_an_answer_leaves_with_the_others),
         cmocka_unit_test(switched_off_a_burst_is_what_a_section_holds),
         /* Last: the heap's pages keep the sizes they were given. */
         cmocka_unit_test(what_the_heap_has_no_room_for_is_copied_or_refused),

@@ -9,8 +9,8 @@
  *
  * It never sleeps while it measures, so that what is seen is the server's time and not that of
  * waking up this program. Prints one JSON line: requests/s, latencies, Gbit/s of what was asked for
- * or sent, the client's own CPU share, and the share of the time in which it found nothing to do: near
- * 0, it was the client that was measured.
+ * or sent, the client's own CPU share, and the share of the time in which it found nothing to do:
+ * near 0, it was the client that was measured.
  */
 #include <arpa/inet.h>
 #include <errno.h>
