@@ -29,6 +29,11 @@ netvsc_target(bench_topo)
 find_package(Threads REQUIRED)
 target_link_libraries(bench_topo PRIVATE Threads::Threads)
 
+# What sleeping and starting cost: no peers, but the machine's own figure beside ours.
+add_executable(bench_wake bench/bench_wake.c)
+netvsc_target(bench_wake)
+target_link_libraries(bench_wake PRIVATE Threads::Threads)
+
 # Peers: the kernel's own stack, and lwIP over the TAP interface it comes with.
 add_executable(bench_server bench/bench_server.c)
 netvsc_target(bench_server)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The peer on the kernel's own stack: one thread, epoll that never sleeps. Echo on port 7, discard
- * on 5001, and on 80 HTTP/1.1 with keep-alive, where GET /N answers with N bytes from memory. What
- * a careful programmer gets out of Linux sockets without tricks.
+ * The peer on the kernel's own stack: one thread, epoll that never sleeps, or with the argument
+ * "sleep" one that does. Echo on port 7, discard on 5001, and on 80 HTTP/1.1 with keep-alive, where
+ * GET /N answers with N bytes from memory. What a careful programmer gets out of Linux sockets
+ * without tricks.
  */
 #define _GNU_SOURCE /* accept4, memmem */
 #include <arpa/inet.h>
@@ -150,8 +151,9 @@ static void readable(struct conn *c)
         drop(c);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const int wait_ms = argc == 2 && strcmp(argv[1], "sleep") == 0 ? -1 : 0;
     struct epoll_event events[256];
 
     signal(SIGPIPE, SIG_IGN);
@@ -163,7 +165,7 @@ int main(void)
     listen_on(5001, LISTEN_DISCARD);
     listen_on(80, LISTEN_HTTP);
     for (;;) {
-        const int ready = epoll_wait(epoll, events, 256, 0);
+        const int ready = epoll_wait(epoll, events, 256, wait_ms);
 
         for (int i = 0; i < ready; i++) {
             struct conn *c = events[i].data.ptr;

@@ -4,8 +4,11 @@
 #
 # Each row is measured in pairs, ours then the peer's, again and again, with the same client; what
 # counts is the median of the pairs' ratios. Server on processor 1, client on processor 0. Both
-# sides of a row never sleep, or both may. Ours and lwIP's tapif are behind the same TAP; the
-# kernel's servers are in a namespace of their own behind a veth pair.
+# sides of a row never sleep, or both may: those of the rows that say how many requests a server
+# answers with a second of processor time. That is the time the kernel books for the server. What it
+# does on the client's processor for a server of its own (receiving) is not in it, and what a server
+# behind a TAP device does for the client (receiving, too) is. Ours and lwIP's tapif are behind the
+# same TAP; the kernel's servers are in a namespace of their own behind a veth pair.
 . "$(dirname "$0")/../e2e/lib.sh"
 quick=$2
 json=$3
@@ -36,10 +39,12 @@ CONF
 
 # ---- servers: server_NAME starts it as "server" and sets $at; all are ended the same way ---------
 
-ours() { at=$addr; app4 server "$@" --spin always; }
-server_http() { ours netvsc-http --root "$work/site"; }
-server_echo() { ours netvsc-echo; }
-server_iperf() { ours netvsc-iperf; }
+ours() { at=$addr; app4 server "$@"; }
+server_http() { ours netvsc-http --root "$work/site" --spin always; }
+server_echo() { ours netvsc-echo --spin always; }
+server_iperf() { ours netvsc-iperf --spin always; }
+server_http_sleep() { ours netvsc-http --root "$work/site"; }
+server_echo_sleep() { ours netvsc-echo; }
 server_tapif() {
     at=$addr
     start server taskset -c 1 "$bin/bench_tapif" "$tap" "$addr" "$work/site"
@@ -54,18 +59,26 @@ kernel_side() {
         fail "$1 does not listen"
 }
 server_linux() { kernel_side "$bin/bench_server"; }
+server_linux_sleep() { kernel_side "$bin/bench_server" sleep; }
 server_nginx() { kernel_side nginx -p "$work" -c "$work/nginx.conf"; }
+
+# Processor time of the server so far; nginx has it in another process.
+cpu_ns() { cut -d' ' -f1 "/proc/${pids[server]}/schedstat"; }
 
 # sample SERVER KEY CLIENT-ARGUMENTS...: one figure, in $value. @ stands for the server's address.
 card=(--emulate "tap=$tap" --cpu 1)
 sample() {
-    local key=$2 name=$1
+    local key=$2 name=$1 before
     shift 2
     "server_$name"
     inside ip neigh flush dev "$tap"
+    before=$(cpu_ns)
     inside taskset -c 0 "$bin/bench_load" "${@/@/$at}" "$seconds" >"$work/sample" ||
         fail "the client failed against $name"
-    value=$(jq "$key" "$work/sample")
+    value=$(jq --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" \
+        "(if \$ns > 0 then .requests_per_s * (\$s + 0.2) / \$ns * 1e9 | round else null end) as \$r |
+        . + {requests_per_cpu_s: \$r} | $key" \
+        "$work/sample")
     kill -TERM "${pids[server]}" 2>/dev/null
     wait_for 10 gone server || fail "$name does not end"
     wait "${pids[server]}" 2>/dev/null
@@ -123,6 +136,9 @@ if command -v nginx >/dev/null; then
 else
     echo "http-tap-16: no nginx here, skipped"
 fi
+cpu=.requests_per_cpu_s
+row rr-cpu-16 $cpu echo_sleep linux_sleep 2 echo @ 7 16 64
+row http-cpu-16 $cpu http_sleep linux_sleep 2 get @ 80 16 /128
 row bulk-tap-out $speed http tapif 15 get @ 80 1 /10000000
 row bulk-tap-out $speed http linux 3 get @ 80 1 /10000000
 row bulk-tap-in $speed iperf tapif 5 send @ 5001 1 65536

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What sleeping and starting cost. One line each, times in microseconds:
+ *
+ *   machine COUNT PAUSE_MS            a thread on processor 1 sleeps in poll() and is woken by an
+ *                                     eventfd: until it runs. What no program here can do better.
+ *   first ADDRESS PORT COUNT PAUSE_MS an echo of one byte after a pause, when the server sleeps;
+ *                                     this program does not, so only the server is woken
+ *   start ADDRESS PORT COMMAND...     from exec of COMMAND to the first SYN-ACK, then ends it
+ *
+ * "start" sends a SYN each 200 us: the address must be in the neighbour table, or the kernel would
+ * ask for it once a second.
+ */
+#define _GNU_SOURCE /* CPU_SET */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNT_MAX 100000u
+#define SYN_EVERY_US 200
+#define START_MS_MAX 5000u
+
+static double us[COUNT_MAX];
+static unsigned count;
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void report(void)
+{
+    qsort(us, count, sizeof(us[0]), by_size);
+    printf("{\"count\":%u,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n", count, us[count / 2],
+           us[count - 1 - count / 100], us[count - 1]);
+}
+
+static void take_count(const char *text)
+{
+    const long n = atol(text);
+
+    if (n < 1 || n > (long)COUNT_MAX) {
+        fprintf(stderr, "bench_wake: COUNT is 1 to %u\n", COUNT_MAX);
+        exit(2);
+    }
+    count = (unsigned)n;
+}
+
+static void pin(unsigned cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) != 0)
+        die("sched_setaffinity");
+}
+
+/* ---- machine --------------------------------------------------------------------------------- */
+
+static int bell;
+static _Atomic uint64_t woken_ns;
+
+static void *sleeper(void *arg)
+{
+    struct pollfd fd = {.fd = bell, .events = POLLIN};
+    uint64_t rung;
+
+    pin(1);
+    for (unsigned i = 0; i < count; i++) {
+        poll(&fd, 1, -1);
+        atomic_store(&woken_ns, now_ns());
+        if (read(bell, &rung, sizeof(rung)) < 0)
+            die("eventfd");
+    }
+    return arg;
+}
+
+static void machine(useconds_t pause_us)
+{
+    const uint64_t one = 1;
+    pthread_t thread;
+
+    bell = eventfd(0, 0);
+    if (bell < 0 || pthread_create(&thread, NULL, sleeper, NULL) != 0)
+        die("thread");
+    pin(0);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t rung_ns;
+
+        usleep(pause_us);
+        atomic_store(&woken_ns, 0);
+        rung_ns = now_ns();
+        if (write(bell, &one, sizeof(one)) < 0)
+            die("eventfd");
+        while (atomic_load(&woken_ns) == 0)
+            continue;
+        us[i] = (double)(atomic_load(&woken_ns) - rung_ns) / 1000;
+    }
+    pthread_join(thread, NULL);
+}
+
+/* ---- first ----------------------------------------------------------------------------------- */
+
+static struct sockaddr_in address_of(const char *address, const char *port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+
+    if (inet_pton(AF_INET, address, &to.sin_addr) != 1) {
+        fprintf(stderr, "bench_wake: %s is no IPv4 address\n", address);
+        exit(2);
+    }
+    return to;
+}
+
+static void first(const struct sockaddr_in *to, useconds_t pause_us)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    char byte = 'x';
+
+    if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
+        die("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t asked_ns;
+        ssize_t got;
+
+        usleep(pause_us);
+        asked_ns = now_ns();
+        if (write(fd, &byte, 1) != 1)
+            die("write");
+        do {
+            got = recv(fd, &byte, 1, MSG_DONTWAIT);
+        } while (got < 0 && errno == EAGAIN);
+        if (got != 1)
+            die("recv");
+        us[i] = (double)(now_ns() - asked_ns) / 1000;
+    }
+    close(fd);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+/* A SYN; is it answered within the time to the next? */
+static bool answered(const struct sockaddr_in *to)
+{
+    const struct timespec wait = {.tv_nsec = SYN_EVERY_US * 1000};
+    struct pollfd fd = {.events = POLLOUT};
+    socklen_t len = sizeof(int);
+    int error = 1;
+
+    fd.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (fd.fd < 0)
+        die("socket");
+    if (connect(fd.fd, (const struct sockaddr *)to, sizeof(*to)) == 0)
+        error = 0;
+    else if (errno == EINPROGRESS && ppoll(&fd, 1, &wait, NULL) > 0)
+        getsockopt(fd.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    close(fd.fd);
+    return error == 0;
+}
+
+static void start(const struct sockaddr_in *to, char **command)
+{
+    const uint64_t begun_ns = now_ns();
+    const pid_t pid = fork();
+
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        dup2(STDERR_FILENO, STDOUT_FILENO); /* where our one line goes */
+        execvp(command[0], command);
+        die(command[0]);
+    }
+    while (!answered(to)) {
+        if (now_ns() - begun_ns > START_MS_MAX * UINT64_C(1000000)) {
+            kill(pid, SIGKILL);
+            fprintf(stderr, "bench_wake: no answer in %u ms\n", START_MS_MAX);
+            exit(1);
+        }
+    }
+    us[0] = (double)(now_ns() - begun_ns) / 1000;
+    count = 1;
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "machine") == 0) {
+        take_count(argv[2]);
+        machine((useconds_t)(atoi(argv[3]) * 1000));
+    } else if (argc == 6 && strcmp(argv[1], "first") == 0) {
+        const struct sockaddr_in to = address_of(argv[2], argv[3]);
+
+        take_count(argv[4]);
+        first(&to, (useconds_t)(atoi(argv[5]) * 1000));
+    } else if (argc >= 5 && strcmp(argv[1], "start") == 0) {
+        const struct sockaddr_in to = address_of(argv[2], argv[3]);
+
+        start(&to, argv + 4);
+    } else {
+        fprintf(stderr, "usage: bench_wake machine COUNT PAUSE_MS\n"
+                        "       bench_wake first ADDRESS PORT COUNT PAUSE_MS\n"
+                        "       bench_wake start ADDRESS PORT COMMAND...\n");
+        return 2;
+    }
+    report();
+    return 0;
+}

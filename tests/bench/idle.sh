@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# idle.sh BIN QUICK JSON: start-up, idle, the first request after a pause. Called by tests/bench/run.
+#
+# Server on processor 1, client on processor 0. The first request after a pause contains the time
+# the machine takes to wake a processor, which is measured beside it and taken off.
+. "$(dirname "$0")/../e2e/lib.sh"
+quick=$2
+json=$3
+e2e_begin "$1" inside
+starts=21 requests=500 rare=20 idle_s=5 pairs=5 seconds=1
+[ "$quick" = 0 ] || { starts=5 requests=50 rare=3 idle_s=1 pairs=3 seconds=0.3; }
+
+card=(--emulate "tap=$tap" --cpu 1)
+wake() { inside taskset -c 0 "$bin/bench_wake" "$@" 2>>"$work/wake.log"; }
+median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# row NAME VALUE UNIT TARGET NOTE: at most TARGET is what was asked for.
+row() {
+    local verdict=ok
+    [ -n "$2" ] || fail "nothing measured for $1"
+    awk -v a="$2" -v b="$4" 'BEGIN { exit !(a > b) }' && verdict=behind
+    [ "${2:0:1}" != - ] || verdict=noise # others had the processor
+    printf '%-24s %10s %-8s %6s %-7s %s\n' "$1" "$2" "$3" "$4" "$verdict" "$5"
+    jq -cn --arg name "$1" --argjson ours "$2" --arg unit "$3" --argjson target "$4" \
+        --arg tag "$5" '{name: $name, ours: $ours, unit: $unit, target: $target, tag: $tag}' \
+        >>"$json"
+}
+
+# cpu_ns NAME: processor time used so far.
+cpu_ns() { cut -d' ' -f1 "/proc/${pids[$1]}/schedstat"; }
+
+# idle_row ROW NAME: what NAME uses of a processor in a while without traffic.
+idle_row() {
+    local before
+    before=$(cpu_ns "$2")
+    sleep "$idle_s"
+    row "$1" "$(awk -v n="$(($(cpu_ns "$2") - before))" -v s="$idle_s" \
+        'BEGIN { printf "%.2f", n / s / 1e7 }')" "% of CPU" 1 "$2, $idle_s s"
+}
+
+printf '%-24s %10s %-8s %6s %-7s %s\n' row ours unit goal "" ""
+
+# The address is known beforehand, or the kernel would ask for it once a second.
+inside ip neigh replace "$addr" lladdr "$mac" dev "$tap"
+for ((i = 0; i < starts; i++)); do
+    wake start "$addr" 7 "$bin/netvsc-echo" "${card[@]}" --ip "$addr/24" ||
+        fail "netvsc-echo does not start"
+done | jq -s 'map(.p50_us / 1000) | sort | .[length / 2 | floor]' >"$work/start"
+row startup "$(cat "$work/start")" ms 10 "exec to SYN-ACK, median of $starts"
+
+# The host inside, and the host a process of its own, with doorbells and with a monitor page.
+app4 server netvsc-echo
+idle_row idle-inside server
+machine=$(wake machine "$requests" 10)
+for pause in 10 1000; do
+    n=$((pause == 10 ? requests : rare))
+    wake first "$addr" 7 "$n" "$pause" >"$work/first"
+    row "first-after-${pause}ms" \
+        "$(jq --argjson m "$machine" '.p99_us - $m.p99_us | . * 10 | round / 10' "$work/first")" \
+        "us" 65 "p99 $(jq .p99_us "$work/first"), p50 $(jq .p50_us "$work/first"); machine's own \
+p99 $(jq .p99_us <<<"$machine"), p50 $(jq .p50_us <<<"$machine")"
+done
+stop server TERM
+for monitor in 0 100; do
+    face=shm
+    if [ "$monitor" = 0 ]; then card_up; else card_up --monitor "$monitor"; fi
+    taskset -cp 1 "${pids[hvhost]}" >/dev/null
+    app4 server netvsc-echo --cpu 1
+    idle_row "idle-apart-monitor-$monitor" server
+    idle_row "idle-apart-monitor-$monitor" hvhost
+    stop server TERM
+    stop hvhost
+done
+
+# Busy, sleeping allowed or not: nobody may notice.
+face=inside
+card=(--emulate "tap=$tap" --cpu 1)
+for ((i = 0; i < pairs; i++)); do
+    for spin in 50 always; do
+        app4 server netvsc-echo --spin "$spin"
+        inside taskset -c 0 "$bin/bench_load" echo "$addr" 7 1 64 "$seconds" | jq .p50_us
+        stop server TERM
+    done | xargs | awk '{ print $1 / $2 }'
+done >"$work/busy"
+row busy-p50 "$(median <"$work/busy")" "x" 1.1 "adaptive to spinning, median of $pairs pairs"
