@@ -15,27 +15,18 @@
  * There is one program per process, and lwIP keeps its state in globals anyway, so the state here
  * is one static struct.
  */
-#define _GNU_SOURCE /* cpu_set_t */
 #include "app_life_var.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
 #include "lwip/init.h"
 #include "lwip/priv/tcp_priv.h"
-#include "netvsc_control.h"
-#include "netvsc_look.h"
 #include "port_clock.h"
 #include "port_heap.h"
-#include "port_pcap.h"
-#include "port_tcp.h"
 #include "port_workers.h"
 #include "vmbus_heap.h"
-
-#define ATTACH_TIMEOUT_NS (60 * PORT_NS_PER_S) /* every step has a shorter one of its own */
-#define DETACH_TIMEOUT_NS (20 * PORT_NS_PER_S)
 
 struct app_life app;
 
@@ -75,36 +66,6 @@ void app_finish(int status)
 
 /* ---- called by the card and the loop --------------------------------------------------------- */
 
-/* The bytes of (frame) in one row. */
-static const uint8_t *flat(const struct netvsc_frame *frame)
-{
-    static uint8_t bytes[NETVSC_FRAME_BYTES_MAX];
-    uint32_t at = 0;
-
-    if (!frame->more)
-        return frame->data;
-    for (unsigned i = 0; i <= frame->more; i++) {
-        memcpy(bytes + at, frame[i].data, frame[i].len_bytes);
-        at += frame[i].len_bytes;
-    }
-    return bytes;
-}
-
-static void capture(void *ctx, bool sent, const struct netvsc_frame *frame)
-{
-    const struct port_pcap_frame record = {
-        .data = flat(frame),
-        .len_bytes = netvsc_frame_bytes(frame),
-        .wall_ns = port_clock_wall(),
-        .tci = frame->tci,
-        .has_tci = frame->has_tci,
-        .sent = sent,
-    };
-
-    (void)ctx;
-    port_pcap_write(app.pcap, &record);
-}
-
 static void on_event(void *ctx, enum netvsc_event event)
 {
     (void)ctx;
@@ -126,8 +87,7 @@ void app_each_second(void *ctx, uint64_t now_ns)
     (void)ctx;
     if (app.options.stats)
         app_rates_print(&app.rates, &app.nif, now_ns, stderr);
-    if (app.pcap)
-        port_pcap_flush(app.pcap);
+    app_capture_flush();
     if (app.spec->second)
         app.spec->second(app.spec->ctx, now_ns);
 }
@@ -158,74 +118,22 @@ static bool no_connections(void *ctx)
 
 /* ---- coming up ------------------------------------------------------------------------------- */
 
-/* Get the device for the first time, and say how to get it again. */
-static int open_device(struct vmbus_device **out)
-{
-    int rc;
-
-    vmbus_heap_shared(app.options.workers > 0);
-    if (app.options.emulated) {
-        if (!app.options.emulate.queues)
-            app.options.emulate.queues = app.options.queues;
-        rc = app_emulate_start(&app.emulate, &app.options.emulate);
-        if (rc)
-            return rc;
-        app.attach.open = app_emulate_open;
-        app.attach.ctx = &app.emulate;
-        rc = app_emulate_open(&app.emulate, out);
-        return rc ? app_fail(1, "emulated card", strerror(-rc), "Please report this") : 0;
-    }
-    rc = app_bus_choose(&app.bus, app.options.bus, app.options.nic);
-    if (rc)
-        return rc;
-    app.attach.open = app_bus_open;
-    app.attach.ctx = &app.bus;
-    return app_bus_open_first(&app.bus, out);
-}
-
-static int open_pcap(void)
-{
-    int rc;
-
-    if (!app.options.pcap)
-        return 0;
-    rc = port_pcap_open(app.options.pcap, app.options.emulated ? "emulated" : app.bus.info.instance,
-                        &app.pcap);
-    if (rc)
-        return app_fail(1, app.options.pcap, strerror(-rc),
-                        "Give --pcap a file that can be written");
-    return 0;
-}
-
 static int open_card(struct vmbus_device *dev)
 {
-    const struct netvsc_config config = {
-        .mtu_bytes = app.options.mtu_bytes,
-        .monitor_latency_us = app.options.latency_us,
-        .tx_csum = app.options.offload,
-        .tx_lso = app.options.offload,
-        .rx_csum = app.options.offload,
-        .rx_rsc = app.options.no_rsc || app.spec->forwards ? NETVSC_OFF : app.options.offload,
-        .rx_gro = app.options.no_gro || app.spec->forwards ? NETVSC_OFF : app.options.offload,
-        .rx_copybreak_bytes = app.options.rx_copybreak_bytes,
-        .rx_hold_percent = (uint8_t)app.options.rx_hold_percent,
-        .queues = app.options.workers ? app.options.workers + 1 : app.options.queues,
-        .memory = port_heap_memory(),
-        .tx_copy_bytes = app.options.tx_copy_bytes,
-        .capture = app.pcap ? capture : NULL,
-    };
-    int rc = netvsc_netif_add(&app.nif, &config);
+    struct netvsc_config config = app_card_config(&app.options);
+    int rc;
 
+    if (app.spec->forwards) {
+        config.rx_rsc = NETVSC_OFF;
+        config.rx_gro = NETVSC_OFF;
+    }
+    rc = netvsc_netif_add(&app.nif, &config);
     if (rc) {
         vmbus_close(dev);
         return app_fail(1, "card", strerror(-rc), "Free some memory");
     }
     app.nif.on_event = on_event;
-    if (app.options.has_mac)
-        netvsc_set_mac(app.nif.nic, app.options.mac);
-    netvsc_promiscuous(app.nif.nic, app.options.promiscuous);
-    app.attach.nic = app.nif.nic;
-    rc = port_attach_begin(&app.attach, dev, port_clock_now());
+    rc = app_card_begin(&app.card, app.nif.nic, &app.options, dev);
     if (rc == 0)
         return 0;
     netvsc_netif_remove(&app.nif);
@@ -237,19 +145,19 @@ static int open_loop(void)
     struct port_loop_config config = {
         .nif = {&app.nif},
         .nics = 1,
-        .attach = {&app.attach},
+        .attach = {&app.card.attach},
         .spin_us = app.options.spin_us,
     };
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     int rc;
 
     if (app.options.emulated)
-        config.peer = app_emulate_peer(app.emulate.host);
+        config.peer = app_emulate_peer(app.card.emulate.host);
     if (app.workers)
         config.peer = port_workers_peer(app.workers);
     if (app.control.fd >= 0)
         config.control = app_control_peer(&app.control);
-    if (app.options.stats || app.pcap || app.spec->second)
+    if (app.options.stats || app_captures() || app.spec->second)
         config.second = app_each_second;
     rc = port_loop_open(&app.loop, &config);
     if (rc)
@@ -268,8 +176,8 @@ static int open_control(void)
 
     app.report = (struct app_report){.program = app.spec->name,
                                      .nif = &app.nif,
-                                     .attach = &app.attach,
-                                     .host = app.emulate.host,
+                                     .attach = &app.card.attach,
+                                     .host = app.card.emulate.host,
                                      .workers = app.workers};
     app.control.answer = app_report;
     app.control.ctx = &app.report;
@@ -284,19 +192,6 @@ static int open_control(void)
     return 0;
 }
 
-int app_pin(unsigned more)
-{
-    cpu_set_t cpus;
-
-    if (!app.options.pinned)
-        return 0;
-    CPU_ZERO(&cpus);
-    CPU_SET(app.options.cpu + more, &cpus);
-    if (sched_setaffinity(0, sizeof(cpus), &cpus) == 0)
-        return 0;
-    return app_fail(1, "--cpu", strerror(errno), "Give a CPU this program may use, see nproc");
-}
-
 /* All or nothing. */
 static int come_up(void)
 {
@@ -307,10 +202,11 @@ static int come_up(void)
     if (app.options.tx_copy_bytes != NETVSC_TX_COPY_ALL && !app.options.workers)
         port_heap_open(PORT_HEAP_BYTES);
     lwip_init();
-    status = open_device(&dev);
+    vmbus_heap_shared(app.options.workers > 0);
+    status = app_card_open(&app.card, NULL, &app.options, &dev);
     if (status)
         goto no_device;
-    status = open_pcap();
+    status = app_capture_open(app.options.pcap, app_card_name(&app.card));
     if (status) {
         vmbus_close(dev);
         goto no_device;
@@ -329,24 +225,13 @@ static int come_up(void)
     app_control_close(&app.control);
     netvsc_netif_remove(&app.nif);
 no_card:
-    port_pcap_close(app.pcap);
+    app_capture_close();
 no_device:
-    if (app.emulate.host)
-        app_emulate_stop(&app.emulate);
+    app_emulate_stop(&app.card.emulate);
     return status;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
-
-static void print_card(void)
-{
-    const struct netvsc_info *info = netvsc_info(app.nif.nic);
-
-    port_log(PORT_LOG_INFO, "card %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, NVSP %s",
-             app.options.emulated ? "(emulated)" : app.bus.info.instance, info->mac[0],
-             info->mac[1], info->mac[2], info->mac[3], info->mac[4], info->mac[5], info->mtu_bytes,
-             netvsc_version_name(info->nvs_version));
-}
 
 /* After the network, whose own ports are then taken; before traffic, for that needs the loop. */
 static int serve_here(void)
@@ -364,18 +249,14 @@ static int serve_here(void)
 /* From attach to the first stop. 0, or exit status. */
 static int serve(void)
 {
-    int rc = port_loop_run(&app.loop, attached, NULL, port_clock_now() + ATTACH_TIMEOUT_NS);
+    int rc = port_loop_run(&app.loop, attached, NULL, port_clock_now() + APP_ATTACH_TIMEOUT_NS);
     int status;
 
     if (rc == -EINTR)
         return 0;
-    if (netvsc_state(app.nif.nic) != NETVSC_UP) {
-        const char *why = netvsc_failure(app.nif.nic);
-
-        return app_fail(1, "attach", *why ? why : "the host does not answer",
-                        "Check that the host runs, then try again with --log debug");
-    }
-    print_card();
+    status = app_card_check(app_card_name(&app.card), app.nif.nic);
+    if (status)
+        return status;
     app.options.net.taken = on_taken;
     rc = port_net_up(&app.nif.netif, &app.options.net);
     if (rc)
@@ -404,41 +285,29 @@ static void leave(void)
 {
     app_end_connections();
     port_net_down(&app.nif.netif);
-    port_attach_end(&app.attach, port_clock_now());
-    port_loop_run(&app.loop, detached, NULL, port_clock_now() + DETACH_TIMEOUT_NS);
+    port_attach_end(&app.card.attach, port_clock_now());
+    port_loop_run(&app.loop, detached, NULL, port_clock_now() + APP_DETACH_TIMEOUT_NS);
     if (netvsc_state(app.nif.nic) == NETVSC_DETACHING)
         port_log(PORT_LOG_WARN, "the host did not confirm the detach; leaving without");
     if (app.options.stats)
-        app_stats_print(&app.nif, app.options.emulated ? &app.emulate : NULL, stderr);
+        app_stats_print(&app.nif, app.options.emulated ? &app.card.emulate : NULL, stderr);
     app_control_close(&app.control);
     port_loop_close(&app.loop);
     netvsc_netif_remove(&app.nif);
-    if (app.pcap) {
-        port_log(PORT_LOG_INFO, "%llu frames in %s", (unsigned long long)port_pcap_frames(app.pcap),
-                 app.options.pcap);
-        port_pcap_close(app.pcap);
-    }
-    if (app.emulate.host)
-        app_emulate_stop(&app.emulate);
+    app_capture_say();
+    app_capture_close();
+    app_emulate_stop(&app.card.emulate);
     port_workers_close(app.workers);
 }
 
 int app_main(const struct app_spec *spec, int argc, char **argv)
 {
-    int status;
+    int status = app_begin(spec, argc, argv, &app.options);
 
-    app.spec = spec;
-    status = app_options_parse(spec, argc, argv, &app.options);
     if (status != APP_GO_ON)
         return status;
-    port_log_setup(spec->name, app.options.log);
-    signal(SIGPIPE, SIG_IGN); /* who reads a capture or a log may end before we do */
-    /* Cannot fail: the options' bounds are the same. */
-    port_tcp_sizes(app.options.tcp_window_bytes, app.options.tcp_sndbuf_bytes);
-    port_tcp_connections(app.options.connections);
-    status = app_pin(0);
-    if (status == 0)
-        status = come_up();
+    app.spec = spec;
+    status = come_up();
     if (status)
         return status;
     status = serve();

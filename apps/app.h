@@ -16,9 +16,10 @@
 struct tcp_pcb;
 
 struct app_spec {
-    const char *name;    /* "netvsc-echo" */
-    const char *summary; /* one line for --help */
-    const char *example; /* one command line for --help */
+    const char *name;         /* "netvsc-echo" */
+    const char *summary;      /* one line for --help */
+    const char *example;      /* one command line for --help */
+    const char *const *sides; /* pair.h: what its two cards are called; NULL: it has one */
     /*
      * The program's own options, or NULL; keys from 0x100 up are the common ones'. (parse) gets
      * each with (ctx): 0, ARGP_ERR_UNKNOWN, or EINVAL after it has said what is wrong with
@@ -26,6 +27,8 @@ struct app_spec {
      */
     const struct argp_option *options;
     error_t (*parse)(int key, char *arg, void *ctx);
+    /* After all options: 0, or 2 after saying what is wrong. May be NULL. */
+    int (*check)(void *ctx);
     const char *args; /* "URL": arguments that are no options come as key 0; NULL: there are none */
     /* Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status.
      */

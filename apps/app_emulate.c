@@ -11,7 +11,7 @@
 #include "vmbus_transport.h"
 
 #define REMEDY_EMULATE                                                                             \
-    "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,queues=N][,strict]"            \
+    "Write --emulate tap=NAME[,mac=00:15:5d:01:02:03][,mtu=BYTES][,queues=N][,strict]"             \
     "[,impair=loss=1%+delay=5ms]"
 
 bool app_mac_parse(const char *text, uint8_t mac[6])

@@ -9,19 +9,15 @@
 
 #define APP_LINGER_NS 2000000000ull /* for connections to end by themselves */
 
-struct port_pcap;
 struct port_workers;
 
 struct app_life {
     const struct app_spec *spec;
     struct app_options options;
-    struct app_bus bus;
-    struct app_emulate emulate;
+    struct app_card card;
     struct netvsc_netif nif;
-    struct port_attach attach;
     struct port_loop loop;
     struct port_workers *workers; /* NULL: none */
-    struct port_pcap *pcap;
     struct app_control control;
     struct app_report report;
     struct app_rates rates;
@@ -33,8 +29,6 @@ extern struct app_life app;
 
 /* Callback of the loop, about every second. */
 void app_each_second(void *ctx, uint64_t now_ns);
-/* To the CPU of --cpu, or (more) behind it; 0, or exit status. */
-int app_pin(unsigned more);
 /* Wait for connections to end, then reset them. */
 void app_end_connections(void);
 

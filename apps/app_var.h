@@ -27,14 +27,16 @@ struct app_emulate_options {
     const struct hvhost_impair *impair; /* NULL = a perfect switch */
 };
 
+#define APP_CARDS_MAX 2u
+
 struct app_options {
-    const char *bus; /* NULL = the real one */
-    const char *nic; /* NULL = the only one */
+    const char *bus;                /* NULL = the real one */
+    const char *nic[APP_CARDS_MAX]; /* NULL = the only one */
+    struct app_emulate_options emulate[APP_CARDS_MAX];
+    unsigned nics, emulated; /* how many of each were given */
     const char *pcap;
     const char *control; /* socket to answer netvscctl on; NULL = where it looks, "none" = none */
     struct port_net_config net;
-    struct app_emulate_options emulate;
-    bool emulated;
     bool stats;
     bool promiscuous, has_mac;
     uint8_t mac[6];
@@ -44,7 +46,7 @@ struct app_options {
     enum netvsc_switch offload;
     bool no_rsc, no_gro;
     uint32_t rx_copybreak_bytes, rx_hold_percent; /* 0 = the card's defaults */
-    uint32_t tx_copy_bytes; /* 0 = the driver's choice, NETVSC_TX_COPY_ALL */
+    uint32_t tx_copy_bytes;                       /* 0 = the driver's choice, NETVSC_TX_COPY_ALL */
     uint32_t queues, workers;
     uint32_t mtu_bytes, spin_us, tcp_window_bytes, tcp_sndbuf_bytes;
     uint32_t connections; /* 0 = the program's default */
@@ -54,6 +56,14 @@ struct app_options {
 
 /* APP_GO_ON, or the exit status: 0 after --help and --version, 2 after saying what is wrong. */
 int app_options_parse(const struct app_spec *spec, int argc, char **argv, struct app_options *out);
+
+/*
+ * How every program begins: options, log, signals, lwIP's sizes, CPU. APP_GO_ON, or the exit
+ * status.
+ */
+int app_begin(const struct app_spec *spec, int argc, char **argv, struct app_options *options);
+/* To the CPU of --cpu, or (more) behind it; 0, or exit status. */
+int app_pin(const struct app_options *options, unsigned more);
 
 /* "tap=NAME,..." 0, or EINVAL after saying what is wrong. Changes (text). */
 error_t app_emulate_parse(char *text, struct app_emulate_options *out);
@@ -112,6 +122,7 @@ struct app_emulate {
 /* One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind.
  */
 int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options);
+/* No host is allowed. */
 void app_emulate_stop(struct app_emulate *emulate);
 
 /* (second) becomes another card on the switch of (first), which owns the host. 0 or exit status. */
@@ -125,6 +136,54 @@ int app_emulate_open(void *ctx, struct vmbus_device **out);
 
 /* How the loop drives (host), a struct hvhost. */
 struct port_loop_peer app_emulate_peer(struct hvhost *host);
+
+/* ---- the program's card ---------------------------------------------------------------------- */
+
+#define APP_ATTACH_TIMEOUT_NS 60000000000ull /* every step has a shorter one of its own */
+#define APP_DETACH_TIMEOUT_NS 20000000000ull
+
+struct app_card {
+    struct app_bus bus;
+    struct app_emulate emulate; /* without host: on a bus */
+    struct port_attach attach;
+};
+
+/*
+ * Get the device of (card) as (options) say, and keep how to get it again. (first) is NULL, or the
+ * other card of a program with two, whose host becomes this one's, too. 0, or exit status after
+ * saying why; a host that was started is the caller's to stop.
+ */
+int app_card_open(struct app_card *card, const struct app_card *first,
+                  const struct app_options *options, struct vmbus_device **out);
+
+/* What the options say about a card, with --pcap's captures. */
+struct netvsc_config app_card_config(const struct app_options *options);
+
+/* Attach (nic) to (dev), which is taken over, and keep it attached. 0 or -errno. */
+int app_card_begin(struct app_card *card, struct netvsc *nic, const struct app_options *options,
+                   struct vmbus_device *dev);
+
+/* Once it attaches no more: log (name)'s properties; 0, or exit status after saying why not. */
+int app_card_check(const char *name, const struct netvsc *nic);
+
+/* For logs. */
+const char *app_card_name(const struct app_card *card);
+
+/* ---- captures -------------------------------------------------------------------------------- */
+
+/* To (path), unless it is NULL. 0, or exit status after saying why. One at a time. */
+int app_capture_open(const char *path, const char *card);
+/* Have (config)'s card show its frames, if there is a capture. */
+void app_capture_frames(struct netvsc_config *config);
+/* Is there one? */
+bool app_captures(void);
+/* Let readers see what was written so far. */
+void app_capture_flush(void);
+/* Log how much it is. */
+void app_capture_say(void);
+void app_capture_close(void);
+/* After a fork: what is not yet written is the parent's. */
+void app_capture_forget(void);
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 

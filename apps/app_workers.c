@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "port_clock.h"
-#include "port_pcap.h"
 #include "port_spread.h"
 #include "port_workers.h"
 
@@ -32,7 +31,8 @@ static bool drained(void *ctx)
 /* ---- a worker --------------------------------------------------------------------------------
  */
 
-/* What is the owner's: its sockets, its loop, its capture with what is not written yet. */
+/* What is the owner's: its sockets, its loop, its capture with what is not written yet. 0 or exit
+ * status. */
 static int leave_owner(unsigned index)
 {
     struct port_loop_config config = {
@@ -42,31 +42,31 @@ static int leave_owner(unsigned index)
         .spin_us = app.options.spin_us,
     };
     static char path[4096];
-    int rc = 0;
+    int status = 0;
+    int rc;
 
     app_control_forget(&app.control);
     app.options.stats = false;
-    if (app.pcap) {
-        app.pcap = NULL;
+    if (app_captures()) {
+        app_capture_forget();
         snprintf(path, sizeof(path), "%s.%u", app.options.pcap, index);
-        rc = port_pcap_open(path, app.bus.info.instance, &app.pcap);
+        status = app_capture_open(path, app_card_name(&app.card));
     }
-    if (app.pcap || app.spec->second)
+    if (app_captures() || app.spec->second)
         config.second = app_each_second;
     port_loop_close(&app.loop);
-    return rc ? rc : port_loop_open(&app.loop, &config);
+    rc = status ? 0 : port_loop_open(&app.loop, &config);
+    return rc ? app_fail(1, "worker", strerror(-rc), "Allow more open files: ulimit -n") : status;
 }
 
 /* The life of worker (index), in a process of its own. */
 static int work(void *ctx, unsigned index)
 {
-    int status;
-    int rc = leave_owner(index);
+    int status = leave_owner(index);
 
     (void)ctx;
-    if (rc)
-        return app_fail(1, "worker", strerror(-rc), "Allow more open files: ulimit -n");
-    status = app_pin(index);
+    if (status == 0)
+        status = app_pin(&app.options, index);
     if (status == 0 && app.spec->start)
         status = app.spec->start(app.spec->ctx);
     if (status)
@@ -79,7 +79,7 @@ static int work(void *ctx, unsigned index)
         app.spec->stop(app.spec->ctx);
     app_end_connections();
     port_loop_run(&app.loop, drained, NULL, port_clock_now() + DRAIN_NS);
-    port_pcap_close(app.pcap);
+    app_capture_close();
     fflush(NULL);
     return app.finished;
 }

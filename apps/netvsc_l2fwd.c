@@ -57,12 +57,6 @@ static void destroy(void *ctx, unsigned side)
     free(fwd.side[side]);
 }
 
-static int start(void *ctx)
-{
-    (void)ctx;
-    return 0;
-}
-
 static void stop(void *ctx)
 {
     (void)ctx;
@@ -100,16 +94,16 @@ static const char *audit(void *ctx)
 
 int main(int argc, char **argv)
 {
+    static const char *const sides[] = {"first", "second"};
     static const struct pair_spec spec = {
-        .name = "netvsc-l2fwd",
-        .summary = "A wire between two of Hyper-V's network cards: every frame of one leaves by "
-                   "the other.",
-        .example = "netvsc-l2fwd --emulate tap=nvt0 --emulate tap=nvt1 --stats",
-        .side = {"first", "second"},
+        .app = {.name = "netvsc-l2fwd",
+                .summary = "A wire between two of Hyper-V's network cards: every frame of one "
+                           "leaves by the other.",
+                .example = "netvsc-l2fwd --emulate tap=nvt0 --emulate tap=nvt1 --stats",
+                .sides = sides,
+                .stop = stop},
         .create = create,
         .destroy = destroy,
-        .start = start,
-        .stop = stop,
         .turn = turn,
         .print = print,
         .audit = audit,

@@ -399,19 +399,20 @@ int main(int argc, char **argv)
         {"tcp-timeout", 't', "S", 0, "seconds a quiet TCP connection is [7440]", 0},
         {0},
     };
+    static const char *const sides[] = {[NAT_INSIDE] = "inside", [NAT_OUTSIDE] = "outside"};
     static const struct pair_spec spec = {
-        .name = "netvsc-nat",
-        .summary = "A router that hides a network behind one IPv4 address (NAT44).",
-        .example = "netvsc-nat --emulate tap=nvt0 --emulate tap=nvt1 --inside 10.78.0.1/24 "
-                   "--outside 10.79.0.1/24",
-        .side = {"inside", "outside"},
-        .options = options,
-        .parse = parse,
-        .check = check,
+        .app = {.name = "netvsc-nat",
+                .summary = "A router that hides a network behind one IPv4 address (NAT44).",
+                .example = "netvsc-nat --emulate tap=nvt0 --emulate tap=nvt1 "
+                           "--inside 10.78.0.1/24 --outside 10.79.0.1/24",
+                .sides = sides,
+                .options = options,
+                .parse = parse,
+                .check = check,
+                .start = start,
+                .stop = stop},
         .create = create,
         .destroy = destroy,
-        .start = start,
-        .stop = stop,
         .turn = turn,
         .print = print,
         .audit = audit,

@@ -12,22 +12,17 @@
 
 #include "lwip/sockets.h"
 #include "lwip/tcpip.h"
-#include "netvsc_look.h"
 #include "port_clock.h"
 #include "port_threads.h"
 
 #define BACKLOG 64
 #define BUFFER_BYTES 65536u
-#define ATTACH_NS (60 * PORT_NS_PER_S)
-#define DETACH_NS (20 * PORT_NS_PER_S)
 
 static struct {
     struct app_options options;
     uint64_t port;
-    struct app_bus bus;
-    struct app_emulate emulate;
+    struct app_card card;
     struct netvsc_netif nif;
-    struct port_attach attach;
     struct port_threads threads;
     int listener, udp;
     sigset_t signals;
@@ -132,40 +127,17 @@ static bool detached(void *ctx)
     return netvsc_state(sockets.nif.nic) != NETVSC_DETACHING;
 }
 
-static int open_device(struct vmbus_device **out)
-{
-    int status;
-
-    if (sockets.options.emulated) {
-        status = app_emulate_start(&sockets.emulate, &sockets.options.emulate);
-        if (status)
-            return status;
-        sockets.attach.open = app_emulate_open;
-        sockets.attach.ctx = &sockets.emulate;
-        status = app_emulate_open(&sockets.emulate, out);
-        return status ? app_fail(1, "emulated card", strerror(-status), "Please report this") : 0;
-    }
-    status = app_bus_choose(&sockets.bus, sockets.options.bus, sockets.options.nic);
-    if (status)
-        return status;
-    sockets.attach.open = app_bus_open;
-    sockets.attach.ctx = &sockets.bus;
-    return app_bus_open_first(&sockets.bus, out);
-}
-
 static int open_card(struct vmbus_device *dev)
 {
-    const struct netvsc_config config = {.mtu_bytes = sockets.options.mtu_bytes};
+    struct netvsc_config config = app_card_config(&sockets.options);
     int rc;
 
     LOCK_TCPIP_CORE();
     rc = netvsc_netif_add(&sockets.nif, &config);
-    if (rc) {
+    if (rc)
         vmbus_close(dev);
-    } else {
-        sockets.attach.nic = sockets.nif.nic;
-        rc = port_attach_begin(&sockets.attach, dev, port_clock_now());
-    }
+    else
+        rc = app_card_begin(&sockets.card, sockets.nif.nic, &sockets.options, dev);
     UNLOCK_TCPIP_CORE();
     return rc ? app_fail(1, "card", strerror(-rc), "Free some memory") : 0;
 }
@@ -173,41 +145,37 @@ static int open_card(struct vmbus_device *dev)
 static int bring_up(void)
 {
     struct port_threads_config config = {
-        .nif = &sockets.nif, .attach = &sockets.attach, .spin_us = sockets.options.spin_us};
-    const char *why;
-    int rc;
+        .nif = &sockets.nif, .attach = &sockets.card.attach, .spin_us = sockets.options.spin_us};
+    int status, rc;
 
     if (sockets.options.emulated)
-        config.peer = app_emulate_peer(sockets.emulate.host);
+        config.peer = app_emulate_peer(sockets.card.emulate.host);
     rc = port_threads_start(&sockets.threads, &config);
     if (rc)
         return app_fail(1, "poll thread", strerror(-rc), "Allow more threads: ulimit -u");
-    rc = port_threads_wait(&sockets.threads, attached, NULL, ATTACH_NS);
+    port_threads_wait(&sockets.threads, attached, NULL, APP_ATTACH_TIMEOUT_NS);
     LOCK_TCPIP_CORE();
-    why = netvsc_failure(sockets.nif.nic);
-    if (netvsc_state(sockets.nif.nic) == NETVSC_UP)
+    status = app_card_check(app_card_name(&sockets.card), sockets.nif.nic);
+    if (status == 0)
         rc = port_net_up(&sockets.nif.netif, &sockets.options.net);
-    else
-        rc = -EIO;
     UNLOCK_TCPIP_CORE();
-    if (rc)
-        return app_fail(1, "attach", *why ? why : strerror(-rc), "Check that the host runs");
-    port_log(PORT_LOG_INFO, "card up, NVSP %s",
-             netvsc_version_name(netvsc_info(sockets.nif.nic)->nvs_version));
-    return 0;
+    return rc ? app_fail(1, "address", strerror(-rc), "Free some memory") : status;
 }
 
 static void leave(void)
 {
     LOCK_TCPIP_CORE();
     port_net_down(&sockets.nif.netif);
-    port_attach_end(&sockets.attach, port_clock_now());
+    port_attach_end(&sockets.card.attach, port_clock_now());
     UNLOCK_TCPIP_CORE();
-    if (port_threads_wait(&sockets.threads, detached, NULL, DETACH_NS) != 0)
+    if (port_threads_wait(&sockets.threads, detached, NULL, APP_DETACH_TIMEOUT_NS) != 0)
         port_log(PORT_LOG_WARN, "the host did not confirm the detach; leaving without");
     port_threads_stop(&sockets.threads);
     if (sockets.options.stats)
-        app_stats_print(&sockets.nif, sockets.options.emulated ? &sockets.emulate : NULL, stderr);
+        app_stats_print(&sockets.nif, sockets.options.emulated ? &sockets.card.emulate : NULL,
+                        stderr);
+    app_capture_say();
+    app_capture_close();
 }
 
 /* ---- program --------------------------------------------------------------------------------- */
@@ -233,14 +201,30 @@ static error_t parse(int key, char *arg, void *ctx)
     return key == 'p' ? app_number("port", arg, 1, 65535, &sockets.port) : ARGP_ERR_UNKNOWN;
 }
 
+/* What only the loop of programs without threads can do must not look as if it were done. */
+static int check(void *ctx)
+{
+    (void)ctx;
+    if (sockets.options.control)
+        return app_fail(2, "--control", "this program cannot be asked", "Leave it out");
+    if (sockets.options.connections)
+        return app_fail(2, "--connections", "lwIP's own pools have one size", "Leave it out");
+    return 0;
+}
+
 static int run(void)
 {
     struct vmbus_device *dev;
     int status, signal;
 
     start_lwip();
-    status = open_device(&dev);
-    if (status == 0)
+    status = app_card_open(&sockets.card, NULL, &sockets.options, &dev);
+    if (status)
+        return status;
+    status = app_capture_open(sockets.options.pcap, app_card_name(&sockets.card));
+    if (status)
+        vmbus_close(dev);
+    else
         status = open_card(dev);
     if (status == 0)
         status = bring_up();
@@ -266,12 +250,12 @@ int main(int argc, char **argv)
         .example = "netvsc-sockets --emulate tap=nvt0 --ip 10.78.0.2/24",
         .options = options,
         .parse = parse,
+        .check = check,
     };
-    int status = app_options_parse(&spec, argc, argv, &sockets.options);
+    int status = app_begin(&spec, argc, argv, &sockets.options);
 
     if (status != APP_GO_ON)
         return status;
-    port_log_setup(spec.name, sockets.options.log);
     /* Before any thread: they all inherit it, so that only sigwait() sees them. */
     sigemptyset(&sockets.signals);
     sigaddset(&sockets.signals, SIGINT);

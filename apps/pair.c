@@ -15,20 +15,14 @@
 #include <string.h>
 
 #include "lwip/init.h"
-#include "netvsc_look.h"
 #include "port_clock.h"
-
-#define ATTACH_TIMEOUT_NS (60 * PORT_NS_PER_S)
-#define DETACH_TIMEOUT_NS (20 * PORT_NS_PER_S)
 
 static struct {
     const struct pair_spec *spec;
-    struct pair_options options;
-    struct app_bus bus[PAIR_CARDS];
-    struct app_emulate emulate[PAIR_CARDS]; /* the first owns the host */
+    struct app_options options;
+    struct app_card card[PAIR_CARDS]; /* the first owns the emulated host */
     struct netvsc *nic[PAIR_CARDS];
     struct netvsc_netif *nif[PAIR_CARDS];
-    struct port_attach attach[PAIR_CARDS];
     struct port_loop loop;
     struct netvsc_stats before[PAIR_CARDS];
     int status;
@@ -72,7 +66,7 @@ static void each_second(void *ctx, uint64_t now_ns)
         struct netvsc_stats now, *was = &pair.before[i];
 
         netvsc_stats(pair.nic[i], &now);
-        fprintf(stderr, "%s rx %llu/s tx %llu/s%s", pair.spec->side[i],
+        fprintf(stderr, "%s rx %llu/s tx %llu/s%s", pair.spec->app.sides[i],
                 (unsigned long long)(now.rx_frames - was->rx_frames),
                 (unsigned long long)(now.tx_frames - was->tx_frames),
                 i + 1 < PAIR_CARDS ? "  " : "\n");
@@ -96,75 +90,33 @@ static bool detached(void *ctx)
 
 /* ---- coming up ------------------------------------------------------------------------------- */
 
-/* The device of (side), and how to get it again. 0 or exit status. */
-static int open_device(unsigned side, struct vmbus_device **out)
-{
-    struct pair_options *options = &pair.options;
-    struct port_attach *attach = &pair.attach[side];
-    int status;
-
-    if (options->emulated) {
-        attach->open = app_emulate_open;
-        attach->ctx = &pair.emulate[side];
-        status = app_emulate_open(attach->ctx, out);
-        return status ? app_fail(1, "emulated card", strerror(-status), "Please report this") : 0;
-    }
-    status = app_bus_choose(&pair.bus[side], options->bus, options->nic[side]);
-    if (status)
-        return status;
-    if (side > 0 && strcmp(pair.bus[0].info.instance, pair.bus[side].info.instance) == 0)
-        return app_fail(2, "--nic", "both are the same card", "Give two");
-    attach->open = app_bus_open;
-    attach->ctx = &pair.bus[side];
-    return app_bus_open_first(&pair.bus[side], out);
-}
-
 static void close_card(unsigned side)
 {
     if (pair.nic[side])
-        pair.spec->destroy(pair.spec->ctx, side);
+        pair.spec->destroy(pair.spec->app.ctx, side);
     pair.nic[side] = NULL;
 }
 
 static int open_card(unsigned side)
 {
-    struct netvsc_config config = {
-        .mtu_bytes = pair.options.mtu_bytes,
-        .queues = pair.options.queues,
-        /* What passes through leaves as it came: nobody may join or cut segments. */
-        .rx_rsc = NETVSC_OFF,
-        .rx_gro = NETVSC_OFF,
-        .tx_lso = NETVSC_OFF,
-    };
+    const char *name = pair.spec->app.sides[side];
+    struct netvsc_config config = app_card_config(&pair.options);
     struct vmbus_device *dev;
-    int rc = open_device(side, &dev);
+    int rc = app_card_open(&pair.card[side], side ? &pair.card[0] : NULL, &pair.options, &dev);
 
     if (rc)
         return rc;
-    rc = pair.spec->create(pair.spec->ctx, side, &config, &pair.nic[side], &pair.nif[side]);
+    /* What passes through leaves as it came: nobody may join or cut segments. */
+    config.rx_rsc = NETVSC_OFF;
+    config.rx_gro = NETVSC_OFF;
+    config.tx_lso = NETVSC_OFF;
+    rc = pair.spec->create(pair.spec->app.ctx, side, &config, &pair.nic[side], &pair.nif[side]);
     if (rc) {
         vmbus_close(dev);
-        return app_fail(1, pair.spec->side[side], strerror(-rc), "Free some memory");
+        return app_fail(1, name, strerror(-rc), "Free some memory");
     }
-    pair.attach[side].nic = pair.nic[side];
-    rc = port_attach_begin(&pair.attach[side], dev, port_clock_now());
-    return rc ? app_fail(1, pair.spec->side[side], strerror(-rc), "Its buffers are too small") : 0;
-}
-
-static int open_host(void)
-{
-    struct pair_options *options = &pair.options;
-    int status;
-
-    if (!options->emulated)
-        return 0;
-    for (unsigned i = 0; i < PAIR_CARDS; i++) {
-        if (!options->emulate[i].queues)
-            options->emulate[i].queues = options->queues;
-    }
-    status = app_emulate_start(&pair.emulate[0], &options->emulate[0]);
-    return status ? status
-                  : app_emulate_beside(&pair.emulate[1], &pair.emulate[0], &options->emulate[1]);
+    rc = app_card_begin(&pair.card[side], pair.nic[side], &pair.options, dev);
+    return rc ? app_fail(1, name, strerror(-rc), "Its buffers are too small") : 0;
 }
 
 static int open_loop(void)
@@ -176,15 +128,15 @@ static int open_loop(void)
     for (unsigned i = 0; i < PAIR_CARDS; i++) {
         config.nif[i] = pair.nif[i];
         config.nic[i] = pair.nic[i];
-        config.attach[i] = &pair.attach[i];
+        config.attach[i] = &pair.card[i].attach;
     }
     if (pair.options.emulated)
-        config.peer = app_emulate_peer(pair.emulate[0].host);
+        config.peer = app_emulate_peer(pair.card[0].emulate.host);
     if (pair.spec->turn)
         config.control = (struct port_loop_peer){.step = program_step,
                                                  .next_deadline = program_deadline,
                                                  .pollfds = program_fds,
-                                                 .ctx = pair.spec->ctx};
+                                                 .ctx = pair.spec->app.ctx};
     if (pair.options.stats)
         config.second = each_second;
     rc = port_loop_open(&pair.loop, &config);
@@ -198,7 +150,7 @@ static int open_loop(void)
 
 static int come_up(void)
 {
-    int status = open_host();
+    int status = 0;
 
     for (unsigned i = 0; i < PAIR_CARDS && status == 0; i++)
         status = open_card(i);
@@ -208,56 +160,40 @@ static int come_up(void)
         return 0;
     for (unsigned i = 0; i < PAIR_CARDS; i++)
         close_card(i);
-    if (pair.emulate[0].host)
-        app_emulate_stop(&pair.emulate[0]);
+    app_emulate_stop(&pair.card[0].emulate);
     return status;
 }
 
 /* ---- running and leaving --------------------------------------------------------------------- */
 
-static int check_card(unsigned side)
-{
-    const struct netvsc_info *info = netvsc_info(pair.nic[side]);
-    const char *why = netvsc_failure(pair.nic[side]);
-    const uint8_t *mac = info->mac;
-
-    if (netvsc_state(pair.nic[side]) != NETVSC_UP)
-        return app_fail(1, pair.spec->side[side], *why ? why : "the host does not answer",
-                        "Check that the host runs, then try again with --log debug");
-    port_log(PORT_LOG_INFO, "%s card: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, NVSP %s",
-             pair.spec->side[side], mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], info->mtu_bytes,
-             netvsc_version_name(info->nvs_version));
-    return 0;
-}
-
 static int serve(void)
 {
-    int rc = port_loop_run(&pair.loop, attached, NULL, port_clock_now() + ATTACH_TIMEOUT_NS);
+    int rc = port_loop_run(&pair.loop, attached, NULL, port_clock_now() + APP_ATTACH_TIMEOUT_NS);
     int status = 0;
 
     if (rc == -EINTR)
         return pair.status;
     for (unsigned i = 0; i < PAIR_CARDS && status == 0; i++)
-        status = check_card(i);
-    if (status == 0)
-        status = pair.spec->start(pair.spec->ctx);
+        status = app_card_check(pair.spec->app.sides[i], pair.nic[i]);
+    if (status == 0 && pair.spec->app.start)
+        status = pair.spec->app.start(pair.spec->app.ctx);
     if (status)
         return status;
     port_log(PORT_LOG_INFO, "ready");
     port_loop_run(&pair.loop, NULL, NULL, UINT64_MAX);
-    if (pair.spec->stop)
-        pair.spec->stop(pair.spec->ctx);
+    if (pair.spec->app.stop)
+        pair.spec->app.stop(pair.spec->app.ctx);
     return pair.status;
 }
 
 static const char *books(void)
 {
-    const char *wrong = pair.spec->audit(pair.spec->ctx);
+    const char *wrong = pair.spec->audit(pair.spec->app.ctx);
 
     for (unsigned i = 0; i < PAIR_CARDS && !wrong; i++)
         wrong = pair.nif[i] ? app_books(pair.nif[i], NULL) : netvsc_audit(pair.nic[i]);
     if (!wrong && pair.options.emulated)
-        wrong = app_host_books(pair.emulate[0].host);
+        wrong = app_host_books(pair.card[0].emulate.host);
     return wrong;
 }
 
@@ -266,18 +202,18 @@ static void print_stats(void)
     char title[64];
 
     for (unsigned i = 0; i < PAIR_CARDS; i++) {
-        snprintf(title, sizeof(title), "card (netvsc), %s", pair.spec->side[i]);
+        snprintf(title, sizeof(title), "card (netvsc), %s", pair.spec->app.sides[i]);
         app_card_print(pair.nic[i], title, stderr);
-        snprintf(title, sizeof(title), "interface (netif), %s", pair.spec->side[i]);
+        snprintf(title, sizeof(title), "interface (netif), %s", pair.spec->app.sides[i]);
         if (pair.nif[i])
             app_interface_print(pair.nif[i], title, stderr);
-        snprintf(title, sizeof(title), "emulated card (hvhost), %s", pair.spec->side[i]);
+        snprintf(title, sizeof(title), "emulated card (hvhost), %s", pair.spec->app.sides[i]);
         if (pair.options.emulated)
-            app_host_card_print(&pair.emulate[i], title, stderr);
+            app_host_card_print(&pair.card[i].emulate, title, stderr);
     }
     if (pair.options.emulated)
-        app_host_switch_print(pair.emulate[0].host, stderr);
-    pair.spec->print(pair.spec->ctx, stderr);
+        app_host_switch_print(pair.card[0].emulate.host, stderr);
+    pair.spec->print(pair.spec->app.ctx, stderr);
     if (pair.nif[0])
         app_lwip_print(stderr);
     app_books_print(books(), stderr);
@@ -286,27 +222,24 @@ static void print_stats(void)
 static void leave(void)
 {
     for (unsigned i = 0; i < PAIR_CARDS; i++)
-        port_attach_end(&pair.attach[i], port_clock_now());
-    if (port_loop_run(&pair.loop, detached, NULL, port_clock_now() + DETACH_TIMEOUT_NS) != 0)
+        port_attach_end(&pair.card[i].attach, port_clock_now());
+    if (port_loop_run(&pair.loop, detached, NULL, port_clock_now() + APP_DETACH_TIMEOUT_NS) != 0)
         port_log(PORT_LOG_WARN, "the host did not confirm the detach; leaving without");
     if (pair.options.stats)
         print_stats();
     port_loop_close(&pair.loop);
     for (unsigned i = 0; i < PAIR_CARDS; i++)
         close_card(i);
-    if (pair.emulate[0].host)
-        app_emulate_stop(&pair.emulate[0]);
+    app_emulate_stop(&pair.card[0].emulate);
 }
 
 int pair_main(const struct pair_spec *spec, int argc, char **argv)
 {
-    int status;
+    int status = app_begin(&spec->app, argc, argv, &pair.options);
 
-    pair.spec = spec;
-    status = pair_options_parse(spec, argc, argv, &pair.options);
     if (status != APP_GO_ON)
         return status;
-    port_log_setup(spec->name, pair.options.log);
+    pair.spec = spec;
     lwip_init(); /* the loop runs its timers, whoever uses it */
     status = come_up();
     if (status)

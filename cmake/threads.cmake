@@ -26,7 +26,8 @@ target_link_libraries(lwip_threads PUBLIC netvsc_threads) # lwIP calls us
 netvsc_target(netvsc_threads)
 
 add_executable(netvsc-sockets)
-foreach(source netvsc_sockets app_bus app_emulate app_fail app_options app_stats)
+foreach(source netvsc_sockets app_begin app_bus app_capture app_card app_emulate app_fail
+    app_options app_options_stack app_stats)
   target_sources(netvsc-sockets PRIVATE ${CMAKE_SOURCE_DIR}/apps/${source}.c)
 endforeach()
 target_include_directories(netvsc-sockets PRIVATE ${CMAKE_SOURCE_DIR}/apps)

@@ -38,19 +38,43 @@ static const struct app_spec spec = {
     .by_workers = true,
 };
 
+static int check_two(void *ctx)
+{
+    (void)ctx;
+    return own_port == 13 ? app_fail(2, "--port", "bad luck", "Give another") : 0;
+}
+
+static const char *const sides[] = {"left", "right"};
+
+static const struct app_spec spec_of_two = {
+    .name = "prog",
+    .summary = "Does nothing between two cards.",
+    .example = "prog --nic a --nic b",
+    .sides = sides,
+    .options = own_options,
+    .parse = parse_own,
+    .check = check_two,
+};
+
 #define ARGS_MAX 20
 
 /* argp permutes and getsubopt cuts up what it is given: each run gets its own copy. */
-static int parse(const char *line, struct app_options *out)
+static int parse_for(const struct app_spec *program, const char *line, struct app_options *out)
 {
     static char text[512];
     char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t) "prog"};
     int argc = 1;
 
+    own_port = 0;
     snprintf(text, sizeof(text), "%s", line);
     for (char *word = strtok(text, " "); word && argc <= ARGS_MAX; word = strtok(NULL, " "))
         argv[argc++] = word;
-    return app_options_parse(&spec, argc, argv, out);
+    return app_options_parse(program, argc, argv, out);
+}
+
+static int parse(const char *line, struct app_options *out)
+{
+    return parse_for(&spec, line, out);
 }
 
 static unsigned lines(const char *text)
@@ -62,9 +86,11 @@ static unsigned lines(const char *text)
     return count;
 }
 
-static const struct {
+struct mistake {
     const char *line, *says;
-} mistakes[] = {
+};
+
+static const struct mistake mistakes[] = {
     {"", "no address"},
     {"--dhcp --workers 64", "--workers 64: not a valid value. Give a number from 1 to 63"},
     {"--dhcp --workers 2 --queues 2", "--workers: it says how many queues there are"},
@@ -84,6 +110,8 @@ static const struct {
     {"--dhcp --mtu 1500x", "--mtu 1500x: not a valid value"},
     {"--dhcp --mtu -5", "--mtu -5: not a valid value"},
     {"--dhcp --mtu 99999999999999999999", "not a valid value"},
+    {"--dhcp --offload on", "--offload on: not a valid value. Say auto, off or verify"},
+    {"--dhcp --offload off,all", "Behind the first word say no-rsc or no-gro"},
     {"--dhcp --log loud", "--log loud: not a valid value. Give error, warn, info or debug"},
     {"--dhcp --spin 1000001", "--spin 1000001: not a valid value"},
     {"--dhcp --tcp-window 16383",
@@ -110,26 +138,64 @@ static const struct {
     {"--dhcp stray", "stray: not an option. See --help"},
     {"--dhcp --port 0", "--port 0: not a valid value. Give a number from 1 to 65535"},
     {"--dhcp --port 65536", "--port 65536: not a valid value"},
+    {"--dhcp --nic a --nic b", "--nic: given for more cards than there are. Give it once"},
 };
 
-static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **state)
+static const struct mistake mistakes_of_two[] = {
+    {"", "which cards: there are two sides. Give --nic ID twice, or --emulate"},
+    {"--nic a", "which cards: there are two sides"},
+    {"--nic a --nic b --nic c", "--nic: given for more cards than there are. Give it twice"},
+    {"--emulate tap=t0", "which cards: there are two sides"},
+    {"--emulate tap=t0 --emulate tap=t1 --emulate tap=t2", "--emulate: given for more cards"},
+    {"--emulate tap=t0 --emulate tap=t1 --nic a", "--emulate: it brings its own bus and card"},
+    {"--nic a --nic b --ip 10.0.0.2/24", "--ip: unknown option"},
+    {"--nic a --nic b --queues 65", "--queues 65: not a valid value"},
+    {"--nic a --nic b --port 13", "--port: bad luck"},
+    {"--nic a --nic b stray", "stray: not an option"},
+};
+
+static void try_all(const struct app_spec *program, const struct mistake *row, size_t count)
 {
     struct stderr_catcher catcher;
     struct app_options options;
 
-    (void)state;
-    for (size_t i = 0; i < countof(mistakes); i++) {
+    for (; count > 0; row++, count--) {
         const char *text;
         int status;
 
         stderr_catch(&catcher);
-        status = parse(mistakes[i].line, &options);
+        status = parse_for(program, row->line, &options);
         text = stderr_caught(&catcher);
-        if (status != 2 || lines(text) != 1 || !strstr(text, mistakes[i].says) ||
-            strncmp(text, "prog: ", 6) != 0)
-            fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", mistakes[i].line, status,
-                     text, mistakes[i].says);
+        if (status != 2 || lines(text) != 1 || !strstr(text, row->says) ||
+            strncmp(text, "prog: ", 6) != 0 || strstr(text, ".."))
+            fail_msg("\"%s\": status %d, said \"%s\", expected \"%s\"", row->line, status, text,
+                     row->says);
     }
+}
+
+static void each_mistake_is_one_line_with_a_remedy_and_exit_status_2(void **state)
+{
+    (void)state;
+    try_all(&spec, mistakes, countof(mistakes));
+    try_all(&spec_of_two, mistakes_of_two, countof(mistakes_of_two));
+}
+
+static void two_cards_are_named_or_emulated_in_order(void **state)
+{
+    struct app_options options;
+
+    (void)state;
+    assert_int_equal(parse_for(&spec_of_two, "--nic a --nic b --queues 4", &options), APP_GO_ON);
+    assert_string_equal(options.nic[0], "a");
+    assert_string_equal(options.nic[1], "b");
+    assert_int_equal(options.queues, 4);
+    assert_int_equal(options.emulated, 0);
+    assert_int_equal(parse_for(&spec_of_two, "--emulate tap=l --emulate tap=r,queues=2", &options),
+                     APP_GO_ON);
+    assert_int_equal(options.emulated, 2);
+    assert_string_equal(options.emulate[0].tap, "l");
+    assert_string_equal(options.emulate[1].tap, "r");
+    assert_int_equal(options.emulate[1].queues, 2);
 }
 
 static void offload_is_auto_off_or_verify(void **state)
@@ -182,7 +248,7 @@ static void good_values_arrive_where_they_belong(void **state)
               &options),
         APP_GO_ON);
     assert_string_equal(options.bus, "/run/b");
-    assert_string_equal(options.nic, "eth1");
+    assert_string_equal(options.nic[0], "eth1");
     assert_string_equal(ip4addr_ntoa(&options.net.address), "10.0.0.2");
     assert_string_equal(ip4addr_ntoa(&options.net.gateway), "10.0.0.1");
     assert_true(options.net.ipv6);
@@ -209,11 +275,11 @@ static void the_emulated_card_takes_its_parts(void **state)
               &options),
         APP_GO_ON);
     assert_true(options.emulated);
-    assert_string_equal(options.emulate.tap, "nvt0");
-    assert_memory_equal(options.emulate.mac, mac, sizeof(mac));
-    assert_int_equal(options.emulate.mtu_bytes, 9000);
-    assert_true(options.emulate.strict);
-    assert_int_equal(options.emulate.queues, 8);
+    assert_string_equal(options.emulate[0].tap, "nvt0");
+    assert_memory_equal(options.emulate[0].mac, mac, sizeof(mac));
+    assert_int_equal(options.emulate[0].mtu_bytes, 9000);
+    assert_true(options.emulate[0].strict);
+    assert_int_equal(options.emulate[0].queues, 8);
     assert_int_equal(options.queues, 4);
     assert_int_equal(options.spin_us, 0);
     assert_int_equal(own_port, 99);
@@ -268,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_is_one_line_with_a_remedy_and_exit_status_2),
+        cmocka_unit_test(two_cards_are_named_or_emulated_in_order),
         cmocka_unit_test(offload_is_auto_off_or_verify),
         cmocka_unit_test(what_is_copied_and_kept_is_given_in_bytes_and_percent),
         cmocka_unit_test(good_values_arrive_where_they_belong),

@@ -43,6 +43,7 @@ guid=f8615163-0000-1000-2000-00155d000001
 row 1 'no VMBus at .*nowhere.*hvhost' "$http" --bus "$work/nowhere" "${ip[@]}"
 mkdir -p "$work/empty/devices"
 row 1 'no network card' "$http" --bus "$work/empty" "${ip[@]}"
+row 2 'cannot be asked' "$bin/netvsc-sockets" --bus "$bus" "${ip[@]}" --control x
 row 2 'URL: missing' "$bin/netvsc-get" --bus "$bus" "${ip[@]}"
 for url in page ftp://a/ http://a:b:c/ 'http://[fd78::1/' http:///page 'http://a/b c' http://a:/ \
     http://a:70000/; do

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 e2e_begin "$@"
 card_up
-app4 sockets netvsc-sockets
+app4 sockets netvsc-sockets --pcap "$work/frames.pcap"
 
 head -c 5000000 /dev/urandom >"$work/many"
 tcp_echo() {
@@ -31,4 +31,5 @@ check "four at a time, a thread each" four
 check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
 check "and in fragments" inside "$bin/udp_echo" "$addr" 7 8000 8002
 app_down sockets
+check "the capture has all of it" [ "$(stat -c %s "$work/frames.pcap")" -gt 50000000 ]
 e2e_end
