@@ -68,6 +68,61 @@ static uint32_t get32(const uint8_t *at)
     return word;
 }
 
+/* ---- fields := (arg) ------------------------------------------------------------------------- */
+
+struct field {
+    enum hvhost_fault_act act;
+    uint32_t off_bytes;
+};
+
+static const struct field recv_buf_fields[] = {
+    {HVH_ACT_GROUPS, offsetof(struct nvs_recv_buf_complete, group_count)},
+    {HVH_ACT_OFFSET, offsetof(struct nvs_recv_buf_complete, group_off_bytes)},
+    {HVH_ACT_SECTION_BYTES, offsetof(struct nvs_recv_buf_complete, section_bytes)},
+    {HVH_ACT_SECTION_COUNT, offsetof(struct nvs_recv_buf_complete, section_count)},
+    {0},
+};
+
+static const struct field send_buf_fields[] = {
+    {HVH_ACT_SECTION_BYTES, offsetof(struct nvs_send_buf_complete, section_bytes)},
+    {0},
+};
+
+static const struct field control_fields[] = {
+    {HVH_ACT_ALIGN_SHIFT, offsetof(struct rndis_initialize_complete, align_shift)},
+    {HVH_ACT_MAX_PACKETS, offsetof(struct rndis_initialize_complete, max_packets)},
+    {HVH_ACT_INFO_BYTES, offsetof(struct rndis_query_complete, info_bytes)},
+    {HVH_ACT_INFO_OFF, offsetof(struct rndis_query_complete, info_off)},
+    {0},
+};
+
+static const struct field range_fields[] = {
+    {HVH_ACT_RANGE_OFF, offsetof(struct vmbus_xfer_range, off_bytes)},
+    {HVH_ACT_RANGE_LEN, offsetof(struct vmbus_xfer_range, len_bytes)},
+    {0},
+};
+
+static const struct field message_fields[] = {
+    {HVH_ACT_MSG_TYPE, offsetof(struct rndis_packet, type)},
+    {HVH_ACT_MSG_LEN, offsetof(struct rndis_packet, len_bytes)},
+    {HVH_ACT_DATA_OFF, offsetof(struct rndis_packet, data_off)},
+    {HVH_ACT_DATA_LEN, offsetof(struct rndis_packet, data_bytes)},
+    {HVH_ACT_PPI_OFF, offsetof(struct rndis_packet, ppi_off)},
+    {0},
+};
+
+/* Write the argument to the field of (at) that (fault) is about, if it is one of (fields). */
+static void put_field(const struct hvhost_fault *fault, const struct field *fields, uint8_t *at)
+{
+    /* No field is HVH_ACT_REFUSE's, which is 0. */
+    for (; fields->act; fields++) {
+        if (fields->act == fault->act)
+            put32(at + fields->off_bytes, fault->arg);
+    }
+}
+
+/* ---- packets --------------------------------------------------------------------------------- */
+
 /* Where an NVSP message has its status. */
 static size_t status_off(uint32_t nvs_type)
 {
@@ -87,92 +142,9 @@ static void cut(struct hvh_send *pkt, uint64_t payload_bytes)
         memset(pkt->body + header_bytes + payload_bytes, 0, now - payload_bytes);
 }
 
-void hvh_fault_completion(const struct hvhost_fault *fault, struct hvh_send *pkt)
+/* What can be wrong with any packet, whose NVSP message is at (nvs). */
+static void spoil_packet(const struct hvhost_fault *fault, struct hvh_send *pkt, uint8_t *nvs)
 {
-    uint8_t *msg = pkt->body;
-    uint32_t type = get32(msg);
-    bool recv = type == NVS_MSG_RECV_BUF_COMPLETE;
-
-    switch (fault->act) {
-    case HVH_ACT_REFUSE:
-        put32(msg + status_off(type), NVS_STATUS_FAILURE);
-        break;
-    case HVH_ACT_WRONG_ID:
-        pkt->desc.xid ^= WRONG_ID;
-        break;
-    case HVH_ACT_SHORT:
-        cut(pkt, fault->arg);
-        break;
-    case HVH_ACT_WRONG_TYPE:
-        put32(msg, WRONG_TYPE);
-        break;
-    case HVH_ACT_GROUPS:
-        put32(msg + offsetof(struct nvs_recv_buf_complete, group_count), fault->arg);
-        break;
-    case HVH_ACT_OFFSET:
-        put32(msg + offsetof(struct nvs_recv_buf_complete, group_off_bytes), fault->arg);
-        break;
-    case HVH_ACT_SECTION_BYTES:
-        put32(msg + (recv ? offsetof(struct nvs_recv_buf_complete, section_bytes)
-                          : offsetof(struct nvs_send_buf_complete, section_bytes)),
-              fault->arg);
-        break;
-    case HVH_ACT_SECTION_COUNT:
-        put32(msg + offsetof(struct nvs_recv_buf_complete, section_count), fault->arg);
-        break;
-    default:
-        break;
-    }
-}
-
-void hvh_fault_control(const struct hvhost_fault *fault, uint8_t *msg, uint32_t *bytes)
-{
-    uint32_t type = get32(msg);
-
-    switch (fault->act) {
-    case HVH_ACT_REFUSE:
-        put32(msg + offsetof(struct rndis_set_complete, status), RNDIS_STATUS_FAILURE);
-        if (type == (RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE)) { /* and then no information */
-            put32(msg + offsetof(struct rndis_query_complete, info_bytes), 0);
-            *bytes = sizeof(struct rndis_query_complete);
-            put32(msg + offsetof(struct rndis_query_complete, len_bytes), *bytes);
-        }
-        break;
-    case HVH_ACT_WRONG_ID:
-        put32(msg + offsetof(struct rndis_simple, request_id),
-              get32(msg + offsetof(struct rndis_simple, request_id)) ^ WRONG_ID);
-        break;
-    case HVH_ACT_SHORT:
-        if (fault->arg < *bytes)
-            *bytes = (uint32_t)fault->arg;
-        break;
-    case HVH_ACT_WRONG_TYPE:
-        put32(msg, WRONG_TYPE);
-        break;
-    case HVH_ACT_ALIGN_SHIFT:
-        put32(msg + offsetof(struct rndis_initialize_complete, align_shift), fault->arg);
-        break;
-    case HVH_ACT_MAX_PACKETS:
-        put32(msg + offsetof(struct rndis_initialize_complete, max_packets), fault->arg);
-        break;
-    case HVH_ACT_INFO_BYTES:
-        put32(msg + offsetof(struct rndis_query_complete, info_bytes), fault->arg);
-        break;
-    case HVH_ACT_INFO_OFF:
-        put32(msg + offsetof(struct rndis_query_complete, info_off), fault->arg);
-        break;
-    default:
-        break;
-    }
-}
-
-/* The packet: descriptor, transfer header, first range, NVSP message. */
-static void data_packet(const struct hvhost_fault *fault, struct hvh_send *pkt)
-{
-    uint8_t *range = pkt->body + sizeof(struct vmbus_xfer_header);
-    uint8_t *nvs = pkt->body + pkt->desc.header_qwords * 8u - sizeof(pkt->desc);
-    uint16_t set_id = (uint16_t)fault->arg;
-
     switch (fault->act) {
     case HVH_ACT_WRONG_ID:
         pkt->desc.xid ^= WRONG_ID;
@@ -183,14 +155,33 @@ static void data_packet(const struct hvhost_fault *fault, struct hvh_send *pkt)
     case HVH_ACT_WRONG_TYPE:
         put32(nvs, WRONG_TYPE);
         break;
+    default:
+        break;
+    }
+}
+
+void hvh_fault_completion(const struct hvhost_fault *fault, struct hvh_send *pkt)
+{
+    const uint32_t type = get32(pkt->body);
+
+    if (fault->act == HVH_ACT_REFUSE)
+        put32(pkt->body + status_off(type), NVS_STATUS_FAILURE);
+    else if (type == NVS_MSG_RECV_BUF_COMPLETE)
+        put_field(fault, recv_buf_fields, pkt->body);
+    else if (type == NVS_MSG_SEND_BUF_COMPLETE)
+        put_field(fault, send_buf_fields, pkt->body);
+    spoil_packet(fault, pkt, pkt->body);
+}
+
+/* The packet: descriptor, transfer header, first range, NVSP message. */
+static void data_packet(const struct hvhost_fault *fault, struct hvh_send *pkt)
+{
+    uint8_t *nvs = pkt->body + pkt->desc.header_qwords * 8u - sizeof(pkt->desc);
+    uint16_t set_id = (uint16_t)fault->arg;
+
+    switch (fault->act) {
     case HVH_ACT_NVS_TYPE:
         put32(nvs, fault->arg);
-        break;
-    case HVH_ACT_RANGE_OFF:
-        put32(range + offsetof(struct vmbus_xfer_range, off_bytes), fault->arg);
-        break;
-    case HVH_ACT_RANGE_LEN:
-        put32(range + offsetof(struct vmbus_xfer_range, len_bytes), fault->arg);
         break;
     case HVH_ACT_RANGE_COUNT:
         put32(pkt->body + offsetof(struct vmbus_xfer_header, range_count), fault->arg);
@@ -199,38 +190,56 @@ static void data_packet(const struct hvhost_fault *fault, struct hvh_send *pkt)
         memcpy(pkt->body, &set_id, sizeof(set_id));
         break;
     default:
-        break;
+        put_field(fault, range_fields, pkt->body + sizeof(struct vmbus_xfer_header));
+        spoil_packet(fault, pkt, nvs);
     }
 }
 
 void hvh_fault_data(const struct hvhost_fault *fault, struct hvh_send *pkt, uint8_t *first_message)
 {
-    uint32_t ppi_off = get32(first_message + offsetof(struct rndis_packet, ppi_off));
+    const uint32_t ppi_off = get32(first_message + offsetof(struct rndis_packet, ppi_off));
+
+    if (fault->act == HVH_ACT_PPI_SIZE && ppi_off != 0)
+        put32(first_message + RNDIS_OFFSET_BASE + ppi_off, fault->arg);
+    if (fault->act == HVH_ACT_PPI_OFF && ppi_off == 0) /* a frame without any: claim one */
+        put32(first_message + offsetof(struct rndis_packet, ppi_bytes), RNDIS_PPI_BYTES);
+    put_field(fault, message_fields, first_message);
+    data_packet(fault, pkt);
+}
+
+/* ---- control messages ------------------------------------------------------------------------ */
+
+static void refuse_control(uint8_t *msg, uint32_t *bytes)
+{
+    put32(msg + offsetof(struct rndis_set_complete, status), RNDIS_STATUS_FAILURE);
+    if (get32(msg) != (RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE))
+        return;
+    /* And then no information. */
+    put32(msg + offsetof(struct rndis_query_complete, info_bytes), 0);
+    *bytes = sizeof(struct rndis_query_complete);
+    put32(msg + offsetof(struct rndis_query_complete, len_bytes), *bytes);
+}
+
+void hvh_fault_control(const struct hvhost_fault *fault, uint8_t *msg, uint32_t *bytes)
+{
+    uint8_t *request_id = msg + offsetof(struct rndis_simple, request_id);
 
     switch (fault->act) {
-    case HVH_ACT_MSG_TYPE:
-        put32(first_message, fault->arg);
+    case HVH_ACT_REFUSE:
+        refuse_control(msg, bytes);
         break;
-    case HVH_ACT_MSG_LEN:
-        put32(first_message + offsetof(struct rndis_packet, len_bytes), fault->arg);
+    case HVH_ACT_WRONG_ID:
+        put32(request_id, get32(request_id) ^ WRONG_ID);
         break;
-    case HVH_ACT_DATA_OFF:
-        put32(first_message + offsetof(struct rndis_packet, data_off), fault->arg);
+    case HVH_ACT_SHORT:
+        if (fault->arg < *bytes)
+            *bytes = (uint32_t)fault->arg;
         break;
-    case HVH_ACT_DATA_LEN:
-        put32(first_message + offsetof(struct rndis_packet, data_bytes), fault->arg);
-        break;
-    case HVH_ACT_PPI_OFF:
-        put32(first_message + offsetof(struct rndis_packet, ppi_off), fault->arg);
-        if (ppi_off == 0) /* a frame without any: claim one */
-            put32(first_message + offsetof(struct rndis_packet, ppi_bytes), RNDIS_PPI_BYTES);
-        break;
-    case HVH_ACT_PPI_SIZE:
-        if (ppi_off != 0)
-            put32(first_message + RNDIS_OFFSET_BASE + ppi_off, fault->arg);
+    case HVH_ACT_WRONG_TYPE:
+        put32(msg, WRONG_TYPE);
         break;
     default:
-        data_packet(fault, pkt);
+        put_field(fault, control_fields, msg);
     }
 }
 

@@ -276,7 +276,7 @@ const struct hvhost_fault *hvh_fault_strike(struct hvhost_nic *nic, enum hvhost_
 void hvh_fault_completion(const struct hvhost_fault *fault, struct hvh_send *pkt);
 void hvh_fault_control(const struct hvhost_fault *fault, uint8_t *msg, uint32_t *bytes);
 void hvh_fault_data(const struct hvhost_fault *fault, struct hvh_send *pkt, uint8_t *first_message);
-/* Falsify descriptor or ring. True: the ring can carry nothing more. */
+/* Falsify a packet's descriptor. */
 void hvh_fault_desc(const struct hvhost_fault *fault, struct vmbus_pkt_desc *desc);
 
 #endif
