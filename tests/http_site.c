@@ -114,6 +114,19 @@ int site_close(void **state)
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
+void site_ask(struct wire_client *client, const char *request)
+{
+    wire_open(client, SITE_PORT);
+    wire_send(client, request);
+}
+
+void site_ask_paused(struct wire_client *client, const char *request)
+{
+    wire_open(client, SITE_PORT);
+    client->is_paused = true;
+    wire_send(client, request);
+}
+
 void take_answer(const char **at, const char *end, int status, size_t off, size_t len)
 {
     char want[32];

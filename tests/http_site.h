@@ -8,6 +8,8 @@
 #define SITE_PORT 80
 #define SITE_CONNECTIONS 4
 #define SITE_BIG ((size_t)8 << 20) /* the file "big"; "one" and "ten" are of that many bytes */
+/* 356 KiB: a client's window and what the send buffer holds, so that nothing is left to write. */
+#define SITE_LATE 356000u
 #define H "Host: a\r\n"
 
 extern struct http_server server;
@@ -24,6 +26,10 @@ void site_make(const char *name, size_t len);
 
 /* Files open now, beyond those before the test. */
 int site_open_files(void);
+
+/* Connect and send (request); paused: take what comes, but give no window for more. */
+void site_ask(struct wire_client *client, const char *request);
+void site_ask_paused(struct wire_client *client, const char *request);
 
 /* Takes one answer with (status) and (len) bytes of a file from (off) on at (*at). */
 void take_answer(const char **at, const char *end, int status, size_t off, size_t len);

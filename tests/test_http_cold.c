@@ -73,8 +73,7 @@ static void what_is_at_hand_is_sent(void **state)
 
     (void)state;
     disk.at_hand_bytes = 20000;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "Range: bytes=7-200006\r\n\r\n");
+    site_ask(&c, "GET /big HTTP/1.1\r\n" H "Range: bytes=7-200006\r\n\r\n");
     assert_true(c.len_bytes > 20000); /* before any time has passed */
     wire_wait_s(10);
     assert_answer(&c, 206, 7, 200000);
@@ -90,8 +89,7 @@ static void a_disk_that_never_comes_is_waited_for(void **state)
     (void)state;
     disk.cold = UINT32_MAX;
     for (unsigned i = 0; i < countof(c); i++) {
-        wire_open(&c[i], SITE_PORT);
-        wire_send(&c[i], "GET /big HTTP/1.1\r\n" H "\r\n");
+        site_ask(&c[i], "GET /big HTTP/1.1\r\n" H "\r\n");
     }
     wire_wait_s(2);
     for (unsigned i = 0; i < countof(c); i++) {
@@ -107,8 +105,7 @@ static void a_file_system_without_the_flag_is_asked_once(void **state)
 
     (void)state;
     disk.error = EOPNOTSUPP;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    site_ask(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
     assert_answer(&c, 200, 0, SITE_BIG);
     assert_int_equal(disk.calls, 1);
     wire_close(&c);
@@ -122,8 +119,7 @@ static void who_waits_may_go(void **state)
     (void)state;
     disk.cold = 3;
     for (unsigned i = 0; i < countof(c); i++) {
-        wire_open(&c[i], SITE_PORT);
-        wire_send(&c[i], "GET /big HTTP/1.1\r\n" H "\r\n");
+        site_ask(&c[i], "GET /big HTTP/1.1\r\n" H "\r\n");
     }
     wire_close(&c[1]);
     assert_int_equal(server.open, 2);

@@ -93,8 +93,7 @@ static void a_new_connection_waits_for_nothing_either(void **state)
     for (size_t i = 0; i < countof(sizes); i++) {
         site_make("sized", sizes[i]);
         wire_wait_ms(1); /* what a file was is believed until then */
-        wire_open(&c, SITE_PORT);
-        wire_send(&c, "GET /sized HTTP/1.1\r\n" H "\r\n");
+        site_ask(&c, "GET /sized HTTP/1.1\r\n" H "\r\n");
         assert_answer(&c, 200, 0, sizes[i]);
         wire_close(&c);
     }
@@ -105,8 +104,7 @@ static void a_large_file_arrives_exactly(void **state)
     static struct wire_client c;
 
     (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    site_ask(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
     assert_answer(&c, 200, 0, SITE_BIG);
     assert_true(server.stats.bytes > SITE_BIG);
     wire_close(&c);
@@ -138,8 +136,7 @@ static void pipelined_requests_are_answered_in_order(void **state)
     for (unsigned i = 0; i < 200; i++)
         sprintf(text + strlen(text), "%s /big HTTP/1.1\r\n" H "Range: bytes=%u-%u\r\n\r\n",
                 i % 5 ? "GET" : "HEAD", i * 1000, i * 1000 + i);
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, text);
+    site_ask(&c, text);
     at = c.data;
     for (unsigned i = 0; i < 200; i++)
         take_answer(&at, c.data + c.len_bytes, i % 5 ? 206 : 200, i * 1000, i % 5 ? i + 1 : 0);
@@ -152,8 +149,7 @@ static void bodies_are_skipped(void **state)
     static struct wire_client c;
 
     (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "POST /ten HTTP/1.1\r\n" H "Content-Length: 30\r\n\r\nGET /one HTTP/1.1\r\n");
+    site_ask(&c, "POST /ten HTTP/1.1\r\n" H "Content-Length: 30\r\n\r\nGET /one HTTP/1.1\r\n");
     assert_int_equal(c.len_bytes, 0);
     wire_send(&c, H "\r\n"); /* the last of the 30 bytes */
     assert_refusal(&c, "405");
@@ -169,8 +165,7 @@ static void a_body_too_large_is_refused_and_the_refusal_arrives(void **state)
 
     (void)state;
     memset(body, 'b', sizeof(body) - 1);
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "POST / HTTP/1.1\r\n" H "Content-Length: 1000000\r\n\r\n");
+    site_ask(&c, "POST / HTTP/1.1\r\n" H "Content-Length: 1000000\r\n\r\n");
     for (int i = 0; i < 5; i++)
         wire_send(&c, body);
     assert_refusal(&c, "413");
@@ -188,8 +183,7 @@ static void endless_input_after_a_refusal_ends_in_a_reset(void **state)
 
     (void)state;
     memset(body, 'b', sizeof(body) - 1);
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /\r\n");
+    site_ask(&c, "GET /\r\n");
     for (int i = 0; i < 300 && c.pcb; i++)
         wire_send(&c, body);
     assert_refusal(&c, "400");
@@ -220,9 +214,7 @@ static void a_client_that_closed_its_direction_gets_its_answer(void **state)
     static struct wire_client c;
 
     (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    site_ask_paused(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
     wire_shut(&c);
     wire_resume(&c);
     assert_answer(&c, 200, 0, SITE_BIG);
@@ -236,9 +228,7 @@ static void a_client_that_goes_away_leaves_nothing(void **state)
     static struct wire_client c;
 
     (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\n" H "\r\n");
+    site_ask_paused(&c, "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\n" H "\r\n");
     assert_int_equal(site_open_files(), 1);
     wire_close(&c);
     assert_int_equal(site_open_files(), 0);
@@ -252,9 +242,7 @@ static void a_file_that_shrinks_ends_in_a_reset(void **state)
 
     (void)state;
     site_make("shrinks", 4 << 20);
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /shrinks HTTP/1.1\r\n" H "\r\n");
+    site_ask_paused(&c, "GET /shrinks HTTP/1.1\r\n" H "\r\n");
     site_make("shrinks", 100000);
     wire_resume(&c);
     assert_true(c.got_reset);
@@ -282,8 +270,7 @@ static void the_access_log_has_a_line_per_answer(void **state)
     snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
     assert_int_equal(http_log_open(&log, path), 0);
     server.config.access_log = &log;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /ten\"x HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\n" H "\r\n\x01");
+    site_ask(&c, "GET /ten\"x HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\n" H "\r\n\x01");
     wire_close(&c);
     http_log_close(&server);
     assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);

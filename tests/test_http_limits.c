@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What clients may take of the server: time, connections, memory. */
+/* What clients may take of the server: connections and memory. */
 #include "http_site.h"
 
 #include <errno.h>
@@ -11,253 +11,6 @@
 #include "http_conn.h"
 #include "lwip/memp.h"
 
-/* ---- time ---------------------------------------------------------------------------------- */
-
-static void half_a_request_times_out_with_408(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_wait_s(8);
-    wire_send(&c, "GET /ten HTTP/1.1\r\nHo");
-    wire_wait_s(1); /* nine since the connection's start */
-    assert_int_equal(c.len_bytes, 0);
-    wire_wait_s(2);
-    assert_refusal(&c, "408");
-    assert_true(c.got_fin);
-    assert_int_equal(server.stats.timeouts_header, 1);
-    wire_close(&c);
-}
-
-static void a_byte_now_and_then_does_not_help(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /ten HTTP/1.1\r\n" H "\r\n");
-    assert_answer(&c, 200, 0, 10);
-    wire_wait_s(20); /* idle, which is allowed */
-    for (int i = 0; i < 12 && !c.got_fin; i++) {
-        wire_send(&c, "G");
-        wire_wait_s(1);
-    }
-    assert_refusal(&c, "408");
-    wire_close(&c);
-}
-
-static void a_body_that_never_comes_times_out(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /ten HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nab");
-    wire_wait_s(11);
-    assert_refusal(&c, "408");
-    wire_close(&c);
-}
-
-static void silence_is_closed_without_a_word(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_wait_s(11);
-    assert_true(c.got_fin);
-    assert_int_equal(c.len_bytes, 0);
-    assert_int_equal(server.stats.timeouts_idle, 1);
-    wire_close(&c);
-}
-
-static void idle_connections_are_closed_after_their_time(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /ten HTTP/1.1\r\n" H "\r\n");
-    wire_wait_s(29);
-    assert_false(c.got_fin);
-    wire_send(&c, "GET /ten HTTP/1.1\r\n" H "\r\n");
-    wire_wait_s(29);
-    assert_false(c.got_fin);
-    wire_wait_s(2);
-    assert_true(c.got_fin);
-    assert_int_equal(server.stats.timeouts_idle, 1);
-    wire_close(&c);
-}
-
-static void a_client_that_takes_nothing_is_reset(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
-    wire_wait_s(18);
-    assert_int_equal(server.open, 1);
-    wire_wait_s(4);
-    assert_int_equal(server.open, 0);
-    assert_int_equal(server.stats.timeouts_write, 1);
-    assert_true(c.got_reset);
-    wire_close(&c);
-}
-
-/* A window's worth every 15 seconds, for eight minutes in all. */
-static void a_slow_reader_gets_everything(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
-    assert_true(c.len_bytes <= TCP_WND);
-    for (unsigned i = 0; i < SITE_BIG / TCP_WND; i++) {
-        assert_true(c.len_bytes < SITE_BIG);
-        wire_wait_s(15);
-        wire_give(&c);
-    }
-    assert_answer(&c, 200, 0, SITE_BIG);
-    assert_int_equal(server.stats.timeouts_write, 0);
-    wire_close(&c);
-}
-
-/* Some 400 bytes a second: for eight megabytes it would keep the connection for six hours. */
-static void a_client_that_takes_next_to_nothing_is_reset(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
-    for (int i = 0; i < 4; i++) {
-        wire_wait_s(15);
-        if (c.pcb)
-            tcp_recved(c.pcb, 6000);
-        wire_run();
-    }
-    assert_int_equal(server.open, 0);
-    assert_int_equal(server.stats.timeouts_write, 1);
-    wire_close(&c);
-}
-
-/* 356 KiB: the client's window and what the send buffer holds, so that nothing is left to write. */
-#define LATE_BYTES 356000u
-
-/* All of the answer is lwIP's, and the client has closed its direction: it still has to take it. */
-static void a_client_that_shuts_and_takes_nothing_is_reset(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    site_make("late", LATE_BYTES);
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /late HTTP/1.1\r\n" H "\r\n");
-    wire_shut(&c);
-    assert_int_equal(server.open, 1);
-    wire_wait_s(22);
-    assert_int_equal(server.open, 0);
-    assert_int_equal(server.stats.timeouts_write, 1);
-    assert_true(c.got_reset);
-    wire_close(&c);
-}
-
-static void a_client_that_shuts_early_gets_everything(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    site_make("late", LATE_BYTES);
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /late HTTP/1.1\r\n" H "\r\n");
-    wire_shut(&c);
-    wire_wait_s(10);
-    wire_resume(&c);
-    wire_wait_s(1);
-    assert_answer(&c, 200, 0, LATE_BYTES);
-    assert_true(c.got_fin);
-    assert_int_equal(server.open, 0);
-    wire_close(&c);
-}
-
-static void the_time_to_close_begins_when_all_has_arrived(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    site_make("late", LATE_BYTES);
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /late HTTP/1.0\r\n\r\n");
-    wire_wait_s(8);
-    wire_resume(&c);
-    wire_wait_s(1);
-    assert_answer(&c, 200, 0, LATE_BYTES);
-    wire_wait_s(3);
-    assert_int_equal(server.open, 1);
-    wire_wait_s(3);
-    assert_int_equal(server.open, 0);
-    wire_close(&c);
-}
-
-static void the_idle_time_begins_when_all_has_arrived(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    site_make("late", LATE_BYTES);
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /late HTTP/1.1\r\n" H "\r\n");
-    wire_wait_s(15);
-    wire_resume(&c);
-    wire_wait_s(25);
-    assert_answer(&c, 200, 0, LATE_BYTES);
-    assert_false(c.got_fin);
-    wire_wait_s(7);
-    assert_true(c.got_fin);
-    wire_close(&c);
-}
-
-static void a_client_that_never_closes_is_let_go(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    wire_send(&c, "GET /ten HTTP/1.0\r\n\r\n");
-    assert_true(c.got_fin);
-    wire_wait_s(4);
-    assert_int_equal(server.open, 1);
-    wire_wait_s(2);
-    assert_int_equal(server.open, 0);
-    wire_close(&c);
-}
-
-/* The wire breaks in mid-answer: nothing comes back, not even a reset. */
-static void a_vanished_client_is_given_up(void **state)
-{
-    static struct wire_client c;
-
-    (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
-    wire_cut(true);
-    wire_wait_s(22);
-    assert_int_equal(server.open, 0);
-    wire_cut(false);
-    wire_close(&c);
-}
-
 /* ---- many ---------------------------------------------------------------------------------- */
 
 static void idle_connections_make_room_for_new_ones(void **state)
@@ -266,8 +19,7 @@ static void idle_connections_make_room_for_new_ones(void **state)
 
     (void)state;
     for (unsigned i = 0; i < countof(c); i++) {
-        wire_open(&c[i], SITE_PORT);
-        wire_send(&c[i], "GET /ten HTTP/1.1\r\n" H "\r\n");
+        site_ask(&c[i], "GET /ten HTTP/1.1\r\n" H "\r\n");
         assert_answer(&c[i], 200, 0, 10);
         wire_wait_s(1); /* for the acknowledgement */
     }
@@ -285,11 +37,9 @@ static void connections_with_data_on_its_way_make_no_room(void **state)
     static struct wire_client c[SITE_CONNECTIONS + 1];
 
     (void)state;
-    site_make("late", LATE_BYTES);
+    site_make("late", SITE_LATE);
     for (unsigned i = 0; i < countof(c); i++) {
-        wire_open(&c[i], SITE_PORT);
-        c[i].is_paused = true;
-        wire_send(&c[i], "GET /late HTTP/1.1\r\n" H "\r\n");
+        site_ask_paused(&c[i], "GET /late HTTP/1.1\r\n" H "\r\n");
     }
     assert_int_equal(server.stats.evicted, 0);
     assert_int_equal(server.stats.refused, 1);
@@ -299,7 +49,7 @@ static void connections_with_data_on_its_way_make_no_room(void **state)
         assert_false(c[i].got_fin);
         wire_resume(&c[i]);
         wire_wait_s(1);
-        assert_answer(&c[i], 200, 0, LATE_BYTES);
+        assert_answer(&c[i], 200, 0, SITE_LATE);
         assert_true(c[i].got_fin);
     }
     for (unsigned i = 0; i < countof(c); i++)
@@ -312,8 +62,7 @@ static void when_all_connections_are_busy_more_are_refused(void **state)
 
     (void)state;
     for (unsigned i = 0; i < countof(c); i++) {
-        wire_open(&c[i], SITE_PORT);
-        wire_send(&c[i], "GET /te");
+        site_ask(&c[i], "GET /te");
     }
     assert_true(c[SITE_CONNECTIONS].got_reset);
     assert_int_equal(server.stats.refused, 1);
@@ -323,8 +72,7 @@ static void when_all_connections_are_busy_more_are_refused(void **state)
     }
     for (unsigned i = 0; i < countof(c); i++)
         wire_close(&c[i]);
-    wire_open(&c[0], SITE_PORT);
-    wire_send(&c[0], "GET /ten HTTP/1.1\r\n" H "\r\n");
+    site_ask(&c[0], "GET /ten HTTP/1.1\r\n" H "\r\n");
     assert_answer(&c[0], 200, 0, 10);
     wire_close(&c[0]);
 }
@@ -335,9 +83,7 @@ static void stopping_ends_idle_connections_at_once_and_busy_ones_after_their_ans
 
     (void)state;
     wire_open(&idle, SITE_PORT);
-    wire_open(&busy, SITE_PORT);
-    busy.is_paused = true;
-    wire_send(&busy, "GET /big HTTP/1.1\r\n" H "\r\n");
+    site_ask_paused(&busy, "GET /big HTTP/1.1\r\n" H "\r\n");
     http_server_stop(&server);
     wire_run();
     assert_true(idle.got_fin);
@@ -364,9 +110,7 @@ static void pipelining_without_reading_meets_a_closed_window(void **state)
     text[0] = '\0';
     for (unsigned i = 0; i < 900; i++)
         strcat(text, "GET /ten HTTP/1.1\r\n" H "X: 5678\r\n\r\n");
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    site_ask_paused(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
     for (int i = 0; i < 20; i++, sent += 900) {
         wire_send(&c, text);
         if (tcp_sndbuf(c.pcb) < strlen(text))
@@ -391,9 +135,7 @@ static void tiny_segments_do_not_pile_up(void **state)
     const char *at;
 
     (void)state;
-    wire_open(&c, SITE_PORT);
-    c.is_paused = true;
-    wire_send(&c, "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\nX: ");
+    site_ask_paused(&c, "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\nX: ");
     for (int i = 0; i < 340; i++)
         wire_send(&c, "x");
     assert_true(server.conns[0].in_count <= HTTP_INPUT_PBUFS_MAX);
@@ -415,9 +157,7 @@ static void tiny_segments_of_many_do_not_pile_up(void **state)
 
     (void)state;
     for (unsigned i = 0; i < countof(c); i++) {
-        wire_open(&c[i], SITE_PORT);
-        c[i].is_paused = true;
-        wire_send(&c[i], "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\nX: ");
+        site_ask_paused(&c[i], "GET /big HTTP/1.1\r\n" H "\r\nGET /ten HTTP/1.1\r\nX: ");
         for (int k = 0; k < 200; k++)
             wire_send(&c[i], "x");
     }
@@ -514,20 +254,6 @@ static void closing_the_server_resets_what_is_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(half_a_request_times_out_with_408),
-        T(a_byte_now_and_then_does_not_help),
-        T(a_body_that_never_comes_times_out),
-        T(silence_is_closed_without_a_word),
-        T(idle_connections_are_closed_after_their_time),
-        T(a_client_that_takes_nothing_is_reset),
-        T(a_slow_reader_gets_everything),
-        T(a_client_that_takes_next_to_nothing_is_reset),
-        T(a_client_that_shuts_and_takes_nothing_is_reset),
-        T(a_client_that_shuts_early_gets_everything),
-        T(the_time_to_close_begins_when_all_has_arrived),
-        T(the_idle_time_begins_when_all_has_arrived),
-        T(a_client_that_never_closes_is_let_go),
-        T(a_vanished_client_is_given_up),
         T(idle_connections_make_room_for_new_ones),
         T(connections_with_data_on_its_way_make_no_room),
         T(when_all_connections_are_busy_more_are_refused),
