@@ -76,6 +76,18 @@ void fake_sysfs_teardown(struct fake_sysfs *fs)
     assert_int_equal(nftw(fs->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+int fake_sysfs_before(void **state)
+{
+    fake_sysfs_setup(*state);
+    return 0;
+}
+
+int fake_sysfs_after(void **state)
+{
+    fake_sysfs_teardown(*state);
+    return 0;
+}
+
 static void attribute(struct fake_sysfs *fs, const char *instance, const char *name,
                       const char *text)
 {

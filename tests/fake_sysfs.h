@@ -19,6 +19,11 @@ struct fake_sysfs {
 /* A bus without devices; with its own dev/. */
 void fake_sysfs_setup(struct fake_sysfs *fs);
 void fake_sysfs_teardown(struct fake_sysfs *fs);
+/* The same around a test whose state is (fs). */
+int fake_sysfs_before(void **state);
+int fake_sysfs_after(void **state);
+#define with_fake_sysfs(test, fs)                                                                  \
+    cmocka_unit_test_prestate_setup_teardown(test, fake_sysfs_before, fake_sysfs_after, fs)
 
 /* printf a path below the root. Good until the next call but three. */
 const char *fake_path(const struct fake_sysfs *fs, const char *format, ...)

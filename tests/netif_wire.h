@@ -83,6 +83,8 @@ bool wire_answer(struct wire *w, const struct wire_packet *pkt);
 bool wire_get(struct wire *w, struct wire_packet *out);
 /* The u32 at (off) of its payload. */
 uint32_t wire_word(const struct wire_packet *pkt, uint32_t off);
+/* Take the next, which carries data by section; returns the section's memory. */
+const uint8_t *wire_take_data(struct wire *w, struct wire_packet *pkt);
 /* Put a packet, from descriptor to padded payload, on the guest's ring. */
 void wire_put(struct wire *w, const void *bytes, uint32_t len_bytes);
 

@@ -173,3 +173,15 @@ bool wire_answer(struct wire *w, const struct wire_packet *pkt)
         return false;
     }
 }
+
+const uint8_t *wire_take_data(struct wire *w, struct wire_packet *pkt)
+{
+    assert_true(wire_get(w, pkt));
+    assert_int_equal(pkt->desc.type, VMBUS_PKT_INBAND);
+    assert_int_equal(pkt->desc.flags, VMBUS_PKT_FLAG_COMPLETION);
+    assert_int_not_equal(pkt->desc.xid, 0);
+    assert_int_equal(wire_word(pkt, 0), NVS_MSG_RNDIS);
+    assert_int_equal(wire_word(pkt, 4), NVS_RNDIS_DATA);
+    assert_in_range(wire_word(pkt, 8), 0, w->options.send_sections - 1);
+    return w->t.send.base + (size_t)wire_word(pkt, 8) * w->options.send_section_bytes;
+}

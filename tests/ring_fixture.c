@@ -20,6 +20,18 @@ void ring_fixture_teardown(struct ring_fixture *f)
     free(f->base);
 }
 
+int ring_fixture_before(void **state)
+{
+    ring_fixture_setup(*state, 3, 0);
+    return 0;
+}
+
+int ring_fixture_after(void **state)
+{
+    ring_fixture_teardown(*state);
+    return 0;
+}
+
 void ring_fixture_restart(struct ring_fixture *f, uint32_t start)
 {
     memset(f->base, 0, VMBUS_PAGE_BYTES);

@@ -19,6 +19,11 @@ struct ring_fixture {
 /* A ring of (pages) in all, empty, with both indices at (start). Data bytes are 0xEE. */
 void ring_fixture_setup(struct ring_fixture *f, size_t pages, uint32_t start);
 void ring_fixture_teardown(struct ring_fixture *f);
+/* The same around a test whose state is (f): three pages, at 0. */
+int ring_fixture_before(void **state);
+int ring_fixture_after(void **state);
+#define with_ring_fixture(test, f)                                                                 \
+    cmocka_unit_test_prestate_setup_teardown(test, ring_fixture_before, ring_fixture_after, f)
 
 /* Make the ring empty at (start) again, both ends anew. */
 void ring_fixture_restart(struct ring_fixture *f, uint32_t start);

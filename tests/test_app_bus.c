@@ -1,97 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Choosing a card on a made-up bus: which one is meant, and what is said when none is. */
-#include "check.h"
 #include "app_var.h"
+#include "fake_sysfs.h"
 #include "stderr_catcher.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define GUID_A "00000000-0000-4000-8000-00000000000a"
 #define GUID_B "00000000-0000-4000-8000-00000000000b"
-#define CLASS "{" VMBUS_CLASS_NIC "}"
 
-static char root[64];
-
-static void write_file(const char *relative, const char *text)
-{
-    char path[300];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", root, relative);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static void make_folder(const char *relative)
-{
-    char path[300];
-
-    snprintf(path, sizeof(path), "%s/%s", root, relative);
-    assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static void make_link(const char *target, const char *relative)
-{
-    char path[300];
-
-    snprintf(path, sizeof(path), "%s/%s", root, relative);
-    assert_int_equal(symlink(target, path), 0);
-}
+static struct fake_sysfs fs;
 
 static void make_card(const char *guid)
 {
-    char path[200], text[64];
-
-    snprintf(path, sizeof(path), "devices/%s", guid);
-    make_folder(path);
-    snprintf(path, sizeof(path), "devices/%s/class_id", guid);
-    write_file(path, CLASS "\n");
-    snprintf(path, sizeof(path), "devices/%s/device_id", guid);
-    snprintf(text, sizeof(text), "{%s}\n", guid);
-    write_file(path, text);
-    snprintf(path, sizeof(path), "devices/%s/id", guid);
-    write_file(path, "14\n");
+    fake_nic(&fs, guid, NULL, -1);
 }
 
-/* What a kernel shows for a card that hv_netvsc holds as eth0. */
-static void give_to_kernel(const char *guid)
+/* A card that hv_netvsc holds as eth0, whose address the kernel shows. */
+static void make_kernels_card(const char *guid)
 {
-    char path[200];
-
-    snprintf(path, sizeof(path), "devices/%s/driver", guid);
-    make_link("../../drivers/hv_netvsc", path);
-    snprintf(path, sizeof(path), "devices/%s/net", guid);
-    make_folder(path);
-    snprintf(path, sizeof(path), "devices/%s/net/eth0", guid);
-    make_folder(path);
-    snprintf(path, sizeof(path), "devices/%s/net/eth0/address", guid);
-    write_file(path, "00:15:5d:01:02:03\n");
-}
-
-static int make_bus(void **state)
-{
-    (void)state;
-    strcpy(root, "/tmp/nvt-port-bus-XXXXXX");
-    if (!mkdtemp(root))
-        return -1;
-    make_folder("devices");
-    make_folder("drivers");
-    make_folder("drivers/hv_netvsc");
-    return 0;
-}
-
-static int remove_bus(void **state)
-{
-    char command[100];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", root);
-    return system(command);
+    fake_nic(&fs, guid, "eth0", -1);
+    fake_write(fake_path(&fs, "devices/%s/net/eth0/address", guid), "00:15:5d:01:02:03\n");
 }
 
 /* What app_bus_choose() says and returns. */
@@ -126,7 +56,7 @@ static void a_bus_without_cards_is_told(void **state)
     const char *said;
 
     (void)state;
-    assert_int_equal(choose(root, NULL, &bus, &said), 1);
+    assert_int_equal(choose(fs.root, NULL, &bus, &said), 1);
     assert_non_null(strstr(said, "no network card: the bus has none"));
 }
 
@@ -137,7 +67,7 @@ static void the_only_card_needs_no_name(void **state)
 
     (void)state;
     make_card(GUID_A);
-    assert_int_equal(choose(root, NULL, &bus, &said), 0);
+    assert_int_equal(choose(fs.root, NULL, &bus, &said), 0);
     assert_string_equal(said, "");
     assert_string_equal(bus.info.instance, GUID_A);
 }
@@ -150,7 +80,7 @@ static void two_cards_and_none_chosen_lists_both(void **state)
     (void)state;
     make_card(GUID_A);
     make_card(GUID_B);
-    assert_int_equal(choose(root, NULL, &bus, &said), 2);
+    assert_int_equal(choose(fs.root, NULL, &bus, &said), 2);
     assert_string_equal(said,
                         "prog: which card: there are " GUID_A ", " GUID_B ". Give --nic GUID.\n");
 }
@@ -165,10 +95,9 @@ static void a_card_answers_to_guid_interface_name_and_mac(void **state)
 
     (void)state;
     make_card(GUID_A);
-    make_card(GUID_B);
-    give_to_kernel(GUID_B);
+    make_kernels_card(GUID_B);
     for (size_t i = 0; i < countof(names); i++) {
-        assert_int_equal(choose(root, names[i], &bus, &said), 0);
+        assert_int_equal(choose(fs.root, names[i], &bus, &said), 0);
         assert_string_equal(bus.info.instance, GUID_B);
     }
 }
@@ -191,7 +120,7 @@ static void a_name_no_card_answers_to_is_told_by_its_kind(void **state)
     (void)state;
     make_card(GUID_A);
     for (size_t i = 0; i < countof(rows); i++) {
-        assert_int_equal(choose(root, rows[i].nic, &bus, &said), rows[i].status);
+        assert_int_equal(choose(fs.root, rows[i].nic, &bus, &said), rows[i].status);
         assert_non_null(strstr(said, rows[i].says));
     }
 }
@@ -205,9 +134,8 @@ static void a_card_the_kernel_holds_is_told_how_to_bind(void **state)
     int status;
 
     (void)state;
-    make_card(GUID_A);
-    give_to_kernel(GUID_A);
-    assert_int_equal(choose(root, NULL, &bus, &said), 0);
+    make_kernels_card(GUID_A);
+    assert_int_equal(choose(fs.root, NULL, &bus, &said), 0);
     stderr_catch(&catcher);
     status = app_bus_open_first(&bus, &dev);
     assert_string_equal(stderr_caught(&catcher),
@@ -227,7 +155,7 @@ static void a_card_without_driver_is_told_how_to_bind(void **state)
 
     (void)state;
     make_card(GUID_A);
-    assert_int_equal(choose(root, NULL, &bus, &said), 0);
+    assert_int_equal(choose(fs.root, NULL, &bus, &said), 0);
     stderr_catch(&catcher);
     assert_int_equal(app_bus_open_first(&bus, &dev), 1);
     assert_non_null(
@@ -239,18 +167,16 @@ static void a_card_that_left_the_bus_is_not_opened_again(void **state)
     struct vmbus_device *dev = NULL;
     struct app_bus bus;
     const char *said;
-    char path[200];
 
     (void)state;
     make_card(GUID_A);
-    assert_int_equal(choose(root, NULL, &bus, &said), 0);
-    snprintf(path, sizeof(path), "rm -rf %s/devices/" GUID_A, root);
-    assert_int_equal(system(path), 0);
+    assert_int_equal(choose(fs.root, NULL, &bus, &said), 0);
+    fake_remove(fake_path(&fs, "devices/" GUID_A "/class_id"));
     assert_true(app_bus_open(&bus, &dev) < 0);
     assert_null(dev);
 }
 
-#define BUS_TEST(f) cmocka_unit_test_setup_teardown(f, make_bus, remove_bus)
+#define BUS_TEST(f) with_fake_sysfs(f, &fs)
 
 int main(void)
 {

@@ -8,21 +8,7 @@
 
 static struct ring_fixture f;
 
-static int setup(void **state)
-{
-    (void)state;
-    ring_fixture_setup(&f, 3, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ring_fixture_teardown(&f);
-    return 0;
-}
-
-#define with_ring(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_ring(test) with_ring_fixture(test, &f)
 
 /* Corrupt now and for good, though the host mends its ways. */
 static void expect_dead_rx(void)

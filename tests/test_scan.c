@@ -11,21 +11,7 @@
 
 static struct fake_sysfs fs;
 
-static int setup(void **state)
-{
-    (void)state;
-    fake_sysfs_setup(&fs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_sysfs_teardown(&fs);
-    return 0;
-}
-
-#define with_bus(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_bus(test) with_fake_sysfs(test, &fs)
 
 static const char *attr(const char *instance, const char *name)
 {

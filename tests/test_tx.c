@@ -12,27 +12,6 @@
 #define MTU 1500u
 #define HEADER_BYTES 44u
 
-static uint32_t msg_word(const struct wire_packet *pkt, uint32_t off)
-{
-    uint32_t value;
-
-    memcpy(&value, pkt->raw + 16 + off, sizeof(value));
-    return value;
-}
-
-/* Take the guest's data packet and look at its NVSP message; returns the section's memory. */
-static const uint8_t *take_data(struct wire *w, struct wire_packet *pkt)
-{
-    assert_true(wire_get(w, pkt));
-    assert_int_equal(pkt->desc.type, VMBUS_PKT_INBAND);
-    assert_int_equal(pkt->desc.flags, VMBUS_PKT_FLAG_COMPLETION);
-    assert_int_not_equal(pkt->desc.xid, 0);
-    assert_int_equal(msg_word(pkt, 0), NVS_MSG_RNDIS);
-    assert_int_equal(msg_word(pkt, 4), NVS_RNDIS_DATA);
-    assert_in_range(msg_word(pkt, 8), 0, w->options.send_sections - 1);
-    return w->t.send.base + (size_t)msg_word(pkt, 8) * w->options.send_section_bytes;
-}
-
 /* Complete everything the guest has sent; returns how many data packets there were. */
 static unsigned complete_all(struct wire *w)
 {
@@ -81,7 +60,7 @@ static void the_frame_of_vector_6_lies_in_its_section_byte_for_byte(void **state
     netvsc_tx_commit(w.nic, &slot, 60);
     wire_expect_nothing(&w); /* unseen until the flush */
     netvsc_flush(w.nic);
-    check_hex(take_data(&w, &pkt), sizeof(want), SECTION);
+    check_hex(wire_take_data(&w, &pkt), sizeof(want), SECTION);
     memset(pkt.raw + 8, 0, 8); /* the transaction id is ours to choose */
     check_hex(pkt.raw, pkt.bytes - VMBUS_PKT_TRAILER_BYTES, PACKET);
     wire_close(&w);
@@ -102,8 +81,8 @@ static void every_size_arrives_whole_and_padded_with_zeros(void **state)
         memset(w.t.send.base, 0xEE, w.t.send.len_bytes);
         assert_int_equal(wire_send(&w, len, 0x5A), 0);
         netvsc_flush(w.nic);
-        section = take_data(&w, &pkt);
-        assert_int_equal(msg_word(&pkt, 12), HEADER_BYTES + wire_bytes);
+        section = wire_take_data(&w, &pkt);
+        assert_int_equal(wire_word(&pkt, 12), HEADER_BYTES + wire_bytes);
         assert_int_equal(((const struct rndis_packet *)(const void *)section)->data_bytes,
                          wire_bytes);
         for (i = 0; i < len; i++)

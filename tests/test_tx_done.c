@@ -7,27 +7,6 @@
 
 #include "netif_wire.h"
 
-static uint32_t msg_word(const struct wire_packet *pkt, uint32_t off)
-{
-    uint32_t value;
-
-    memcpy(&value, pkt->raw + 16 + off, sizeof(value));
-    return value;
-}
-
-/* Take the guest's data packet and look at its NVSP message; returns the section's memory. */
-static const uint8_t *take_data(struct wire *w, struct wire_packet *pkt)
-{
-    assert_true(wire_get(w, pkt));
-    assert_int_equal(pkt->desc.type, VMBUS_PKT_INBAND);
-    assert_int_equal(pkt->desc.flags, VMBUS_PKT_FLAG_COMPLETION);
-    assert_int_not_equal(pkt->desc.xid, 0);
-    assert_int_equal(msg_word(pkt, 0), NVS_MSG_RNDIS);
-    assert_int_equal(msg_word(pkt, 4), NVS_RNDIS_DATA);
-    assert_in_range(msg_word(pkt, 8), 0, w->options.send_sections - 1);
-    return w->t.send.base + (size_t)msg_word(pkt, 8) * w->options.send_section_bytes;
-}
-
 /* ---- completions ----------------------------------------------------------------------------- */
 
 static void completions_come_in_any_order(void **state)
@@ -41,7 +20,7 @@ static void completions_come_in_any_order(void **state)
         assert_int_equal(wire_send(&w, 60, 1), 0);
     netvsc_flush(w.nic);
     for (unsigned i = 0; i < 3; i++)
-        take_data(&w, &pkt[i]);
+        wire_take_data(&w, &pkt[i]);
     wire_complete_rndis(&w, pkt[1].desc.xid, NVS_STATUS_SUCCESS);
     wire_complete_rndis(&w, pkt[2].desc.xid, NVS_STATUS_FAILURE);
     wire_complete_rndis(&w, pkt[0].desc.xid, NVS_STATUS_SUCCESS);
@@ -61,7 +40,7 @@ static void foreign_and_repeated_completions_change_nothing(void **state)
     wire_up(&w, NULL);
     assert_int_equal(wire_send(&w, 60, 1), 0);
     netvsc_flush(w.nic);
-    take_data(&w, &pkt);
+    wire_take_data(&w, &pkt);
     xid = pkt.desc.xid;
     const uint64_t foreign[] = {
         0,
@@ -98,8 +77,8 @@ static void foreign_and_repeated_completions_change_nothing(void **state)
     /* The section is used again at once, under another id: the old one stays dead. */
     assert_int_equal(wire_send(&w, 60, 1), 0);
     netvsc_flush(w.nic);
-    take_data(&w, &next);
-    assert_int_equal(msg_word(&next, 8), msg_word(&pkt, 8));
+    wire_take_data(&w, &next);
+    assert_int_equal(wire_word(&next, 8), wire_word(&pkt, 8));
     assert_int_not_equal(next.desc.xid, xid);
     wire_complete_rndis(&w, xid, NVS_STATUS_SUCCESS);
     wire_poll(&w);
@@ -119,7 +98,7 @@ static void a_completion_that_says_nothing_counts_as_failed(void **state)
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(wire_send(&w, 60, 1), 0);
         netvsc_flush(w.nic);
-        take_data(&w, &pkt);
+        wire_take_data(&w, &pkt);
         wire_complete(&w, pkt.desc.xid, wrong, i == 0 ? 0 : sizeof(wrong));
         wire_poll(&w);
     }
@@ -144,7 +123,7 @@ static void what_was_outstanding_when_the_device_goes_is_lost_not_forgotten(void
     assert_int_equal(netvsc_tx_begin(w.nic, 60, &slot), 0);
     w.begins++;
     netvsc_flush(w.nic);
-    take_data(&w, &pkt);
+    wire_take_data(&w, &pkt);
     w.gone = true;
     for (unsigned i = 0; i < 11; i++) /* asked every 10 ms */
         wire_poll(&w);

@@ -29,22 +29,7 @@ static struct fake_sysfs fs;
 static struct vmbus_info info;
 static struct vmbus_error err;
 
-static int setup(void **state)
-{
-    (void)state;
-    memset(&err, 0, sizeof(err));
-    fake_sysfs_setup(&fs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_sysfs_teardown(&fs);
-    return 0;
-}
-
-#define with_bus(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_bus(test) with_fake_sysfs(test, &fs)
 
 static void scan(void)
 {
