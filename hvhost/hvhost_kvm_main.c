@@ -5,60 +5,21 @@
  * The guest's processors have threads of their own (hvh_kvm.c); this one turns the host and sleeps
  * when there is nothing to do. It ends when the guest does, or by SIGINT or SIGTERM.
  */
-#define _GNU_SOURCE /* ppoll() */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hvhost_kvm_var.h"
 
-#define POLLFDS_MAX 16u
-#define SECOND_NS UINT64_C(1000000000)
 #define BUSY_TURNS 256u /* while there is work: turns between looks at signals */
 
-static atomic_bool stop; /* lock-free, so a signal handler may */
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop = true;
-}
-
-static uint64_t clock_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
 /* ---- setting up ------------------------------------------------------------------------------ */
-
-/* SIGINT and SIGTERM only while asleep; (open) is the mask for that. */
-static void catch_signals(sigset_t *open)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigset_t blocked;
-
-    (void)sigemptyset(&blocked);
-    (void)sigaddset(&blocked, SIGINT);
-    (void)sigaddset(&blocked, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &blocked, open);
-    (void)sigdelset(open, SIGINT);
-    (void)sigdelset(open, SIGTERM);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)signal(SIGPIPE, SIG_IGN); /* the agent may end before the guest does */
-}
 
 /* The command at the other end of the second serial port. Returns our end, or -errno. */
 static int agent_start(const char *command, pid_t *pid)
@@ -86,26 +47,6 @@ static int agent_start(const char *command, pid_t *pid)
     return ends[0];
 }
 
-static int cards_create(struct hvhost *host, const struct main_options *cards)
-{
-    struct hvhost_nic *nic;
-    unsigned i;
-    int rc;
-
-    for (i = 0; i < cards->nic_count; i++) {
-        rc = hvhost_nic_add(host, &cards->nic[i], &nic);
-        if (rc != 0)
-            return main_fail(1, "cannot make a card", strerror(-rc), "Look at its --nic");
-    }
-    for (i = 0; i < cards->tap_count; i++) {
-        rc = hvhost_tap_join(host, cards->tap[i].name, cards->tap[i].network);
-        if (rc != 0)
-            return main_fail(1, cards->tap[i].name, strerror(-rc),
-                             "It must be a TAP device you may use; see hvhost --help");
-    }
-    return 0;
-}
-
 static int machine_start(struct hvhost *host, struct kvm_options *options, struct hvh_kvm **kvm)
 {
     char why[HVH_KVM_WHY_BYTES];
@@ -126,31 +67,18 @@ static int machine_start(struct hvhost *host, struct kvm_options *options, struc
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* At most (ns), UINT64_MAX: until something happens. */
-static void rest(struct hvhost *host, const sigset_t *open, uint64_t ns)
-{
-    struct timespec t = {.tv_sec = (time_t)(ns / SECOND_NS), .tv_nsec = (long)(ns % SECOND_NS)};
-    struct pollfd fds[POLLFDS_MAX];
-    unsigned count = 0;
-
-    if (ns > 0)
-        count = hvhost_pollfds(host, fds, POLLFDS_MAX);
-    if (count > POLLFDS_MAX)
-        count = POLLFDS_MAX;
-    (void)ppoll(fds, count, ns == UINT64_MAX ? NULL : &t, open);
-}
-
-static void turn_until_end(struct hvhost *host, const struct hvh_kvm *kvm, const sigset_t *open)
+static void turn_until_end(struct hvhost *host, const struct hvh_kvm *kvm)
 {
     uint64_t now_ns;
     int status;
 
-    for (unsigned turn = 1; !stop && hvh_kvm_ended(kvm, &status) == HVH_KVM_RUNS; turn++) {
-        now_ns = clock_ns();
+    for (unsigned turn = 1; !main_stopped() && hvh_kvm_ended(kvm, &status) == HVH_KVM_RUNS;
+         turn++) {
+        now_ns = main_clock_ns();
         if (hvhost_step(host, now_ns) == 0)
-            rest(host, open, hvhost_next_deadline(host, now_ns));
+            main_rest(host, hvhost_next_deadline(host, now_ns));
         else if (turn % BUSY_TURNS == 0)
-            rest(host, open, 0);
+            main_rest(host, 0);
     }
 }
 
@@ -204,16 +132,16 @@ static void agent_end(pid_t pid, int fd)
     (void)waitpid(pid, NULL, 0);
 }
 
-static int run(struct hvhost *host, struct kvm_options *options, const sigset_t *open)
+static int run(struct hvhost *host, struct kvm_options *options)
 {
     struct hvh_kvm *kvm = NULL;
-    int books, rc = cards_create(host, &options->cards);
+    int books, rc = main_cards_create(host, &options->cards);
 
     if (rc == 0)
         rc = machine_start(host, options, &kvm);
     if (rc != 0)
         return rc;
-    turn_until_end(host, kvm, open);
+    turn_until_end(host, kvm);
     print_machine(kvm);
     rc = verdict(kvm);
     books = main_print_books(host, options->cards.json);
@@ -236,23 +164,23 @@ int main(int argc, char **argv)
     const struct hvhost_config config = {.max_nics = MAIN_NICS_MAX, .max_ports = MAIN_TAPS_MAX};
     struct kvm_options options;
     struct hvhost *host;
-    sigset_t open;
     pid_t agent = 0;
     int rc, fd = -1;
 
     kvm_options_parse(argc, argv, &options);
     if (options.check)
         return check();
-    catch_signals(&open);
-    if (options.agent)
-        fd = agent_start(options.agent, &agent);
-    if (options.agent && fd < 0)
-        return main_fail(1, "cannot start the agent", strerror(-fd), "Look at --agent");
-    options.machine.com2[0] = options.machine.com2[1] = fd;
+    main_catch_signals();
     rc = hvhost_create(&config, &host);
     if (rc != 0)
         return main_fail(1, "cannot start", strerror(-rc), "Free some memory");
-    rc = run(host, &options, &open);
+    if (options.agent)
+        fd = agent_start(options.agent, &agent);
+    options.machine.com2[0] = options.machine.com2[1] = fd;
+    if (options.agent && fd < 0)
+        rc = main_fail(1, "cannot start the agent", strerror(-fd), "Look at --agent");
+    else
+        rc = run(host, &options);
     hvhost_destroy(host);
     agent_end(agent, fd);
     return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Private to the hvhost program: its options and what it prints. */
+/* Private to the programs hvhost and hvhost-kvm: options, setting up, sleeping, printing. */
 #ifndef HVHOST_MAIN_VAR_H
 #define HVHOST_MAIN_VAR_H
 
@@ -11,6 +11,7 @@
 
 #define MAIN_NICS_MAX 16u
 #define MAIN_TAPS_MAX 4u
+#define MAIN_SECOND_NS UINT64_C(1000000000)
 
 struct main_tap {
     const char *name;
@@ -48,6 +49,17 @@ int main_nvs_parse(const char *text, uint32_t *out);
 
 /* "hvhost: WHAT: WHY. REMEDY." on stderr; returns (status). */
 int main_fail(int status, const char *what, const char *why, const char *remedy);
+
+/* Make the options' cards and uplinks. 0, or exit status after saying why not. */
+int main_cards_create(struct hvhost *host, const struct main_options *options);
+
+/* From here on SIGINT and SIGTERM only set what main_stopped() says, and only in main_rest(). */
+void main_catch_signals(void);
+bool main_stopped(void);
+/* Since some moment in the past. */
+uint64_t main_clock_ns(void);
+/* Sleep until something happens on (host) or to us, at most (ns); UINT64_MAX: however long. */
+void main_rest(struct hvhost *host, uint64_t ns);
 
 struct hvhost_totals {
     uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, doorbells, interrupts, drops, strict;
