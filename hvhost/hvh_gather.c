@@ -119,6 +119,28 @@ bool hvh_gather_copy(const struct hvh_gather *g, uint32_t off, void *to, uint32_
     return true;
 }
 
+unsigned hvh_gather_pieces(const struct hvh_gather *g, uint32_t off, uint32_t len,
+                           struct iovec *out)
+{
+    unsigned count = 0, i = 0;
+
+    if (off > g->bytes || len > g->bytes - off || len == 0)
+        return 0;
+    while (off >= g->part[i].len_bytes)
+        off -= (uint32_t)g->part[i++].len_bytes;
+    for (; len > 0; i++, off = 0) {
+        uint8_t *at = g->part[i].base + off;
+        size_t take = g->part[i].len_bytes - off < len ? g->part[i].len_bytes - off : len;
+
+        len -= (uint32_t)take;
+        if (count && (uint8_t *)out[count - 1].iov_base + out[count - 1].iov_len == at)
+            out[count - 1].iov_len += take;
+        else
+            out[count++] = (struct iovec){.iov_base = at, .iov_len = take};
+    }
+    return count;
+}
+
 const uint8_t *hvh_gather_at(const struct hvh_gather *g, uint32_t off, uint32_t len)
 {
     const uint8_t *at;

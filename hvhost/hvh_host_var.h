@@ -58,6 +58,9 @@ struct hvhost {
 /* hvh_switch.c: put a frame on its way that entered at (from). */
 void hvh_switch_forward(struct hvhost_port *from, const struct hvhost_frame *frame);
 
+/* hvh_segment.c: (frame) in one piece, in the memory it has for that. */
+struct hvhost_frame hvh_frame_whole(const struct hvhost_frame *frame);
+
 /* hvh_impair.c: take a frame that entered at (from), and pass it on in a later step, or never. */
 void hvh_impair_take(struct hvh_impair *impair, struct hvhost_port *from,
                      const struct hvhost_frame *frame);

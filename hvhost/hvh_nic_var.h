@@ -147,7 +147,8 @@ struct hvhost_nic {
     struct hvh_fault_slot fault[HVH_FAULTS_MAX];
     struct hvh_late *late; /* HVH_LATE_MAX */
     unsigned late_count;
-    struct hvh_packet packet; /* the one being served */
+    struct hvh_packet packet;             /* the one being served */
+    struct iovec tx_piece[HVH_PARTS_MAX]; /* of the frame being switched */
     struct hvhost_nic_stats stats;
 };
 
@@ -213,7 +214,6 @@ struct hvh_chan *hvh_subchan_for(struct hvhost_nic *nic, struct hvh_hash hash);
 
 /* ---- hvh_gather.c: the bytes a message 107 names ---------------------------------------- */
 
-#define HVH_PARTS_MAX 600u /* a section and as many pages as a packet can list */
 struct hvh_gather {
     struct vmbus_region part[HVH_PARTS_MAX];
     unsigned parts;
@@ -225,6 +225,9 @@ struct hvh_gather {
 bool hvh_gather(struct hvh_chan *chan, const struct nvs_rndis *msg, struct hvh_gather *out);
 /* Copy (len) bytes from (off) on. False: there are not so many. */
 bool hvh_gather_copy(const struct hvh_gather *g, uint32_t off, void *to, uint32_t len);
+/* Where these bytes are, in at most HVH_PARTS_MAX pieces. Returns how many; 0 as above. */
+unsigned hvh_gather_pieces(const struct hvh_gather *g, uint32_t off, uint32_t len,
+                           struct iovec *out);
 /* The (len) bytes at (off) when they lie in one piece of guest memory, else NULL. */
 const uint8_t *hvh_gather_at(const struct hvh_gather *g, uint32_t off, uint32_t len);
 

@@ -18,7 +18,6 @@
 #define TCP_BYTES_MIN 20u
 #define UDP_BYTES 8u
 #define TCP_DATA_OFF 12u
-#define L4_OFF_MASK 0x3FFu
 #define LSO_SEGMENTS_MIN 2u
 
 static bool sum_at(const uint8_t *at, uint16_t expect)
@@ -49,7 +48,7 @@ static uint8_t csum_kinds(uint32_t word)
 /* Is the frame what the word says it is? */
 static bool csum_matches(uint32_t word, const struct hvh_ip *ip)
 {
-    uint32_t off = word >> RNDIS_TXCSUM_L4_OFF_SHIFT & L4_OFF_MASK;
+    uint32_t off = word >> RNDIS_TXCSUM_L4_OFF_SHIFT & HVH_L4_OFF_MASK;
     uint32_t l4_bytes = ip->end_off - ip->l4_off;
 
     if (ip->v6 != !!(word & RNDIS_TXCSUM_IPV6))
@@ -96,7 +95,7 @@ static bool apply_csum(struct hvhost_nic *nic, uint32_t word, uint8_t *data,
 static uint32_t lso_head(uint32_t word, const uint8_t *data, uint32_t bytes,
                          const struct hvh_ip *ip)
 {
-    uint32_t off = word >> RNDIS_LSO_TCP_OFF_SHIFT & L4_OFF_MASK;
+    uint32_t off = word >> RNDIS_LSO_TCP_OFF_SHIFT & HVH_L4_OFF_MASK;
     uint32_t tcp_bytes;
 
     if (!(word & RNDIS_LSO_V2) || ip->v6 != !!(word & RNDIS_LSO_IPV6) || ip->fragment ||

@@ -20,6 +20,7 @@ struct hvhost_port;
 #define HVH_TCP_SUM_OFF 16u /* of the sum in its header */
 #define HVH_UDP_SUM_OFF 6u
 #define HVH_IP4_SUM_OFF 10u
+#define HVH_L4_OFF_MASK 0x3FFu /* of the transport's offset in an element, once shifted down */
 
 /* Add (bytes) of (data) to (sum). Only the last piece may be of odd length. */
 uint64_t hvh_sum_add(uint64_t sum, const void *data, uint32_t bytes);

@@ -7,6 +7,9 @@
  * on with such a frame says so in hvh_port_ops.takes, so that a burst crosses from a guest to the
  * kernel in one piece; for all others the work is done here, port by port, at delivery.
  *
+ * A burst's data may still lie in the memory of the guest that sent it; who does not take it like
+ * that gets it copied behind its headers.
+ *
  * Segments get the header of the large frame with length, identification, sequence number, flags
  * and sums of their own: FIN and PSH belong to the last, CWR to the first. Each is built in scratch
  * memory of its own nesting level, because a far end may answer from within deliver.
@@ -146,10 +149,25 @@ static void deliver_summed(struct hvhost_port *to, const struct hvhost_frame *fr
     to->ops->deliver(to->ctx, &whole);
 }
 
+struct hvhost_frame hvh_frame_whole(const struct hvhost_frame *frame)
+{
+    struct hvhost_frame whole = *frame;
+    /* The sender's copy of the headers, with room for the rest. */
+    uint8_t *end = (uint8_t *)(uintptr_t)frame->data + frame->len_bytes;
+
+    for (unsigned i = frame->pieces; i-- > 0;) {
+        end -= frame->piece[i].iov_len;
+        memcpy(end, frame->piece[i].iov_base, frame->piece[i].iov_len);
+    }
+    whole.pieces = 0;
+    return whole;
+}
+
 void hvh_port_deliver(struct hvhost_port *to, const struct hvhost_frame *frame)
 {
     struct hvhost *host = to->host;
     uint8_t *scratch = host->scratch + (size_t)(host->depth - 1) * HVH_SCRATCH_BYTES;
+    struct hvhost_frame whole;
     unsigned takes = 0;
 
     if (!frame->csum_partial && frame->mss == 0) {
@@ -158,6 +176,10 @@ void hvh_port_deliver(struct hvhost_port *to, const struct hvhost_frame *frame)
     }
     if (to->ops->takes)
         takes = to->ops->takes(to->ctx);
+    if (frame->pieces && !(takes & HVH_TAKES_PIECES)) {
+        whole = hvh_frame_whole(frame);
+        frame = &whole;
+    }
     if (frame->mss ? takes & HVH_TAKES_GSO : takes & HVH_TAKES_CSUM)
         to->ops->deliver(to->ctx, frame);
     else if (frame->len_bytes > HVH_SCRATCH_BYTES)

@@ -170,6 +170,7 @@ void hvh_switch_forward(struct hvhost_port *from, const struct hvhost_frame *fra
 void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame)
 {
     struct hvhost *host = port->host;
+    struct hvhost_frame whole;
 
     host->stats.frames++;
     if (frame->len_bytes < HVH_ETH_BYTES) {
@@ -187,7 +188,8 @@ void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame
     }
     host->stats.impaired++;
     host->depth++; /* it gets scratch memory to finish the frame in */
-    hvh_impair_take(host->impair, port, frame);
+    whole = hvh_frame_whole(frame);
+    hvh_impair_take(host->impair, port, &whole);
     host->depth--;
 }
 

@@ -47,6 +47,7 @@ struct hvh_tap {
         struct virtio_net_hdr vnet;
         uint8_t buf[TAP_FRAME_BYTES];
     } in;
+    struct iovec part[4 + HVH_PARTS_MAX]; /* of the frame being written */
 };
 static_assert(offsetof(struct hvh_tap, in.buf) ==
                   offsetof(struct hvh_tap, in) + sizeof(struct virtio_net_hdr),
@@ -84,22 +85,27 @@ static ssize_t write_small(const struct hvh_tap *tap, const struct hvhost_frame 
     return write(tap->fd, whole, sizeof(*vnet) + frame->len_bytes);
 }
 
-static ssize_t write_parts(const struct hvh_tap *tap, const struct hvhost_frame *frame,
+static ssize_t write_parts(struct hvh_tap *tap, const struct hvhost_frame *frame,
                            struct virtio_net_hdr *vnet)
 {
     uint8_t tag[VLAN_TAG_BYTES] = {VLAN_TPID >> 8, VLAN_TPID & 0xff, (uint8_t)(frame->tci >> 8),
                                    (uint8_t)frame->tci};
     /* writev() takes no const, and does not write. */
     uint8_t *data = (uint8_t *)(uintptr_t)frame->data;
-    struct iovec part[4] = {{.iov_base = vnet, .iov_len = sizeof(*vnet)}};
-    int parts = 1;
-    uint32_t head = frame->has_tci ? ETH_ADDRESSES_BYTES : 0;
+    struct iovec *part = tap->part;
+    int parts = 0;
+    uint32_t head = frame->has_tci ? ETH_ADDRESSES_BYTES : 0, bytes = frame->len_bytes - head;
 
+    for (unsigned i = 0; i < frame->pieces; i++)
+        bytes -= (uint32_t)frame->piece[i].iov_len;
+    part[parts++] = (struct iovec){.iov_base = vnet, .iov_len = sizeof(*vnet)};
     if (frame->has_tci) {
         part[parts++] = (struct iovec){.iov_base = data, .iov_len = head};
         part[parts++] = (struct iovec){.iov_base = tag, .iov_len = sizeof(tag)};
     }
-    part[parts++] = (struct iovec){.iov_base = data + head, .iov_len = frame->len_bytes - head};
+    part[parts++] = (struct iovec){.iov_base = data + head, .iov_len = bytes};
+    for (unsigned i = 0; i < frame->pieces; i++)
+        part[parts++] = frame->piece[i];
     return writev(tap->fd, part, parts);
 }
 
@@ -107,7 +113,7 @@ static void deliver(void *ctx, const struct hvhost_frame *frame)
 {
     struct hvh_tap *tap = ctx;
     struct virtio_net_hdr vnet = vnet_of(frame);
-    bool small = frame->len_bytes <= TAP_SMALL_BYTES && !frame->has_tci;
+    bool small = frame->len_bytes <= TAP_SMALL_BYTES && !frame->has_tci && !frame->pieces;
 
     tap->count->tap_offered++;
     if (tap->fd < 0) {
@@ -127,7 +133,7 @@ static void deliver(void *ctx, const struct hvhost_frame *frame)
 static unsigned takes(const void *ctx)
 {
     (void)ctx;
-    return HVH_TAKES_CSUM | HVH_TAKES_GSO;
+    return HVH_TAKES_CSUM | HVH_TAKES_GSO | HVH_TAKES_PIECES;
 }
 
 static const struct hvh_port_ops port_ops = {.deliver = deliver, .takes = takes};

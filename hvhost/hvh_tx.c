@@ -7,8 +7,9 @@
  * per-packet info are copied once and judged as a copy. A frame is opaque: it goes to the switch by
  * pointer into guest memory, or is gathered once when it comes in pieces, and is copied by whoever
  * receives it. If the guest leaves sums or segments to us it is copied and prepared first
- * (hvh_offload.c). The packet is completed when all its frames are switched, so the guest's memory
- * is not looked at later.
+ * (hvh_offload.c); of a burst of segments only the headers are, as nobody here looks at what is
+ * behind them, and it may change as it likes. The packet is completed when all its frames are
+ * switched, so the guest's memory is not looked at later.
  *
  * A malformed message ends its packet, since where the next one starts is then unknown. The
  * completion says FAILURE.
@@ -22,6 +23,8 @@
 #define ALIGN 8u        /* of each message but the last, likewise */
 #define PPI_BYTES_MAX 256u
 #define PADDING_LOOKED_AT 64u
+#define HEAD_COPIED 256u /* of a burst of segments */
+#define TCP_HEAD_BYTES_MAX 60u
 
 struct message {
     struct rndis_packet head; /* a copy */
@@ -134,11 +137,21 @@ static bool size_ok(const struct hvhost_nic *nic, const struct message *m)
     return m->head.data_bytes >= HVH_ETH_BYTES && m->head.data_bytes <= max + HVH_ETH_BYTES;
 }
 
+/* May what is behind the first HEAD_COPIED bytes stay with the guest? All headers are in these. */
+static bool may_stay(const struct message *m)
+{
+    uint32_t tcp_off = m->info.lso >> RNDIS_LSO_TCP_OFF_SHIFT & HVH_L4_OFF_MASK;
+
+    return m->info.has_lso && tcp_off && tcp_off + TCP_HEAD_BYTES_MAX <= HEAD_COPIED &&
+           m->head.data_bytes > HEAD_COPIED;
+}
+
 /* Where the frame is, prepared if the guest wants something done. False: it wants nonsense. */
 static bool frame_find(struct hvh_chan *chan, const struct hvh_gather *g, struct message *m)
 {
     uint32_t at = m->off + RNDIS_OFFSET_BASE + m->head.data_off;
     bool offload = m->info.has_csum || m->info.has_lso;
+    uint32_t head_bytes = may_stay(m) ? HEAD_COPIED : m->head.data_bytes;
     uint8_t *copy = chan->nic->host->gather;
     bool strict = false, ok = true;
 
@@ -146,8 +159,11 @@ static bool frame_find(struct hvh_chan *chan, const struct hvh_gather *g, struct
     m->frame.data = offload ? NULL : hvh_gather_at(g, at, m->frame.len_bytes);
     if (m->frame.data)
         return true;
-    hvh_gather_copy(g, at, copy, m->frame.len_bytes);
+    hvh_gather_copy(g, at, copy, head_bytes);
     m->frame.data = copy;
+    m->frame.piece = chan->nic->tx_piece;
+    m->frame.pieces =
+        hvh_gather_pieces(g, at + head_bytes, m->frame.len_bytes - head_bytes, chan->nic->tx_piece);
     if (offload)
         ok = hvh_offload_frame(chan->nic, &m->info, copy, &m->frame, &strict);
     if (strict || !ok)

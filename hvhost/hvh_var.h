@@ -46,8 +46,11 @@ struct hvh_port_ops {
     /* HVH_TAKES_*: work left over that it does itself. NULL: none. */
     unsigned (*takes)(const void *ctx);
 };
-#define HVH_TAKES_CSUM 0x1u /* frames with csum_partial */
-#define HVH_TAKES_GSO 0x2u  /* frames with mss */
+#define HVH_TAKES_CSUM 0x1u   /* frames with csum_partial */
+#define HVH_TAKES_GSO 0x2u    /* frames with mss */
+#define HVH_TAKES_PIECES 0x4u /* frames with pieces */
+
+#define HVH_PARTS_MAX 600u /* of a packet: a section and as many pages as it can list */
 
 /* One more port; it lives as long as the host and sends with hvhost_port_send(). -ENOSPC. */
 int hvh_port_add(struct hvhost *host, const struct hvh_port_ops *ops, void *ctx,

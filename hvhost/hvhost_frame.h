@@ -5,10 +5,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 /*
  * Ethernet header first, without FCS; a VLAN tag beside it, not inside. Work left over
- * (csum_partial, mss) the switch does for ports that do not, as all of yours.
+ * (csum_partial, mss) the switch does for ports that do not, as all of yours. You give and get
+ * frames whose (pieces) is 0.
  */
 struct hvhost_frame {
     const uint8_t *data;
@@ -21,6 +23,12 @@ struct hvhost_frame {
     bool csum_partial;
     uint16_t csum_start, csum_off;
     uint16_t mss; /* not 0: TCP, to be cut into segments of so many bytes; csum_partial is set */
+    /*
+     * Inside the switch only: what follows the headers may still be memory of a guest, which may
+     * change. Then (data) has no more than len_bytes less that of the pieces, and room for all.
+     */
+    const struct iovec *piece;
+    unsigned pieces;
 };
 
 #endif
