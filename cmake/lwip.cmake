@@ -16,11 +16,13 @@ if(NOT EXISTS ${LWIP_DIR}/src/Filelists.cmake)
 endif()
 
 include(${LWIP_DIR}/src/Filelists.cmake)
-# Two of lwIP's parts are ours: its pools, and how its TCP finds and removes connections. The latter
-# is done by headers included before the first line of its files, which stay as they are.
+# Of lwIP's parts some are ours: its pools, how its TCP finds and removes connections, and how long
+# its segments are. The latter is done by headers included before the first line of its files, which
+# stay as they are.
 list(REMOVE_ITEM lwipcore_SRCS ${LWIP_DIR}/src/core/memp.c)
 set(LWIP_SRCS ${lwipcore_SRCS} ${lwipcore4_SRCS} ${lwipcore6_SRCS} ${LWIP_DIR}/src/netif/ethernet.c)
-set(LWIP_OUR_SRCS port_memp.c port_tcp_ahead.c port_tcp_out.c port_tcp_table.c port_tcp_timer.c)
+set(LWIP_OUR_SRCS port_memp.c port_tcp_ahead.c port_tcp_large.c port_tcp_out.c port_tcp_table.c
+  port_tcp_timer.c)
 list(TRANSFORM LWIP_OUR_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)
 
 # netvsc_flat_lwip(name): (name), which compiles LWIP_SRCS and LWIP_OUR_SRCS, gets those headers.

@@ -14,6 +14,11 @@
  * NETVSC_NETIF_AHEAD frames before lwIP gets it, so that memory can be asked for in time
  * (port/port_tcp_ahead.c does); behind the last come as many NULLs. Both are memory the host may
  * write to: read once, believe nothing.
+ *
+ * Segments longer than the MTU allows are cut by the host (LSO). lwIP makes none by itself; where a
+ * TCP does (port/port_tcp_large.c), lwipopts.h defines NETVSC_NETIF_LARGE_SLOT, a place in
+ * netif->client_data that shall point at two u32_t, how long they may be: in config.memory, and
+ * elsewhere. A pbuf's member u16_t segment_bytes says how long the pieces shall be, 0 for all else.
  */
 #ifndef NETVSC_NETIF_H
 #define NETVSC_NETIF_H
@@ -47,6 +52,8 @@
     X(tx_csum_differs, "sums of lwIP's that tx_csum = verify found wrong")                         \
     X(tx_bursts, "packets put together from segments, for the host to cut")                        \
     X(tx_burst_segments, "segments in them")                                                       \
+    X(tx_large, "segments longer than the wire takes, for the host to cut")                        \
+    X(tx_large_pieces, "segments they make")                                                       \
     X(tx_held, "chains left where they are until the host has read them")                          \
     X(tx_linearised, "longer chains copied into one piece: more than 32 pages, or not of the heap")\
     X(tx_drop_heap, "chains refused with ERR_MEM: no room in the heap for such a copy")            \
@@ -108,6 +115,7 @@ struct netvsc_netif {
     bool tcp_sums_by_host;      /* agreed on */
     bool shrank;                /* the MTU, since the netif was added */
     uint32_t mtu_before;
+    uint32_t large_bytes[2]; /* of TCP data the host cuts: in config.memory, elsewhere */
     uint32_t tx_copy_bytes;
     struct netvsc_netif_held *held, *held_free; /* NETVSC_NETIF_HELD of them, or NULL; a list */
     struct netvsc_netif_burst burst;

@@ -11,6 +11,9 @@
  * The same goes for a segment of before the MTU shrank, which lwIP cuts into fragments: after that
  * lwIP computes again.
  *
+ * A segment that is to be cut says so itself (pbuf member segment_bytes): TCP was told how long
+ * these may be when the NIC came up. Should the MTU have shrunk since, the pieces shrink with it.
+ *
  * A VLAN tag of lwIP's is inside the frame and leaves beside it.
  */
 #include "netvsc_netif_var.h"
@@ -26,8 +29,8 @@
 #define TYPE_IP6 0x86DDu
 #define PROTO_TCP 6u
 #define TCP_SUM_OFF 16u
-#define TCP_BYTES_MIN 20u
 #define IP6_BYTES 40u
+#define LARGE_HEAD_BYTES (IP6_BYTES + NETVSC_NETIF_TCP_BYTES)
 
 static uint32_t get16(const uint8_t *at)
 {
@@ -46,7 +49,33 @@ static uint32_t tcp_off(const uint8_t *head, uint32_t bytes)
         off = IP_OFF + (ip[0] & 0xFu) * 4;
     else if (type == TYPE_IP6 && bytes >= IP_OFF + IP6_BYTES && ip[6] == PROTO_TCP)
         off = IP_OFF + IP6_BYTES;
-    return off && off + TCP_BYTES_MIN <= bytes ? off : 0;
+    return off && off + NETVSC_NETIF_TCP_BYTES <= bytes ? off : 0;
+}
+
+#ifdef NETVSC_NETIF_LARGE_SLOT
+static uint32_t piece_bytes(const struct pbuf *p)
+{
+    return p->segment_bytes;
+}
+#else
+static uint32_t piece_bytes(const struct pbuf *p)
+{
+    (void)p;
+    return 0;
+}
+#endif
+
+/* The host shall cut what is behind the TCP header at (off) into pieces of (bytes). */
+static void cut(const struct netvsc_netif *nif, uint32_t off, uint32_t bytes,
+                struct netvsc_tx_meta *meta)
+{
+    uint32_t head = off + NETVSC_NETIF_TCP_BYTES - NETVSC_ETH_BYTES;
+    uint32_t room = netvsc_info(nif->nic)->mtu_bytes - head;
+
+    meta->lso6 = meta->csum == NETVSC_CSUM_TCP6;
+    meta->lso4 = !meta->lso6;
+    meta->csum = 0;
+    meta->mss_bytes = (uint16_t)(bytes < room ? bytes : room);
 }
 
 uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
@@ -69,8 +98,32 @@ uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
     if (off && (nif->tx_csum == NETVSC_VERIFY || get16(head + off + TCP_SUM_OFF) == 0)) {
         meta->csum = get16(head + TAG_OFF) == TYPE_IP6 ? NETVSC_CSUM_TCP6 : NETVSC_CSUM_TCP4;
         meta->l4_off = (uint8_t)off;
+        if (piece_bytes(p))
+            cut(nif, off, piece_bytes(p), meta);
     }
     return skip;
+}
+
+/* Tell TCP how long segments may be. */
+static void offer_large(struct netvsc_netif *nif)
+{
+#ifdef NETVSC_NETIF_LARGE_SLOT
+    const struct netvsc_info *info = netvsc_info(nif->nic);
+    const struct netvsc_offload *use = &info->offload;
+    uint32_t max = use->lso4_bytes < use->lso6_bytes ? use->lso4_bytes : use->lso6_bytes;
+    uint32_t copied = netvsc_tx_copied_max(nif->nic) - NETVSC_ETH_BYTES;
+
+    nif->netif.client_data[NETVSC_NETIF_LARGE_SLOT] = NULL;
+    if (max <= LARGE_HEAD_BYTES || use->lso_segments_min > 2 ||
+        (nif->netif.chksum_flags & NETIF_CHECKSUM_GEN_TCP))
+        return;
+    copied = copied < max ? copied : max;
+    nif->large_bytes[0] = (info->tx_gpa ? max : copied) - LARGE_HEAD_BYTES;
+    nif->large_bytes[1] = copied - LARGE_HEAD_BYTES;
+    nif->netif.client_data[NETVSC_NETIF_LARGE_SLOT] = nif->large_bytes;
+#else
+    (void)nif;
+#endif
 }
 
 void netvsc_netif_offload(struct netvsc_netif *nif)
@@ -85,4 +138,5 @@ void netvsc_netif_offload(struct netvsc_netif *nif)
         nif->netif.chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
     else
         nif->netif.chksum_flags |= NETIF_CHECKSUM_GEN_TCP;
+    offer_large(nif);
 }

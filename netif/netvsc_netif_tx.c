@@ -33,32 +33,53 @@ static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
     return 0;
 }
 
-static int send_chain(struct netvsc_netif *nif, struct pbuf *p)
+/* A chain that joins no other. */
+static int send_alone(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
+                      struct netvsc_tx_meta *meta)
 {
-    struct netvsc_tx_meta meta;
     struct netvsc_slot slot;
-    uint32_t skip = netvsc_netif_look(nif, p, &meta);
     uint32_t bytes = p->tot_len - skip;
-    int rc = skip ? NETVSC_NETIF_ALONE : netvsc_netif_burst(nif, p, &meta);
+    int rc = netvsc_netif_in_place(nif, p, skip, meta);
 
     if (rc != NETVSC_NETIF_ALONE)
         return rc;
-    netvsc_netif_burst_end(nif);
-    rc = netvsc_netif_in_place(nif, p, skip, &meta);
-    if (rc != NETVSC_NETIF_ALONE)
-        return rc;
-    rc = begin_chain(nif, p, &meta, skip, &slot);
-    if (!rc && meta.csum && nif->tx_csum == NETVSC_VERIFY &&
+    rc = begin_chain(nif, p, meta, skip, &slot);
+    if (!rc && meta->csum && nif->tx_csum == NETVSC_VERIFY &&
         !(netvsc_netif_truth(slot.data, bytes) & NETVSC_CSUM_L4_OK)) {
         nif->stats.tx_csum_differs++;
         netvsc_queue_tx_cancel(nif->nic, nif->queue, &slot);
-        meta.csum = 0; /* what is wrong stays wrong, for the receiver to find */
-        rc = begin_chain(nif, p, &meta, skip, &slot);
+        meta->csum = 0; /* what is wrong stays wrong, for the receiver to find */
+        rc = begin_chain(nif, p, meta, skip, &slot);
     }
     if (rc)
         return rc;
     netvsc_queue_tx_commit(nif->nic, nif->queue, &slot, bytes);
     return 0;
+}
+
+static void count_large(struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,
+                        const struct netvsc_tx_meta *meta)
+{
+    uint32_t head = skip + meta->l4_off + NETVSC_NETIF_TCP_BYTES;
+
+    nif->stats.tx_large++;
+    nif->stats.tx_large_pieces += (p->tot_len - head + meta->mss_bytes - 1) / meta->mss_bytes;
+}
+
+static int send_chain(struct netvsc_netif *nif, struct pbuf *p)
+{
+    struct netvsc_tx_meta meta;
+    uint32_t skip = netvsc_netif_look(nif, p, &meta);
+    bool large = meta.mss_bytes != 0;
+    int rc = skip || large ? NETVSC_NETIF_ALONE : netvsc_netif_burst(nif, p, &meta);
+
+    if (rc != NETVSC_NETIF_ALONE)
+        return rc;
+    netvsc_netif_burst_end(nif);
+    rc = send_alone(nif, p, skip, &meta);
+    if (rc == 0 && large)
+        count_large(nif, p, skip, &meta);
+    return rc;
 }
 
 static bool backlog_empty(const struct netvsc_netif *nif)
@@ -94,6 +115,9 @@ static err_t queue_chain(struct netvsc_netif *nif, struct pbuf *p)
         nif->stats.tx_drop_backlog++;
         return ERR_MEM;
     }
+#ifdef NETVSC_NETIF_LARGE_SLOT
+    keep->segment_bytes = p->segment_bytes;
+#endif
     nif->backlog[nif->backlog_tail++ % NETVSC_NETIF_BACKLOG] = keep;
     nif->stats.tx_queued++;
     return ERR_OK;

@@ -71,6 +71,8 @@ struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_fra
 struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct netvsc_frame *frame,
                                     uint32_t off);
 
+#define NETVSC_NETIF_TCP_BYTES 20u /* a TCP header without options */
+
 /* netvsc_netif_tx.c */
 err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 /* Send what waits, as far as the NIC takes it. Returns how many chains left the backlog. */

@@ -63,14 +63,23 @@ extern unsigned port_connections; /* chosen when a program starts: port_tcp_conn
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 65) /* [+0] programs', and ours */
 #define LWIP_PBUF_REF_T u32_t   /* [u8_t] a body sent to many clients is referenced by each */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 /* [0 without IP_FRAG] pbufs over the receive buffer */
-#define LWIP_PBUF_CUSTOM_DATA u16_t segments; /* [none] in this TCP chain, see port_hooks.h; */
-#define LWIP_PBUF_CUSTOM_DATA_INIT(p) ((p)->segments = 0) /* it lies in padding */
+/*
+ * [none] How many segments are in this TCP chain, when received (port_hooks.h); how long each shall
+ * be, when sent to be cut (port_tcp_large.c). It lies in padding.
+ */
+#define LWIP_PBUF_CUSTOM_DATA union { u16_t segments; u16_t segment_bytes; };
+#define LWIP_PBUF_CUSTOM_DATA_INIT(p) ((p)->segments = 0)
 #define NETVSC_NETIF_CHAINS 1 /* the NIC may fill it in */
+/* How long these may be, or NULL: two u32_t, in memory the NIC can send from and in any other. */
+#define LWIP_NUM_NETIF_CLIENT_DATA 1 /* [0] */
+#define PORT_NETIF_LARGE(netif)                                                                    \
+    ((const u32_t *)(netif)->client_data[LWIP_NETIF_CLIENT_DATA_INDEX_MAX])
 #ifndef PORT_THREADS /* the NIC shows frames before lwIP gets them: port_tcp_ahead.c */
 #define NETVSC_NETIF_AHEAD 12u /* so many before */
 #define NETVSC_NETIF_SHOW(frame, bytes) ((void)port_tcp_ahead(frame, bytes))
 struct tcp_pcb;
 const struct tcp_pcb *port_tcp_ahead(const void *frame, unsigned bytes);
+#define NETVSC_NETIF_LARGE_SLOT LWIP_NETIF_CLIENT_DATA_INDEX_MAX /* where the NIC says so */
 #endif
 
 /* ---- neighbours ---------------------------------------------------------------------------- */

@@ -16,7 +16,6 @@
 #include "port_heap.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +141,19 @@ static unsigned shift_for(size_t len_bytes)
     if (len_bytes <= (size_t)1 << SHIFT_MIN)
         return SHIFT_MIN;
     return 64u - (unsigned)__builtin_clzll(len_bytes - 1);
+}
+
+bool port_heap_has(const void *at)
+{
+    return (uintptr_t)at - (uintptr_t)heap.memory.region.base < heap.memory.region.len_bytes;
+}
+
+bool port_heap_serves(size_t len_bytes)
+{
+    const unsigned shift = shift_for(len_bytes);
+
+    return shift <= SHIFT_MAX &&
+           (heap.free[shift] || len_bytes <= (heap.pages - heap.fresh) * PAGE_BYTES);
 }
 
 void *port_heap_malloc(size_t len_bytes)

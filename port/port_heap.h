@@ -6,6 +6,7 @@
 #ifndef PORT_HEAP_H
 #define PORT_HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,11 @@ void port_heap_close(void);
 /* For netvsc_config.memory; NULL: none. */
 const struct vmbus_memory *port_heap_memory(void);
 void port_heap_stats(struct port_heap_stats *out);
+
+/* Is (at) in it? */
+bool port_heap_has(const void *at);
+/* Could it serve a block of (len_bytes) right now? */
+bool port_heap_serves(size_t len_bytes);
 
 /* What lwIP calls: as malloc(), calloc() and free(). */
 void *port_heap_malloc(size_t len_bytes);

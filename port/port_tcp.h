@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+struct tcp_pcb;
+
 #define PORT_TCP_WND_DEFAULT                                                                       \
     (256u * 1024) /* costs nothing on our side: the sender keeps the list */
 #define PORT_TCP_SND_BUF_DEFAULT (128u * 1024)
@@ -15,6 +17,12 @@
  * default. -ERANGE outside PORT_TCP_*_MIN..MAX of lwipopts.h; nothing changes.
  */
 int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes);
+
+/*
+ * The longest segment tcp_write() makes of bytes it copies, now: a multiple of tcp_mss(), and that
+ * itself where no NIC cuts segments. Programs that write so much at a time are served best.
+ */
+uint16_t port_tcp_large(const struct tcp_pcb *pcb);
 
 #define PORT_CONNECTIONS_DEFAULT 16384u
 

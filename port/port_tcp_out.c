@@ -75,14 +75,19 @@ err_t tcp_write(struct tcp_pcb *pcb, const void *data, u16_t len_bytes, u8_t fla
 {
     struct tails *tails = tails_of(pcb);
     struct tcp_seg *first = pcb->unsent, *last = NULL;
+    const u16_t mss = pcb->mss;
     err_t err;
 
     /* In other states a SYN or FIN may have joined unseen. */
-    if (first && (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT))
-        last = last_of(tails->unsent);
+    if (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT) {
+        if (first)
+            last = last_of(tails->unsent ? tails->unsent : first);
+        pcb->mss = port_tcp_write_size(pcb, last, flags & TCP_WRITE_FLAG_COPY ? len_bytes : 0);
+    }
     if (last)
         pcb->unsent = last;
     err = lwip_tcp_write(pcb, data, len_bytes, flags);
+    pcb->mss = mss;
     if (last)
         pcb->unsent = first;
     tails->unsent = last_of(last ? last : pcb->unsent);
@@ -100,12 +105,16 @@ static void open_window(struct tcp_pcb *pcb)
 
 static err_t output(struct tcp_pcb *pcb)
 {
-    struct tails *tails = tails_of(pcb);
-    struct tcp_seg *first = pcb->unacked, *last = NULL;
+    struct tcp_seg *first, *last = NULL;
+    struct tails *tails;
     err_t err;
 
-    if (pcb->unsent)
+    if (pcb->unsent) {
         port_tcp_timer_sending();
+        port_tcp_fit(pcb);
+    }
+    first = pcb->unacked;
+    tails = tails_of(pcb);
     if (first)
         last = last_of(tails->unacked);
     if (last && pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last)))

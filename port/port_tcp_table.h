@@ -14,6 +14,7 @@
 struct netif;
 struct pbuf;
 struct tcp_pcb;
+struct tcp_seg;
 
 /* What stands in front of each struct tcp_pcb. */
 #define PORT_TCP_LINK_BYTES 8u
@@ -75,6 +76,19 @@ void port_tcp_timer_sending(void);
 /* Something was, or was not, sent by number (i), (pcb): is there anything to wait for? */
 void port_tcp_timer_watch(const struct tcp_pcb *pcb, uint32_t i);
 void port_tcp_timer_forget(uint32_t i);
+
+/* ---- port_tcp_large.c: segments the NIC cuts ---- */
+
+/* The MSS for a tcp_write() of (len_bytes) copied; (last) of those not yet sent, or NULL. */
+u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes);
+/* Split those not yet sent, of which there is one, to what may leave now. */
+void port_tcp_fit(struct tcp_pcb *pcb);
+/* In place of lwIP's: the first not yet sent, after (bytes); and the first unacknowledged again. */
+err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes);
+void port_tcp_rexmit_fast(struct tcp_pcb *pcb);
+/* Around handing (p) to IP; (err) is passed on. (pcb) may be NULL. */
+void port_tcp_ip_begin(const struct tcp_pcb *pcb, struct pbuf *p, struct netif *netif);
+err_t port_tcp_ip_end(struct netif *netif, err_t err);
 
 /* lwIP's own functions under the names they have here. */
 void lwip_tcp_input(struct pbuf *p, struct netif *inp);

@@ -120,6 +120,7 @@ static void retransmit(struct tcp_pcb *pcb)
     pcb->ssthresh = LWIP_MAX(flight / 2, 2u * pcb->mss);
     pcb->cwnd = pcb->mss;
     pcb->bytes_acked = 0;
+    port_tcp_fit(pcb);
     tcp_rexmit_rto_commit(pcb);
     pcb->rto = timeout_of(pcb);
 }

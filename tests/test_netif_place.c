@@ -309,7 +309,10 @@ static struct tcp_pcb *connected(void)
     return pcb;
 }
 
-/* Write (count) segments and send them; (flags): TCP_WRITE_FLAG_MORE, or 0: the last has PSH. */
+/*
+ * Write (count) segments one by one, which makes no long ones of them, and send them; (flags):
+ * TCP_WRITE_FLAG_MORE, or 0: the last has PSH.
+ */
 static void say_with(struct tcp_pcb *pcb, unsigned count, u8_t flags)
 {
     static uint8_t data[45 * MSS];
@@ -317,8 +320,11 @@ static void say_with(struct tcp_pcb *pcb, unsigned count, u8_t flags)
     assert_true(count * MSS <= sizeof(data));
     for (uint32_t i = 0; i < count * MSS; i++)
         data[i] = (uint8_t)(i * 7 + (i >> 9));
-    assert_int_equal(tcp_write(pcb, data, (u16_t)(count * MSS), TCP_WRITE_FLAG_COPY | flags),
-                     ERR_OK);
+    for (unsigned i = 0; i < count; i++) {
+        const u8_t more = i + 1 < count ? TCP_WRITE_FLAG_MORE : flags;
+
+        assert_int_equal(tcp_write(pcb, data + i * MSS, MSS, TCP_WRITE_FLAG_COPY | more), ERR_OK);
+    }
     memset(data, 0, sizeof(data));
     assert_int_equal(tcp_output(pcb), ERR_OK);
     netvsc_netif_flush(&stack.nif);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Segments longer than the wire takes, for a NIC that has them cut (LSO). What a segment costs lwIP
+ * is the same for 1460 bytes and for 61,320, so bulk data is best written in long ones. lwIP makes
+ * segments of up to pcb->mss, which is therefore raised while tcp_write() runs, and only then: for
+ * congestion control, timers and programs it stays what the peer agreed to.
+ *
+ * How long: a multiple of the wire's size; no more than the NIC takes, than half of the peer's
+ * largest window or of the send buffer, and than a quarter of the congestion window, so that a
+ * connection that lost something sends in pieces suited to that.
+ *
+ * lwIP sends a segment whole or not at all. Before it sends, the first one that the window has no
+ * room for is split: when half of it would go, or when so little is on its way that the peer might
+ * wait for more before it acknowledges. A piece of one wire segment is sent in any case by the
+ * rules lwIP has for those. If the NIC, or the route, has changed since, all are split to what can
+ * be sent now.
+ *
+ * Loss. A peer acknowledges into the middle of a long segment. What it has is then split off and
+ * waits for the next acknowledgement to be freed (lwIP reports whole segments to programs), and one
+ * wire segment is retransmitted, not all of the long one. After a timeout the congestion window is
+ * one wire segment, and the split above does the same.
+ *
+ * IP would cut a long segment into fragments. It does not while the netif's MTU says 0, so it is
+ * hidden during the call. The size of the wire's segments goes with the pbuf.
+ */
+#include "port_tcp_table.h"
+
+#include "lwip/opt.h"
+
+#include "lwip/ip.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "port_heap.h"
+#include "port_tcp.h"
+
+#define BLOCK_BYTES 65536u     /* of the heap, which has powers of two */
+#define BLOCK_OTHER_BYTES 256u /* struct pbuf and headers in it */
+#define PIECES_MAX 8u          /* of a segment that programs wrote bit by bit */
+
+/* ---- how long -------------------------------------------------------------------------------- */
+
+/* What is taken at most where (pcb) sends to, in memory the NIC can send from, or not. */
+static u32_t netif_takes(const struct tcp_pcb *pcb, bool reachable)
+{
+    const struct netif *netif = pcb->netif_idx != NETIF_NO_INDEX
+                                    ? netif_get_by_index(pcb->netif_idx)
+                                    : ip_route(&pcb->local_ip, &pcb->remote_ip);
+
+    if (!netif || !PORT_NETIF_LARGE(netif))
+        return 0;
+    return PORT_NETIF_LARGE(netif)[reachable ? 0 : 1];
+}
+
+u16_t port_tcp_large(const struct tcp_pcb *pcb)
+{
+    u32_t size = netif_takes(pcb, port_heap_serves(BLOCK_BYTES));
+
+    size = LWIP_MIN(size, BLOCK_BYTES - BLOCK_OTHER_BYTES);
+    size = LWIP_MIN(size, pcb->snd_wnd_max / 2);
+    size = LWIP_MIN(size, pcb->cwnd / 4);
+    size = LWIP_MIN(size, TCP_SND_BUF / 2);
+    return (u16_t)(size > pcb->mss ? size - size % pcb->mss : pcb->mss);
+}
+
+u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes)
+{
+    u32_t size = pcb->mss, had = 0;
+
+    /* lwIP insists that the last one, with what is left of its memory, is no longer. */
+    if (last)
+        had = (u32_t)last->len + pcb->unsent_oversize;
+    if (len_bytes > size && !(last && pbuf_clen(last->p) >= PIECES_MAX))
+        size = port_tcp_large(pcb);
+    return (u16_t)LWIP_MAX(size, had);
+}
+
+/* ---- splitting ------------------------------------------------------------------------------- */
+
+err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes)
+{
+    const u16_t mss = pcb->mss;
+    err_t err;
+
+    port_tcp_forget_tails(pcb);
+    pcb->mss = LWIP_MAX(mss, bytes); /* it insists */
+    err = tcp_split_unsent_seg(pcb, bytes);
+    pcb->mss = mss;
+    return err;
+}
+
+static u32_t seq_of(const struct tcp_seg *seg)
+{
+    return lwip_ntohl(seg->tcphdr->seqno);
+}
+
+/* The same for a segment in mid-list. */
+static bool split_at(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
+{
+    struct tcp_seg *first = pcb->unsent;
+    bool done;
+
+    pcb->unsent = seg;
+    done = port_tcp_split(pcb, bytes) == ERR_OK;
+    pcb->unsent = first;
+    return done;
+}
+
+/* Will the NIC send it from where it is? */
+static bool reachable(const struct pbuf *p)
+{
+    unsigned pieces = 0;
+
+    for (; p; p = p->next)
+        if (++pieces > PIECES_MAX || !port_heap_has(p) || !pbuf_match_type(p, PBUF_RAM))
+            return false;
+    return true;
+}
+
+/* May the NIC, or a queue below lwIP, still be reading it? */
+static bool busy(const struct tcp_seg *seg)
+{
+    return seg->p->ref != 1;
+}
+
+/* Bytes of (seg) the peer has. */
+static u32_t acked_of(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+    const u32_t acked = pcb->lastack - seq_of(seg);
+
+    return acked < seg->len ? acked : 0;
+}
+
+/* After a timeout: the part of the first segment the peer has goes back to the others it had. */
+static void put_back_acked(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *seg = pcb->unsent;
+    const u32_t acked = acked_of(pcb, seg);
+
+    if (!acked || port_tcp_split(pcb, (u16_t)acked) != ERR_OK)
+        return;
+    pcb->unsent = seg->next;
+    seg->next = pcb->unacked;
+    pcb->unacked = seg;
+}
+
+/*
+ * How much of (seg), which does not fit the (room) left of the window, to send now. 0: wait, for
+ * the peer will acknowledge what is on its way.
+ */
+static u32_t part_of(const struct tcp_pcb *pcb, const struct tcp_seg *seg, u32_t room)
+{
+    const u32_t mss = pcb->mss;
+    const bool waits = seq_of(seg) - pcb->lastack >= 2 * mss && pcb->unacked;
+
+    room -= room % mss;
+    if (waits && room < seg->len / 2u)
+        return 0;
+    return LWIP_MAX(room, mss);
+}
+
+void port_tcp_fit(struct tcp_pcb *pcb)
+{
+    const u32_t wnd = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
+    struct tcp_seg *seg;
+
+    if (pcb->unsent->len > pcb->mss && !busy(pcb->unsent))
+        put_back_acked(pcb);
+    for (seg = pcb->unsent; seg; seg = seg->next) {
+        const u32_t off = seq_of(seg) - pcb->lastack;
+        u32_t part = seg->len;
+
+        if (part > pcb->mss) {
+            part = LWIP_MIN(part, netif_takes(pcb, reachable(seg->p)));
+            part = part < seg->len ? LWIP_MAX(part - part % pcb->mss, pcb->mss) : part;
+        }
+        if (off + part > wnd)
+            part = part_of(pcb, seg, wnd > off ? wnd - off : 0);
+        if (part && part < seg->len && (busy(seg) || !split_at(pcb, seg, (u16_t)part)))
+            break;
+        if (off + seg->len > wnd)
+            break;
+    }
+}
+
+void port_tcp_rexmit_fast(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *unsent = pcb->unsent, *has = NULL, *seg = pcb->unacked;
+    const u16_t oversize = pcb->unsent_oversize;
+    u32_t acked;
+
+    if (seg && seg->len > pcb->mss && !busy(seg) && !(pcb->flags & TF_INFR)) {
+        acked = acked_of(pcb, seg);
+        pcb->unsent = seg;
+        if (acked && port_tcp_split(pcb, (u16_t)acked) == ERR_OK) {
+            has = seg;
+            pcb->unsent = seg->next;
+        }
+        if (pcb->unsent->len > pcb->mss)
+            port_tcp_split(pcb, pcb->mss);
+        pcb->unacked = pcb->unsent;
+        pcb->unsent = unsent;
+        pcb->unsent_oversize = oversize;
+    }
+    tcp_rexmit_fast(pcb);
+    if (has) {
+        has->next = pcb->unacked;
+        pcb->unacked = has;
+    }
+}
+
+/* ---- IP -------------------------------------------------------------------------------------- */
+
+static struct {
+    bool hidden;
+    u16_t mtu, mtu6;
+} real;
+
+void port_tcp_ip_begin(const struct tcp_pcb *pcb, struct pbuf *p, struct netif *netif)
+{
+    p->segment_bytes = 0;
+    real.hidden = pcb && p->tot_len > TCP_HLEN + pcb->mss && PORT_NETIF_LARGE(netif);
+    if (!real.hidden)
+        return;
+    p->segment_bytes = pcb->mss;
+    real.mtu = netif->mtu;
+    real.mtu6 = netif->mtu6;
+    netif->mtu = netif->mtu6 = 0;
+}
+
+err_t port_tcp_ip_end(struct netif *netif, err_t err)
+{
+    if (real.hidden) {
+        netif->mtu = real.mtu;
+        netif->mtu6 = real.mtu6;
+    }
+    return err;
+}
