@@ -123,14 +123,14 @@ bind_new_id() {
 
 # ---- serving --------------------------------------------------------------------------------
 
-# start PROGRAM ARGUMENTS...: until it answers a ping.
+# start PROGRAM ARGUMENTS...: until it answers a ping. (Busybox' own waits ten seconds for one.)
 start() {
     in_user_space || { netvscctl list; cat /run/netvsc/*; return 1; }
     # shellcheck disable=SC2046
     "$@" $(netvscctl options $card) >/tmp/app.log 2>&1 &
     app=$!
     l1 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        ping -c 1 -w 1 10.9.0.2 && exit; done; exit 1' || { cat /tmp/app.log; return 1; }
+        /bin/ping -c 1 -w 1 10.9.0.2 && exit; done; exit 1' || { cat /tmp/app.log; return 1; }
 }
 # alive: or say how it ended.
 alive() {
@@ -192,7 +192,7 @@ unprivileged() {
         >/tmp/app.log 2>&1 &
     app=$!
     stays tx_gpa_packets l1 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        ping -c 1 -w 1 10.9.0.2 && break; done
+        /bin/ping -c 1 -w 1 10.9.0.2 && break; done
         curl -s -m 60 http://10.9.0.2:8080/ | grep -qi "<html"'
 }
 # The host takes the card from under a server and gives it back: to the kernel, which knows nothing

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Our unit under systemd, which is the first process here: confined as it says, started again when
 # its server dies, and the card goes back to the kernel when it stops.
+stty -F /dev/ttyS1 raw -echo # again: the last to hold it open has gone
 . /guest/lib.sh
 client="our driver $kernel"
 card=00155d00-0000-4000-8000-000000000001
@@ -14,6 +15,7 @@ start() {
         echo 'ROOT=/srv/www' >/etc/default/netvsc-http || return 1
     systemctl start $unit && until_true 20 serves && return
     systemctl --no-pager status $unit
+    dmesg | grep systemd | tail -n 12
     return 1
 }
 # No capability but two, no new ones, and nothing of the file system writable but what it names.
