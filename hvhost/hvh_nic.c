@@ -6,7 +6,9 @@
  * guest that forgets a doorbell really stalls, as it would on Hyper-V. Rung, the host masks, drains
  * at most HVH_STEP_PACKETS, gives the room back, and when it found the ring empty unmasks and looks
  * again. With config.poll it stays masked and looks at every step. A channel with a monitor id is
- * rung by a bit in the monitor page, seen at most every monitor_latency_us.
+ * rung by a bit in the monitor page, seen at most every monitor_latency_us. A channel without
+ * traffic for a while is looked at once a millisecond only, for each look wakes a processor; the
+ * first frame in either direction ends that.
  *
  * No guest packet is taken unless its answers fit (HVH_REPLY_ROOM), so answers need no queue. When
  * they do not fit the host asks for room with pending_send_size and waits for the guest's signal.
@@ -77,7 +79,7 @@ static void chan_sleep(struct hvh_chan *chan)
     chan->awake = !hvh_ring_unmask(&chan->in);
 }
 
-static void chan_rung(struct hvh_chan *chan)
+void hvh_chan_rung(struct hvh_chan *chan)
 {
     chan->nic->stats.doorbells++;
     if (chan->excuses > 0)
@@ -99,37 +101,7 @@ void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid)
         nic->stats.strict_doorbell++;
         return;
     }
-    chan_rung(chan);
-}
-
-static struct vmbus_monitor_page *monitor_page(const struct hvh_chan *chan)
-{
-    return (struct vmbus_monitor_page *)(void *)chan->nic->guest.monitor_page.base;
-}
-
-/* As configured, or less if the guest's entry says so. Its unit is 100 ns. */
-static uint64_t monitor_latency_ns(const struct hvh_chan *chan)
-{
-    const uint64_t own_ns = chan->nic->config.monitor_latency_us * UINT64_C(1000);
-    const uint64_t wish_ns =
-        monitor_page(chan)->latency_100ns[chan->monitor_id / 32][chan->monitor_id % 32] *
-        UINT64_C(100);
-
-    return wish_ns && wish_ns < own_ns ? wish_ns : own_ns;
-}
-
-static void monitor_look(struct hvh_chan *chan, uint64_t now_ns)
-{
-    uint32_t bit = 1u << (chan->monitor_id % 32);
-
-    if (chan->monitor_id == VMBUS_MONITOR_NONE || now_ns < chan->monitor_due_ns)
-        return;
-    chan->monitor_due_ns = now_ns + monitor_latency_ns(chan);
-    /* Acquire: pairs with the guest's atomic OR. What it published before is seen after. */
-    if (atomic_fetch_and_explicit(&monitor_page(chan)->group[chan->monitor_id / 32].pending, ~bit,
-                                  memory_order_acq_rel) &
-        bit)
-        chan_rung(chan);
+    hvh_chan_rung(chan);
 }
 
 /* ---- serving ---------------------------------------------------------------------------- */
@@ -198,7 +170,7 @@ static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
 {
     if (!chan->open || chan->faulted)
         return 0;
-    monitor_look(chan, now_ns);
+    hvh_monitor_look(chan, now_ns);
     if (!chan->signalled && !chan->nic->config.poll && (!chan->awake || chan->blocked))
         return 0;
     chan->signalled = false;
@@ -227,7 +199,10 @@ unsigned hvh_nic_flush(struct hvhost_nic *nic)
         if (!chan->open || chan->faulted)
             continue;
         hvh_rx_flush(chan);
-        busy += chan->out.write != chan->out.published;
+        if (chan->out.write != chan->out.published) {
+            busy++;
+            hvh_monitor_used(chan, nic->host->now_ns);
+        }
         if (chan->out.corrupt)
             chan_bad_ring(chan);
         else if (hvh_ring_publish(&chan->out))
@@ -244,9 +219,7 @@ static uint64_t chan_deadline(const struct hvh_chan *chan, uint64_t now_ns)
         return 0;
     if (chan->batch.count > 0 || chan->out.write != chan->out.published)
         return 0;
-    if (chan->monitor_id == VMBUS_MONITOR_NONE)
-        return UINT64_MAX;
-    return chan->monitor_due_ns > now_ns ? chan->monitor_due_ns - now_ns : 0;
+    return hvh_monitor_deadline(chan, now_ns);
 }
 
 uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
@@ -274,6 +247,7 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
 
 void hvh_chan_start(struct hvh_chan *chan)
 {
+    hvh_monitor_used(chan, chan->nic->host->now_ns);
     if (chan->nic->config.poll)
         chan_wake(chan);
     else

@@ -71,12 +71,13 @@ struct hvh_chan {
     uint32_t relid;
     uint8_t monitor_id;
     bool open;
-    bool faulted;     /* given up: neither read nor written until closed */
-    bool awake;       /* the ring is masked and looked at */
-    bool signalled;   /* the guest rang */
-    bool blocked;     /* no room for answers: waits for the guest's signal */
-    unsigned excuses; /* signals the guest may have reason for */
-    uint64_t monitor_due_ns;
+    bool faulted;            /* given up: neither read nor written until closed */
+    bool awake;              /* the ring is masked and looked at */
+    bool signalled;          /* the guest rang */
+    bool blocked;            /* no room for answers: waits for the guest's signal */
+    unsigned excuses;        /* signals the guest may have reason for */
+    uint64_t monitor_due_ns; /* next look at the guest's bit */
+    uint64_t used_ns;        /* when something last went to the guest */
     struct hvh_ring_in in;
     struct hvh_ring_out out;
     struct hvh_batch batch;
@@ -153,6 +154,15 @@ struct hvhost_nic {
 };
 
 /* ---- hvh_nic.c -------------------------------------------------------------------------- */
+
+/* hvh_monitor.c: the bit in shared memory that rings for a channel, if it has one. */
+void hvh_monitor_look(struct hvh_chan *chan, uint64_t now_ns);
+/* Something goes to the guest: look as often as promised. */
+void hvh_monitor_used(struct hvh_chan *chan, uint64_t now_ns);
+/* Nanoseconds until the next look. */
+uint64_t hvh_monitor_deadline(const struct hvh_chan *chan, uint64_t now_ns);
+/* Its guest rang. */
+void hvh_chan_rung(struct hvh_chan *chan);
 
 int hvh_nic_create(struct hvhost *host, unsigned index, const struct hvhost_nic_config *config,
                    struct hvhost_nic **out);

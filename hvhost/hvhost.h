@@ -46,7 +46,8 @@ struct hvhost_nic_config {
     uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
     uint32_t max_queues; /* channels a guest can have, 1..64 [1] */
     uint32_t network;    /* the cards and uplinks it can reach have the same [0] */
-    uint32_t monitor_latency_us; /* offer a monitor page looked at this often; 0 = by signal */
+    /* Offer a monitor page looked at this often, or once a millisecond when idle; 0 = by signal. */
+    uint32_t monitor_latency_us;
     uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
     uint32_t offload;          /* HVHOST_OFFLOAD_* the guest may use [ALL] */
     uint32_t lso_max_bytes;    /* longest IP packet it may hand over to be cut [62780] */

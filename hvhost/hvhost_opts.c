@@ -16,7 +16,7 @@ static const struct argp_option argp_options[] = {
     {"nic", 'n', "KEY=VALUE,...", 0, "One card; repeatable [one with the defaults]", 0},
     {"tap", 't', "NAME", 0, "Uplink of the switch: this TAP device, created if missing", 0},
     {"nvs-version", KEY_NVS, "V", 0, "Newest NVSP version of all cards [6.1]", 0},
-    {"monitor", KEY_MONITOR, "US", 0, "Doorbells by monitor page, looked at every US", 0},
+    {"monitor", KEY_MONITOR, "US", 0, "Doorbells by monitor page, seen every US (idle: 1 ms)", 0},
     {"punish", KEY_PUNISH, NULL, 0, "Close the channel of a guest that breaks a rule", 0},
     {"json", KEY_JSON, NULL, 0, "Print the books at the end as JSON", 0},
     {0},

@@ -145,6 +145,7 @@ static void monitor_bit_is_seen_with_the_configured_latency(void **state)
     struct raw_packet pkt;
 
     (void)state;
+    raw_step(g); /* the host knows what time it is */
     raw_guest_open(g);
     assert_int_equal(g->t.primary.monitor_id, 0);
     page = (struct vmbus_monitor_page *)(void *)g->t.monitor_page.base;
@@ -162,6 +163,39 @@ static void monitor_bit_is_seen_with_the_configured_latency(void **state)
     /* And the other way is no way: Linux does not signal for a channel with a monitor. */
     g->t.ops->signal(g->t.ctx, g->t.primary.relid);
     assert_int_equal(raw_stat(g, strict_doorbell), 1);
+    raw_guest_destroy(g);
+}
+
+/* How long the host would sleep, in microseconds. */
+static uint64_t sleep_us(const struct raw_guest *g)
+{
+    return hvhost_next_deadline(g->host, g->now_ns) / 1000;
+}
+
+static void an_idle_monitor_page_is_looked_at_more_seldom(void **state)
+{
+    const struct hvhost_nic_config config = {.monitor_latency_us = 100};
+    struct raw_guest *g = raw_guest_create(&config);
+    const struct nvs_init init = {NVS_MSG_INIT, NVS_VERSION_61, NVS_VERSION_61};
+    struct vmbus_monitor_page *page;
+    struct raw_packet pkt;
+    unsigned looks = 0;
+
+    (void)state;
+    raw_guest_open(g);
+    page = (struct vmbus_monitor_page *)(void *)g->t.monitor_page.base;
+    for (unsigned us = 0; us < 20000; us++) { /* the silence after which it is idle, and more */
+        raw_step(g);
+        if (us >= 15000)
+            looks += sleep_us(g) >= 999;
+    }
+    assert_in_range(looks, 4, 11);
+    raw_nvs(g, &init, sizeof(init), 1);
+    atomic_fetch_or(&page->group[0].pending, 1u);
+    for (unsigned us = 0; us < 1001 && atomic_load(&page->group[0].pending); us++)
+        raw_step(g);
+    raw_expect(g, &pkt);
+    assert_in_range(sleep_us(g), 0, 100); /* awake, and as attentive as said */
     raw_guest_destroy(g);
 }
 
@@ -513,6 +547,7 @@ int main(void)
         cmocka_unit_test(sleeping_host_does_not_look_until_rung),
         cmocka_unit_test(polling_host_needs_no_doorbell),
         cmocka_unit_test(monitor_bit_is_seen_with_the_configured_latency),
+        cmocka_unit_test(an_idle_monitor_page_is_looked_at_more_seldom),
         cmocka_unit_test(guest_is_interrupted_only_from_empty_and_unmasked),
         cmocka_unit_test(disabled_interrupts_wait_until_enabled),
         cmocka_unit_test(guest_waiting_for_room_is_told_once_it_has_it),

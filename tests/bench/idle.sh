@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# idle.sh BIN QUICK JSON: start-up, idle, the first request after a pause. Called by tests/bench/run.
+# idle.sh BIN QUICK JSON: start-up, idle, the first request after a pause. tests/bench/run calls it.
 #
 # Server on processor 1, client on processor 0. The first request after a pause contains the time
 # the machine takes to wake a processor, which is measured beside it and taken off.

@@ -76,8 +76,8 @@ sample() {
     inside taskset -c 0 "$bin/bench_load" "${@/@/$at}" "$seconds" >"$work/sample" ||
         fail "the client failed against $name"
     value=$(jq --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" \
-        "(if \$ns > 0 then .requests_per_s * (\$s + 0.2) / \$ns * 1e9 | round else null end) as \$r |
-        . + {requests_per_cpu_s: \$r} | $key" \
+        "(if \$ns > 0 then .requests_per_s * (\$s + 0.2) / \$ns * 1e9 | round else null end)
+        as \$r | . + {requests_per_cpu_s: \$r} | $key" \
         "$work/sample")
     kill -TERM "${pids[server]}" 2>/dev/null
     wait_for 10 gone server || fail "$name does not end"
