@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-int netvsc_ctl_accept_info(struct netvsc *nic, void *out, uint32_t want)
+int netvsc_ctl_accept_some(struct netvsc *nic, void *out, uint32_t least, uint32_t most)
 {
     struct rndis_info info;
     int rc = rndis_parse_query_complete(nic->ctl.reply, nic->ctl.reply_bytes, &info);
@@ -14,10 +14,19 @@ int netvsc_ctl_accept_info(struct netvsc *nic, void *out, uint32_t want)
         return rc;
     if (info.status != RNDIS_STATUS_SUCCESS)
         return -ECONNREFUSED;
-    if (info.data_bytes != want)
+    if (info.data_bytes < least)
         return -EPROTO;
-    memcpy(out, info.data, want);
-    return 0;
+    memcpy(out, info.data, info.data_bytes < most ? info.data_bytes : most);
+    return (int)info.data_bytes;
+}
+
+int netvsc_ctl_accept_info(struct netvsc *nic, void *out, uint32_t want)
+{
+    int rc = netvsc_ctl_accept_some(nic, out, want, want);
+
+    if (rc < 0)
+        return rc;
+    return (uint32_t)rc == want ? 0 : -EPROTO;
 }
 
 int netvsc_ctl_accept_set(struct netvsc *nic)

@@ -35,18 +35,12 @@ int netvsc_offload_query(struct netvsc *nic)
 int netvsc_offload_accept(struct netvsc *nic)
 {
     struct ndis_offload can = {0};
-    struct rndis_info info;
-    int rc = rndis_parse_query_complete(nic->ctl.reply, nic->ctl.reply_bytes, &info);
+    int bytes = netvsc_ctl_accept_some(nic, &can, NDIS_OFFLOAD_BYTES_REV1, sizeof(can));
 
-    if (rc)
-        return rc;
-    if (info.status != RNDIS_STATUS_SUCCESS)
-        return -ECONNREFUSED;
-    if (info.data_bytes < NDIS_OFFLOAD_BYTES_REV1)
-        return -EPROTO;
-    memcpy(&can, info.data, info.data_bytes < sizeof(can) ? info.data_bytes : sizeof(can));
+    if (bytes < 0)
+        return bytes;
     if (can.header.type != NDIS_OBJECT_OFFLOAD || can.header.revision < 1 ||
-        can.header.size_bytes < NDIS_OFFLOAD_BYTES_REV1 || can.header.size_bytes > info.data_bytes)
+        can.header.size_bytes < NDIS_OFFLOAD_BYTES_REV1 || can.header.size_bytes > bytes)
         return -EPROTO;
     nic->host_can = can;
     return 0;

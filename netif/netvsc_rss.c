@@ -84,19 +84,13 @@ int netvsc_rss_query_caps(struct netvsc *nic)
 int netvsc_rss_accept_caps(struct netvsc *nic)
 {
     struct ndis_rss_caps caps = {0};
-    struct rndis_info info;
-    int rc;
+    int bytes;
 
     if (nic->ctl.await == NETVSC_AWAIT_NOTHING)
         return 0;
-    rc = rndis_parse_query_complete(nic->ctl.reply, nic->ctl.reply_bytes, &info);
-    if (rc)
-        return rc;
-    if (info.status != RNDIS_STATUS_SUCCESS)
-        return -ECONNREFUSED;
-    if (info.data_bytes < CAPS_BYTES_MIN)
-        return -EPROTO;
-    memcpy(&caps, info.data, info.data_bytes < sizeof(caps) ? info.data_bytes : sizeof(caps));
+    bytes = netvsc_ctl_accept_some(nic, &caps, CAPS_BYTES_MIN, sizeof(caps));
+    if (bytes < 0)
+        return bytes;
     if (caps.header.type != NDIS_OBJECT_RSS_CAPS || caps.rx_queues == 0)
         return -EPROTO;
     nic->rss.wish = caps.rx_queues < queues_wanted(nic) ? caps.rx_queues : queues_wanted(nic);

@@ -280,8 +280,10 @@ int netvsc_steps_run(struct netvsc *nic);
 const char *netvsc_steps_name(const struct netvsc *nic);
 uint64_t netvsc_steps_deadline(const struct netvsc *nic, uint64_t now_ns);
 
-/* netvsc_answer.c: an answer with exactly (want) bytes of information; success */
+/* netvsc_answer.c: an answer with exactly (want) bytes of information; with at least (least), of
+ * which up to (most) are copied: returns how many there were; success */
 int netvsc_ctl_accept_info(struct netvsc *nic, void *out, uint32_t want);
+int netvsc_ctl_accept_some(struct netvsc *nic, void *out, uint32_t least, uint32_t most);
 int netvsc_ctl_accept_set(struct netvsc *nic);
 
 /* netvsc_change.c */
