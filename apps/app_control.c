@@ -185,7 +185,7 @@ static void take_pair(struct app_control_request *out, const char *key, const ch
         out->json = strcmp(value, "text") != 0;
 }
 
-bool app_control_parse(char *text, struct app_control_request *out)
+static bool parse_request(char *text, struct app_control_request *out)
 {
     char *at = text + strspn(text, " \t");
     char *key, *value;
@@ -213,7 +213,7 @@ static void answer(struct app_control *control, struct app_control_client *clien
         drop(client);
         return;
     }
-    if (!app_control_parse(client->request, &request))
+    if (!parse_request(client->request, &request))
         fprintf(out, "{\"error\": \"not a request\"}\n");
     else if (!control->answer(control->ctx, &request, out))
         fprintf(out, "{\"error\": \"no such command\"}\n");

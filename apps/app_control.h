@@ -67,7 +67,4 @@ int app_control_folder(char *out, size_t out_bytes);
 /* Connected to (path), or -errno; -ECONNREFUSED means that its program has gone. */
 int app_control_connect(const char *path);
 
-/* What (text), which is changed, asks for. False: it is no request. */
-bool app_control_parse(char *text, struct app_control_request *out);
-
 #endif

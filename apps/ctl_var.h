@@ -153,7 +153,6 @@ int ctl_put_failed(const char *path, int rc);
 
 /* /etc/driverctl.d/vmbus-GUID, as driverctl keeps it. */
 int ctl_persist(const struct ctl *ctl);
-int ctl_forget(const struct ctl *ctl);
 
 /* Undo the bind in (seconds) unless disarmed, whatever becomes of this process. */
 int ctl_rollback_arm(struct ctl *ctl, unsigned seconds);

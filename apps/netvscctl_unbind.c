@@ -67,7 +67,7 @@ int ctl_persist(const struct ctl *ctl)
     return ctl_write_file(persist_path(ctl, path), CTL_DRIVER "\n");
 }
 
-int ctl_forget(const struct ctl *ctl)
+static int forget(const struct ctl *ctl)
 {
     char path[CTL_PATH_BYTES];
 
@@ -235,7 +235,7 @@ int ctl_unbind(struct ctl *ctl, bool once, bool dry_run)
     }
     (void)ctl_rollback_disarm(ctl);
     status = ctl_give_back(ctl, &saved);
-    rc = once ? 0 : ctl_forget(ctl);
+    rc = once ? 0 : forget(ctl);
     if (rc)
         status = app_fail(1, "/etc/driverctl.d", strerror(-rc), "Run as root");
     if (status)

@@ -98,8 +98,6 @@ uint32_t hvh_offload_params(struct hvhost_nic *nic, const uint8_t *in, uint32_t 
 
 /* ---- hvh_verdict.c: what the guest is told about sums it receives ----------------------- */
 
-/* The guest has switched on some verdict. */
-bool hvh_verdict_wanted(const struct hvhost_nic *nic);
 /* RNDIS_RXCSUM_* about a whole frame; 0 when nothing was checked. Counted in rx_csum_*. */
 uint32_t hvh_verdict(struct hvhost_nic *nic, const struct hvhost_frame *frame);
 

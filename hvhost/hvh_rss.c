@@ -28,7 +28,8 @@
 #define PROTO_UDP 17u
 #define TUPLE_MAX 36u
 
-uint32_t hvh_toeplitz(const uint8_t key[HVH_RSS_KEY_BYTES], const uint8_t *in, unsigned bytes)
+/* Over (bytes) <= 36. */
+static uint32_t toeplitz(const uint8_t key[HVH_RSS_KEY_BYTES], const uint8_t *in, unsigned bytes)
 {
     uint64_t window = 0; /* upper half: the 32 key bits at this position */
     uint32_t hash = 0;
@@ -123,7 +124,7 @@ struct hvh_hash hvh_rss_hash(const struct hvh_rss *rss, const struct hvhost_fram
         return hash;
     hash.type = classify(rss->hash_types, head, len, &t);
     if (hash.type)
-        hash.value = hvh_toeplitz(rss->key, t.bytes, t.count);
+        hash.value = toeplitz(rss->key, t.bytes, t.count);
     return hash;
 }
 

@@ -27,9 +27,6 @@ struct hvh_hash {
     uint32_t type; /* one of NDIS_RSS_*; 0 = not hashed */
 };
 
-/* Toeplitz over (bytes) <= 36. */
-uint32_t hvh_toeplitz(const uint8_t key[HVH_RSS_KEY_BYTES], const uint8_t *in, unsigned bytes);
-
 /* Hash the frame as the guest wants it. Frames of no type it named are not hashed. */
 struct hvh_hash hvh_rss_hash(const struct hvh_rss *rss, const struct hvhost_frame *frame);
 

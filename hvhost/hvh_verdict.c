@@ -17,11 +17,6 @@
 #define UDP_BYTES 8u
 #define UDP_LENGTH_OFF 4u
 
-bool hvh_verdict_wanted(const struct hvhost_nic *nic)
-{
-    return nic->offload.csum_rx != 0;
-}
-
 static uint32_t ip_verdict(const uint8_t *frame, const struct hvh_ip *ip)
 {
     uint64_t sum = hvh_sum_add(0, frame + ip->l3_off, ip->l4_off - ip->l3_off);
@@ -70,7 +65,7 @@ uint32_t hvh_verdict(struct hvhost_nic *nic, const struct hvhost_frame *frame)
     struct hvh_ip ip;
     uint32_t word;
 
-    if (!hvh_verdict_wanted(nic) || !hvh_ip_parse(frame->data, frame->len_bytes, &ip))
+    if (nic->offload.csum_rx == 0 || !hvh_ip_parse(frame->data, frame->len_bytes, &ip))
         return 0;
     word = transport_verdict(nic, frame, &ip);
     if (!ip.v6 && (nic->offload.csum_rx & HVH_CSUM_IP4))

@@ -23,7 +23,7 @@
 
 /* ---- filter ---------------------------------------------------------------------------------- */
 
-uint32_t netvsc_filter_wanted(const struct netvsc *nic)
+static uint32_t filter_wanted(const struct netvsc *nic)
 {
     const struct netvsc_control *c = &nic->control;
     uint32_t filter = NDIS_FILTER_DIRECTED | NDIS_FILTER_BROADCAST;
@@ -39,7 +39,7 @@ uint32_t netvsc_filter_wanted(const struct netvsc *nic)
 
 static int send_filter(struct netvsc *nic)
 {
-    nic->control.filter_sent = netvsc_filter_wanted(nic);
+    nic->control.filter_sent = filter_wanted(nic);
     return netvsc_ctl_set_u32(nic, OID_PACKET_FILTER, nic->control.filter_sent);
 }
 
@@ -156,7 +156,7 @@ static void tell_refusal(struct netvsc *nic, const char *what, int error, const 
 /* Ask again if what stands is not what is wanted, now that the want has changed. */
 static void filter_again(struct netvsc *nic)
 {
-    if (netvsc_filter_wanted(nic) != nic->control.filter)
+    if (filter_wanted(nic) != nic->control.filter)
         netvsc_change_ask(nic, NETVSC_CHANGE_FILTER);
 }
 

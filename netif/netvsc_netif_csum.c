@@ -28,7 +28,16 @@ static uint32_t get16(const uint8_t *at)
     return (uint32_t)at[0] << 8 | at[1];
 }
 
-static bool find_ip4(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *out)
+/* The transport in an untagged frame. */
+struct l4 {
+    bool v6;
+    bool whole;     /* no fragment */
+    uint8_t proto;  /* what stands directly behind the IP header */
+    uint32_t off;   /* from the frame's start */
+    uint32_t bytes; /* as the IP header says */
+};
+
+static bool find_ip4(const uint8_t *ip, uint32_t bytes, struct l4 *out)
 {
     uint32_t first = ip[0], total = get16(ip + 2);
     uint32_t header = (first & 0xFu) * 4;
@@ -42,7 +51,7 @@ static bool find_ip4(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *
     return true;
 }
 
-static bool find_ip6(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *out)
+static bool find_ip6(const uint8_t *ip, uint32_t bytes, struct l4 *out)
 {
     uint32_t payload = get16(ip + 4);
 
@@ -56,14 +65,15 @@ static bool find_ip6(const uint8_t *ip, uint32_t bytes, struct netvsc_netif_l4 *
     return true;
 }
 
-bool netvsc_netif_find_l4(const struct netvsc_frame *frame, struct netvsc_netif_l4 *out)
+/* False: no IP, lengths that do not fit, an IP header that is not in the first piece. */
+static bool find_l4(const struct netvsc_frame *frame, struct l4 *out)
 {
     const uint8_t *ip = frame->data + NETVSC_ETH_BYTES;
     uint32_t first = frame->len_bytes - NETVSC_ETH_BYTES;
     uint32_t bytes = netvsc_frame_bytes(frame) - NETVSC_ETH_BYTES;
     uint32_t ethertype;
 
-    *out = (struct netvsc_netif_l4){0};
+    *out = (struct l4){0};
     if (frame->len_bytes < NETVSC_ETH_BYTES + IP4_BYTES_MIN)
         return false;
     ethertype = get16(frame->data + ETHERTYPE_OFF);
@@ -76,12 +86,12 @@ bool netvsc_netif_find_l4(const struct netvsc_frame *frame, struct netvsc_netif_
 
 uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum)
 {
-    struct netvsc_netif_l4 l4;
+    struct l4 l4;
     uint16_t spared = 0;
 
     if (csum & NETVSC_CSUM_IP_OK)
         spared = NETIF_CHECKSUM_CHECK_IP;
-    if (!(csum & NETVSC_CSUM_L4_OK) || !netvsc_netif_find_l4(frame, &l4) || !l4.whole)
+    if (!(csum & NETVSC_CSUM_L4_OK) || !find_l4(frame, &l4) || !l4.whole)
         return spared;
     if (l4.proto == PROTO_TCP)
         spared |= NETIF_CHECKSUM_CHECK_TCP;
@@ -130,7 +140,7 @@ static uint64_t add_pieces(uint64_t sum, const struct netvsc_frame *frame, uint3
     return sum;
 }
 
-static uint8_t l4_truth(const struct netvsc_frame *frame, const struct netvsc_netif_l4 *l4)
+static uint8_t l4_truth(const struct netvsc_frame *frame, const struct l4 *l4)
 {
     const uint8_t *addresses = frame->data + NETVSC_ETH_BYTES + (l4->v6 ? 8 : 12);
     uint64_t sum = add(l4->proto + l4->bytes, addresses, l4->v6 ? 32 : 8);
@@ -148,19 +158,19 @@ static uint8_t l4_truth(const struct netvsc_frame *frame, const struct netvsc_ne
 
 bool netvsc_netif_joined_right(const struct netvsc_frame *frame)
 {
-    struct netvsc_netif_l4 l4;
+    struct l4 l4;
 
-    return netvsc_netif_find_l4(frame, &l4) && l4.whole && l4.proto == PROTO_TCP &&
-           l4.bytes >= TCP_BYTES_MIN && l4.off + l4.bytes == netvsc_frame_bytes(frame);
+    return find_l4(frame, &l4) && l4.whole && l4.proto == PROTO_TCP && l4.bytes >= TCP_BYTES_MIN &&
+           l4.off + l4.bytes == netvsc_frame_bytes(frame);
 }
 
 uint8_t netvsc_netif_rx_truth(const struct netvsc_frame *frame)
 {
     const uint8_t *ip = frame->data + NETVSC_ETH_BYTES;
-    struct netvsc_netif_l4 l4;
+    struct l4 l4;
     uint8_t truth = 0;
 
-    if (!netvsc_netif_find_l4(frame, &l4))
+    if (!find_l4(frame, &l4))
         return 0;
     if (!l4.v6)
         truth |=

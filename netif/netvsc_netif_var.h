@@ -34,17 +34,6 @@ unsigned netvsc_netif_gro(struct netvsc_netif *nif, struct pbuf *head,
 
 /* netvsc_netif_csum.c */
 
-/* The transport in an untagged frame. */
-struct netvsc_netif_l4 {
-    bool v6;
-    bool whole;     /* no fragment */
-    uint8_t proto;  /* what stands directly behind the IP header */
-    uint32_t off;   /* from the frame's start */
-    uint32_t bytes; /* as the IP header says */
-};
-
-/* False: no IP, lengths that do not fit, an IP header that is not in the first piece. */
-bool netvsc_netif_find_l4(const struct netvsc_frame *frame, struct netvsc_netif_l4 *out);
 /* NETIF_CHECKSUM_CHECK_* that lwIP need not do for (frame) with the verdict (csum). */
 uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum);
 /* NETVSC_CSUM_* computed in software; 0 where there is no sum to judge. */

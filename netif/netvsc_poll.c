@@ -29,7 +29,7 @@ void netvsc_raise(struct netvsc *nic, enum netvsc_event event)
     nic->events |= 1u << event;
 }
 
-void netvsc_set_state(struct netvsc *nic, enum netvsc_state state)
+static void set_state(struct netvsc *nic, enum netvsc_state state)
 {
     nic->state = state;
     netvsc_raise(nic, NETVSC_EVENT_STATE);
@@ -81,7 +81,7 @@ static void lose_device(struct netvsc *nic)
     snprintf(nic->failure, sizeof(nic->failure), "%s",
              gone ? "the host withdrew the device" : "the ring from the host is corrupt");
     netvsc_close_device(nic);
-    netvsc_set_state(nic, gone ? NETVSC_GONE : NETVSC_FAILED);
+    set_state(nic, gone ? NETVSC_GONE : NETVSC_FAILED);
 }
 
 /* ---- attach and detach ----------------------------------------------------------------------- */
@@ -111,7 +111,7 @@ int netvsc_attach(struct netvsc *nic, struct vmbus_device *dev, uint64_t now_ns)
     nic->info.link_up = true; /* unless the host says otherwise */
     netvsc_queues_bind(nic);
     netvsc_steps_begin(nic, netvsc_attach_steps);
-    netvsc_set_state(nic, NETVSC_ATTACHING);
+    set_state(nic, NETVSC_ATTACHING);
     if (!nic->polling)
         tell_events(nic);
     return 0;
@@ -125,7 +125,7 @@ static void detach_now(struct netvsc *nic)
         return;
     }
     netvsc_close_device(nic);
-    netvsc_set_state(nic, NETVSC_DOWN);
+    set_state(nic, NETVSC_DOWN);
 }
 
 void netvsc_detach(struct netvsc *nic, uint64_t now_ns)
@@ -136,7 +136,7 @@ void netvsc_detach(struct netvsc *nic, uint64_t now_ns)
     netvsc_changes_forget(nic);
     if (nic->state == NETVSC_UP) {
         netvsc_steps_begin(nic, netvsc_detach_steps);
-        netvsc_set_state(nic, NETVSC_DETACHING);
+        set_state(nic, NETVSC_DETACHING);
     } else if (nic->polling && nic->dev) {
         nic->detach_pending = true;
     } else {
@@ -151,7 +151,7 @@ static void attached(struct netvsc *nic)
     nic->stats.attaches++;
     netvsc_queues_admit(nic);
     netvsc_control_attached(nic);
-    netvsc_set_state(nic, NETVSC_UP);
+    set_state(nic, NETVSC_UP);
 }
 
 static const char *reason(int rc)
@@ -182,7 +182,7 @@ static void run_steps(struct netvsc *nic)
         snprintf(nic->failure, sizeof(nic->failure), "attach: %s: %s (step timeout %u ms)",
                  netvsc_steps_name(nic), reason(rc), nic->config.step_timeout_ms);
         netvsc_close_device(nic);
-        netvsc_set_state(nic, NETVSC_FAILED);
+        set_state(nic, NETVSC_FAILED);
     }
 }
 

@@ -235,8 +235,6 @@ struct netvsc {
 
 /* netvsc_control.c: the NIC is up. */
 void netvsc_control_attached(struct netvsc *nic);
-/* NDIS_FILTER_* for what is wanted. */
-uint32_t netvsc_filter_wanted(const struct netvsc *nic);
 
 /* netvsc_count.c: number, sizes and kinds of (frames) handed up, or of one sent. */
 void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count);
@@ -268,7 +266,6 @@ bool netvsc_queues_idle(struct netvsc *nic);
 unsigned netvsc_queue_turn(struct netvsc_queue *q, unsigned budget);
 /* netvsc_next_deadline() but for the queues. */
 uint64_t netvsc_control_deadline(const struct netvsc *nic, uint64_t now_ns);
-void netvsc_set_state(struct netvsc *nic, enum netvsc_state state);
 void netvsc_raise(struct netvsc *nic, enum netvsc_event event);
 /* Close the device and forget all that belonged to it; what was outstanding is counted. */
 void netvsc_close_device(struct netvsc *nic);

@@ -28,9 +28,6 @@ uint32_t rndis_build_set_u32(void *buf, uint32_t request_id, uint32_t oid, uint3
 uint32_t rndis_build_request(void *buf, uint32_t type, uint32_t request_id, uint32_t oid,
                              const void *info, uint32_t info_bytes);
 
-/* The header of a PACKET without per-packet info whose (data_bytes) follow it directly. */
-void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes);
-
 /* What a frame carries beside it, in this order; a word of 0 is not sent. */
 struct rndis_tx_info {
     bool has_hash, has_tci;

@@ -63,8 +63,3 @@ void rndis_build_packet_info(struct rndis_packet *out, uint32_t ppi_bytes, uint3
                                  .ppi_off = ppi_bytes ? RNDIS_PACKET_OFF_MIN : 0,
                                  .ppi_bytes = ppi_bytes};
 }
-
-void rndis_build_packet(struct rndis_packet *out, uint32_t data_bytes)
-{
-    rndis_build_packet_info(out, 0, data_bytes);
-}

@@ -66,7 +66,7 @@ static void packet_header_without_ppi_names_what_follows(void **state)
     struct rndis_packet header;
 
     (void)state;
-    rndis_build_packet(&header, 60);
+    rndis_build_packet_info(&header, 0, 60);
     check_hex(&header, sizeof(header),
               "01 00 00 00 68 00 00 00  24 00 00 00 3c 00 00 00"
               "00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00"
