@@ -118,7 +118,10 @@ static int parse_meta(const uint8_t *msg, const struct rndis_layout *at, struct 
     return 0;
 }
 
-/* A frame in one message. False: dropped, and counted why. */
+/*
+ * A frame in one message. False: dropped, and counted why. (frame) is behind the batch, which is
+ * its place unless fragments in front of it had to go.
+ */
 static bool take_whole(struct netvsc_queue *q, const struct netvsc_frame *frame)
 {
     bool ok = netvsc_rsc_end(q);
@@ -127,7 +130,9 @@ static bool take_whole(struct netvsc_queue *q, const struct netvsc_frame *frame)
         q->stats.rx_drop_size++;
         return false;
     }
-    q->batch[q->batch_count++] = *frame;
+    if (frame != &q->batch[q->batch_count])
+        q->batch[q->batch_count] = *frame;
+    q->batch_count++;
     return ok;
 }
 
@@ -135,7 +140,7 @@ static bool take_whole(struct netvsc_queue *q, const struct netvsc_frame *frame)
 static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct rndis_packet *copy,
                       uint32_t range_bytes)
 {
-    struct netvsc_frame frame = {.packet = q->ack_count - 1, .queue = (uint8_t)q->index};
+    struct netvsc_frame *frame = &q->batch[q->batch_count]; /* made where it will be */
     struct rndis_layout at;
     uint8_t fragment = 0;
     bool ok;
@@ -145,15 +150,16 @@ static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct r
         q->stats.rx_drop_down++;
         return true; /* nothing wrong with it */
     }
+    *frame = (struct netvsc_frame){.packet = q->ack_count - 1, .queue = (uint8_t)q->index};
     if (rndis_parse_packet(copy, sizeof(*copy), range_bytes, &at) ||
-        (at.ppi_bytes && parse_meta(msg, &at, &frame, &fragment))) {
+        (at.ppi_bytes && parse_meta(msg, &at, frame, &fragment))) {
         q->stats.rx_drop_rndis++;
         netvsc_rsc_end(q);
         return false;
     }
-    frame.data = msg + at.data_off;
-    frame.len_bytes = at.data_bytes;
-    ok = fragment ? netvsc_rsc_take(q, &frame, fragment) : take_whole(q, &frame);
+    frame->data = msg + at.data_off;
+    frame->len_bytes = at.data_bytes;
+    ok = fragment ? netvsc_rsc_take(q, frame, fragment) : take_whole(q, frame);
     if (q->batch_count >= NETVSC_BATCH_MAX && !q->chain.pieces)
         hand_up(q);
     return ok;
@@ -193,8 +199,12 @@ static bool take_range(struct netvsc_queue *q, const struct vmbus_xfer_range *ra
 
     if (!msg)
         return drop_message(q, is_data, &q->stats.rx_drop_range);
-    memset(&copy, 0, sizeof(copy));
-    memcpy(&copy, msg, range->len_bytes < sizeof(copy) ? range->len_bytes : sizeof(copy));
+    if (range->len_bytes >= sizeof(copy)) {
+        memcpy(&copy, msg, sizeof(copy)); /* of a length known here it is four instructions */
+    } else {
+        memset(&copy, 0, sizeof(copy));
+        memcpy(&copy, msg, range->len_bytes);
+    }
     if (copy.type == RNDIS_MSG_PACKET)
         return take_data(q, msg, &copy, range->len_bytes);
     if (q->index == 0 && netvsc_ctl_message(q->nic, msg, range->len_bytes))
@@ -212,7 +222,10 @@ static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *
     if (pkt->header_bytes < sizeof(*set))
         return false;
     memcpy(set, pkt->header, sizeof(*set));
-    memcpy(copy, pkt->payload, bytes);
+    if (bytes == sizeof(copy))
+        memcpy(copy, pkt->payload, sizeof(copy));
+    else
+        memcpy(copy, pkt->payload, bytes);
     if (set->set_id != NVS_RECV_BUF_ID || nvs_parse_rndis(copy, bytes, nvs))
         return false;
     return set->range_count >= 1 && set->range_count <= VMBUS_XFER_RANGES_MAX &&
@@ -248,11 +261,46 @@ unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt
 
 /* ---- poll ------------------------------------------------------------------------------------ */
 
+/*
+ * Frames lie anywhere in the receive buffer, and when we are behind none is in a cache: ask for the
+ * beginning of each in time. Those of a packet before the first of them, and the first one of the
+ * packet after it while this one is at work. Hints only: nothing is checked, nothing believed.
+ */
+#define ASK_BYTES 192u /* RNDIS header, per-packet info, and the frame's headers */
+#define LINE_BYTES 64u
+
+static void ask_range(const struct netvsc_queue *q, const uint8_t *host)
+{
+    const struct vmbus_region *recv = &q->nic->mem->recv;
+    struct vmbus_xfer_range range;
+
+    memcpy(&range, host, sizeof(range));
+    if (range.off_bytes > recv->len_bytes - ASK_BYTES)
+        return;
+    for (uint32_t off = 0; off < ASK_BYTES; off += LINE_BYTES)
+        __builtin_prefetch(recv->base + range.off_bytes + off);
+}
+
+static void ask_ahead(const struct netvsc_queue *q, const struct vmbus_packet *pkt)
+{
+    const uint32_t first = sizeof(struct vmbus_pkt_desc) + sizeof(struct vmbus_xfer_header);
+    uint32_t bytes;
+    const uint8_t *next = vmbus_chan_ahead(q->chan, &bytes);
+
+    for (uint32_t off = sizeof(struct vmbus_xfer_header) + sizeof(struct vmbus_xfer_range);
+         off + sizeof(struct vmbus_xfer_range) <= pkt->header_bytes;
+         off += (uint32_t)sizeof(struct vmbus_xfer_range))
+        ask_range(q, pkt->header + off);
+    if (bytes >= first + sizeof(struct vmbus_xfer_range))
+        ask_range(q, next + first);
+}
+
 /* One packet of any type; returns how much work it was. */
 static unsigned dispatch(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
     switch (pkt->type) {
     case VMBUS_PKT_XFER_PAGES:
+        ask_ahead(q, pkt);
         return netvsc_rx_packet(q, pkt);
     case VMBUS_PKT_COMPLETION:
         netvsc_tx_completion(q, pkt);

@@ -136,6 +136,24 @@ static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct n
     return info;
 }
 
+/* Nothing goes with it: most frames of a NIC with one queue, and of programs below lwIP. */
+static bool plain(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+{
+    return !(meta->csum | meta->lso4 | meta->lso6 | meta->has_tci) && q->nic->info.queues == 1;
+}
+
+static uint32_t head_bytes_of(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+{
+    uint32_t bytes = sizeof(struct rndis_packet);
+
+    if (!plain(q, meta)) {
+        const struct rndis_tx_info info = info_of(q, meta);
+
+        bytes += rndis_tx_info_bytes(&info);
+    }
+    return bytes;
+}
+
 uint32_t netvsc_tx_copied_max(const struct netvsc *nic)
 {
     return nic->info.send_section_bytes - (uint32_t)sizeof(struct rndis_packet) -
@@ -161,7 +179,8 @@ static int judge(struct netvsc_queue *q, const struct netvsc_tx_want *want)
         q->stats.tx_drop_size++;
         return -EMSGSIZE;
     }
-    if (!netvsc_offload_ok(q->nic, want->meta, (uint32_t)want->len_bytes)) {
+    if ((want->meta->csum | want->meta->lso4 | want->meta->lso6) &&
+        !netvsc_offload_ok(q->nic, want->meta, (uint32_t)want->len_bytes)) {
         q->stats.tx_drop_offload++;
         return -EOPNOTSUPP;
     }
@@ -178,7 +197,6 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
     struct netvsc *nic = q->nic;
     struct netvsc_tx *tx = &q->tx;
     struct netvsc_tx_slot *entry;
-    struct rndis_tx_info info;
     uint32_t index, head_bytes;
     int rc = judge(q, want);
 
@@ -198,8 +216,7 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
     tx->credit -= want->ring_packets;
     if (tx->slot_count - tx->free_count > tx->peak)
         tx->peak = tx->slot_count - tx->free_count;
-    info = info_of(q, &entry->meta);
-    head_bytes = (uint32_t)sizeof(struct rndis_packet) + rndis_tx_info_bytes(&info);
+    head_bytes = head_bytes_of(q, &entry->meta);
     slot->data = nic->mem->send.base +
                  (size_t)(tx->first_section + index) * nic->info.send_section_bytes + head_bytes;
     slot->room_bytes = nic->info.send_section_bytes - head_bytes;
@@ -258,8 +275,7 @@ uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, ui
 uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
                            uint32_t head_bytes, uint32_t len_bytes)
 {
-    struct rndis_tx_info info = info_of(q, meta);
-    uint32_t ppi_bytes = rndis_tx_info_bytes(&info);
+    uint32_t ppi_bytes = head_bytes_of(q, meta) - (uint32_t)sizeof(struct rndis_packet);
     uint32_t wire_bytes = len_bytes;
     struct rndis_packet header;
 
@@ -267,8 +283,12 @@ uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *
         memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
         wire_bytes = NETVSC_FRAME_BYTES_MIN;
     }
-    netvsc_offload_prepare(meta, data, len_bytes);
-    rndis_build_tx_info(data - ppi_bytes, &info);
+    if (ppi_bytes) {
+        const struct rndis_tx_info info = info_of(q, meta);
+
+        netvsc_offload_prepare(meta, data, len_bytes);
+        rndis_build_tx_info(data - ppi_bytes, &info);
+    }
     rndis_build_packet_info(&header, ppi_bytes, wire_bytes);
     memcpy(data - ppi_bytes - sizeof(header), &header, sizeof(header));
     return header.len_bytes - (len_bytes - head_bytes);
@@ -277,15 +297,15 @@ uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *
 void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
                      uint32_t bytes)
 {
-    bool lso = meta->lso4 || meta->lso6;
-
     q->stats.tx_frames++;
     q->stats.tx_bytes += bytes;
     q->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
     q->stats.tx_csum += meta->csum != 0;
-    q->stats.tx_lso += lso;
-    q->stats.tx_lso_bytes += lso ? bytes : 0;
     q->stats.tx_vlan += meta->has_tci;
+    if (meta->lso4 || meta->lso6) {
+        q->stats.tx_lso++;
+        q->stats.tx_lso_bytes += bytes;
+    }
     netvsc_count_tx(&q->stats, data, bytes);
 }
 

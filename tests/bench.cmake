@@ -4,6 +4,11 @@
 add_executable(bench_nic bench/bench_nic.c bench/bench_card.c)
 target_link_libraries(bench_nic PRIVATE netvsc_netif hvhost_core)
 netvsc_target(bench_nic)
+find_package(Threads REQUIRED)
+add_executable(bench_ring bench/bench_ring.c bench/bench_card.c bench/bench_copy.c
+  bench/bench_min.c)
+target_link_libraries(bench_ring PRIVATE netvsc_netif hvhost_core Threads::Threads)
+netvsc_target(bench_ring)
 add_executable(bench_gen bench/bench_gen.c bench/bench_card.c)
 target_link_libraries(bench_gen PRIVATE port hvhost_core)
 netvsc_target(bench_gen)
@@ -26,7 +31,6 @@ target_compile_options(bench_tcp PRIVATE -include ${CMAKE_SOURCE_DIR}/port/lwip_
 
 add_executable(bench_topo bench/bench_topo.c)
 netvsc_target(bench_topo)
-find_package(Threads REQUIRED)
 target_link_libraries(bench_topo PRIVATE Threads::Threads)
 
 # What sleeping and starting cost: no peers, but the machine's own figure beside ours.

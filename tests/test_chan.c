@@ -160,7 +160,75 @@ static void corrupt_read_index_is_found_by_every_question(void **state)
     assert_int_equal(vmbus_chan_stats(chan)->bad_ring, 1);
 }
 
+static void what_lies_ahead_is_the_next_packet(void **state)
+{
+    struct vmbus_packet pkt;
+    const uint8_t *ahead;
+    uint32_t bytes;
+    uint64_t xid;
+
+    (void)state;
+    ahead = vmbus_chan_ahead(chan, &bytes);
+    assert_int_equal(bytes, 0);
+    fake_host_put_inband(&fake, 0, 41);
+    fake_host_put_inband(&fake, 0, 42);
+    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
+    ahead = vmbus_chan_ahead(chan, &bytes);
+    assert_int_equal(bytes, 32);
+    memcpy(&xid, ahead + 8, sizeof(xid));
+    assert_int_equal(xid, 42);
+    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
+    vmbus_chan_ahead(chan, &bytes);
+    assert_int_equal(bytes, 0);
+}
+
+/* Where the ring ends the rest is at its beginning, and may not be asked for. */
+static void what_lies_ahead_ends_with_the_ring(void **state)
+{
+    struct vmbus_packet pkt;
+    uint32_t bytes;
+
+    (void)state;
+    for (unsigned i = 0; i < FAKE_SIZE / 32 - 1; i++) {
+        fake_host_put_inband(&fake, 0, i);
+        assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
+        vmbus_chan_recv_done(chan);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        fake_host_put_inband(&fake, 0, i);
+    vmbus_chan_ahead(chan, &bytes);
+    assert_int_equal(bytes, 0); /* nobody has looked yet */
+    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
+    vmbus_chan_ahead(chan, &bytes);
+    assert_int_equal(bytes, 64); /* that one was the last before the end */
+    fake_host_put_inband(&fake, 0, 3);
+    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
+    vmbus_chan_ahead(chan, &bytes);
+    assert_int_equal(bytes, 32);
+}
+
 /* ---- room ------------------------------------------------------------------------------------ */
+
+/* Byte for byte, also where it goes around the end: the first packet makes that happen. */
+static void a_completion_is_the_same_anywhere_in_the_ring(void **state)
+{
+    for (uint32_t shift = 0; shift < 32; shift += 8) {
+        uint32_t at = 24 + shift; /* descriptor, payload, trailer */
+
+        assert_int_equal(send_bytes(shift), 0);
+        for (unsigned i = 0; i < FAKE_SIZE / 32 + 1; i++) {
+            const uint64_t want[4] = {0x000000030002000B, 1000 + i, status, (uint64_t)at << 32};
+
+            assert_int_equal(vmbus_chan_complete(chan, 1000 + i, &status, 8), 0);
+            assert_int_equal(vmbus_chan_flush(chan), 0);
+            for (unsigned word = 0; word < 4; word++, at = (at + 8) % FAKE_SIZE)
+                assert_memory_equal(fake.chan[0].to_host_data + at, &want[word], 8);
+            fake_host_drain(&fake, 0);
+        }
+        teardown(state);
+        setup(state);
+    }
+}
 
 static void completions_have_a_reserve(void **state)
 {
@@ -282,6 +350,9 @@ int main(void)
         with_chan(corrupt_ring_kills_the_channel_and_is_counted_once),
         with_chan(corrupt_read_index_kills_the_channel_too),
         with_chan(corrupt_read_index_is_found_by_every_question),
+        with_chan(what_lies_ahead_is_the_next_packet),
+        with_chan(what_lies_ahead_ends_with_the_ring),
+        with_chan(a_completion_is_the_same_anywhere_in_the_ring),
         with_chan(completions_have_a_reserve),
         with_chan(ack_room_is_limited_and_looks_again),
         with_chan(refused_packet_leaves_no_trace),

@@ -83,6 +83,15 @@ int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out)
     return 1;
 }
 
+const uint8_t *vmbus_chan_ahead(const struct vmbus_chan *chan, uint32_t *len_bytes)
+{
+    const struct vmbus_rx_ring *ring = &chan->rx;
+    const uint32_t end = ring->write >= ring->read ? ring->write : ring->size_bytes;
+
+    *len_bytes = end - ring->read;
+    return ring->data + ring->read;
+}
+
 void vmbus_chan_recv_done(struct vmbus_chan *chan)
 {
     if (chan->dead || !vmbus_rx_publish(&chan->rx))
@@ -124,9 +133,26 @@ int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt)
     return chan_put(chan, pkt, VMBUS_CHAN_RESERVE_ACKS * VMBUS_CHAN_ACK_BYTES);
 }
 
+/* What nearly every completion is: one word of payload, not around the end. False: not so. */
+static bool put_short_ack(struct vmbus_chan *chan, uint64_t xid, const void *payload)
+{
+    struct vmbus_tx_ring *tx = &chan->tx;
+    uint64_t word;
+
+    if (chan->dead || vmbus_tx_reserve(tx, VMBUS_CHAN_ACK_BYTES, 0) != 0)
+        return false;
+    memcpy(&word, payload, sizeof(word));
+    if (!vmbus_tx_write_ack(tx, xid, word))
+        return false;
+    chan->stats.tx_packets++;
+    return true;
+}
+
 int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,
                         uint32_t payload_bytes)
 {
+    if (payload_bytes == sizeof(uint64_t) && put_short_ack(chan, xid, payload))
+        return 0;
     struct vmbus_send pkt = {
         .type = VMBUS_PKT_COMPLETION,
         .xid = xid,

@@ -42,6 +42,12 @@ struct vmbus_chan_stats {
  */
 int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out);
 
+/*
+ * What follows the packets taken so far, as long as it is known and in one piece: for hints only,
+ * it is unchecked and the host may still change it.
+ */
+const uint8_t *vmbus_chan_ahead(const struct vmbus_chan *chan, uint32_t *len_bytes);
+
 /* Give the ring space of all packets taken back to the host; signals it if it waits for room. */
 void vmbus_chan_recv_done(struct vmbus_chan *chan);
 

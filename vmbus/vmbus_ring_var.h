@@ -137,6 +137,28 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
     ring->write = start + len + VMBUS_PKT_TRAILER_BYTES;
 }
 
+/*
+ * The same for a completion of (xid) with one word of payload, in four stores. False: it would go
+ * around the end, nothing was written.
+ */
+static inline bool vmbus_tx_write_ack(struct vmbus_tx_ring *ring, uint64_t xid, uint64_t payload)
+{
+    const struct vmbus_send pkt = {.type = VMBUS_PKT_COMPLETION};
+    const uint32_t start = ring->write;
+    const uint32_t len = VMBUS_CHAN_ACK_BYTES - VMBUS_PKT_TRAILER_BYTES;
+    uint8_t *at = ring->data + start;
+
+    if (VMBUS_CHAN_ACK_BYTES >= ring->size_bytes - start)
+        return false;
+    vmbus_tx_word(at, vmbus_tx_desc(&pkt, len));
+    vmbus_tx_word(at + 8, xid);
+    vmbus_tx_word(at + 16, payload);
+    vmbus_tx_word(at + len, (uint64_t)start << 32);
+    atomic_signal_fence(memory_order_release); /* as in vmbus_tx_write() */
+    ring->write = start + VMBUS_CHAN_ACK_BYTES;
+    return true;
+}
+
 /* Show the host all packets written so far. True when it must be signalled. */
 bool vmbus_tx_publish(struct vmbus_tx_ring *ring);
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the driver is measured against: the least that reads and writes the same bytes in the same
+ * rings, believing all it finds. And bytes copied in and out between two processors. */
+#ifndef BENCH_MIN_H
+#define BENCH_MIN_H
+
+#include <stdint.h>
+
+#include "vmbus_transport.h"
+
+struct bench_min_ring {
+    uint8_t *data;
+    _Atomic uint32_t *write_index, *read_index;
+    uint32_t size, at;
+};
+
+struct bench_min {
+    struct bench_min_ring in, out;
+    const struct vmbus_transport *memory;
+    uint32_t section_bytes, section;
+    uint64_t sum; /* of what was read, or it need not be */
+    uint64_t next_xid;
+};
+
+/* Takes over rings of a card whose driver is attached and will not be used any more. */
+void bench_min_open(struct bench_min *m, const struct vmbus_transport *memory,
+                    uint32_t section_bytes);
+
+/*
+ * Read packets in place, (budget) frames or a little more: descriptors, headers, the frame's first
+ * bytes; complete each, publish. Returns how many frames.
+ */
+unsigned bench_min_read(struct bench_min *m, unsigned budget);
+
+/* Put (count) frames into sections, (per_packet) in each, and publish packets that name them. */
+void bench_min_write(struct bench_min *m, const uint8_t *frame, uint32_t len_bytes, unsigned count,
+                     unsigned per_packet);
+
+/* ns per frame of (len_bytes) through 1024 slots from processor 0 to 1: copied in, copied out. */
+double bench_copy_ns(uint32_t len_bytes, unsigned frames);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * The driver alone, beside the least that could do its work. Each sample is some thousand turns of
+ * a batch of frames, the emulated host between them in the same thread; of the driver's times per
+ * turn the median counts, so that turns in which somebody else had the processor do not. Ours and
+ * the peer take samples in turns, and what is printed is a line per pair.
+ *
+ *   rx60-1, rx60-8   receive, so many frames per packet; peer: bench_min_read() on a second card
+ *   tx60             transmit; peer: bench_min_write() and bench_min_read() of completions
+ *   rx1514, tx1514   the same with the frame copied out, or in; peer: copied in by one processor
+ *                    and out by the other, through 1024 slots
+ *   overload         receive when four times as much is offered as is taken; peer: not so
+ *
+ * bench_ring CASE PAIRS: {"ours":ns,"peer":ns,"ratio":ours/peer} per pair, per frame.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench_card.h"
+#include "bench_min.h"
+
+#define BATCH 64u
+#define TURNS 3000u
+#define STEPS_MAX 8u /* of the host, until it has taken a batch */
+#define FRAME_BYTES_MAX 1514u
+#define COPY_FRAMES 400000u
+
+struct side {
+    struct bench_card card;
+    struct bench_min min;
+    bool minimal;    /* the peer's */
+    bool copies;     /* received frames are copied out */
+    uint64_t frames; /* received, or that came out of the card */
+    uint64_t sum;
+    uint8_t frame[FRAME_BYTES_MAX], copy[FRAME_BYTES_MAX];
+};
+
+struct test {
+    const char *name;
+    uint32_t len_bytes, per_packet;
+    bool transmit, copies, overload;
+};
+
+static const struct test tests[] = {
+    {.name = "rx60-1", .len_bytes = 60, .per_packet = 1},
+    {.name = "rx60-8", .len_bytes = 60, .per_packet = 8},
+    {.name = "tx60", .len_bytes = 60, .per_packet = 8, .transmit = true},
+    {.name = "rx1514", .len_bytes = 1514, .per_packet = 8, .copies = true},
+    {.name = "tx1514", .len_bytes = 1514, .per_packet = 1, .transmit = true, .copies = true},
+    {.name = "overload", .len_bytes = 60, .per_packet = 8, .overload = true},
+};
+
+static struct side sides[2];
+static double clock_ns;
+
+/* ---- the two sides --------------------------------------------------------------------------- */
+
+static void on_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
+{
+    struct side *s = ctx;
+
+    for (unsigned i = 0; i < count; i++) {
+        s->sum += frames[i].data[0] + frames[i].len_bytes;
+        if (s->copies)
+            memcpy(s->copy, frames[i].data, frames[i].len_bytes);
+    }
+    s->frames += count;
+}
+
+static void on_deliver(void *ctx, const struct hvhost_frame *frame)
+{
+    struct side *s = ctx;
+
+    s->sum += frame->data[0];
+    s->frames++;
+}
+
+static bool open_side(struct side *s, const struct test *t, bool minimal)
+{
+    const struct bench_card_config config = {
+        .card = {.batch_frames = t->per_packet, .poll = true},
+        .nic = {.rx = on_rx, .ctx = s},
+        .deliver = on_deliver,
+        .ctx = s,
+    };
+    static const uint8_t far_mac[6] = {0x02, 0, 0, 0, 0, 0x99};
+    const struct netvsc_info *info;
+
+    s->copies = t->copies && !t->transmit;
+    if (bench_card_open(&s->card, &config))
+        return false;
+    bench_card_settle(&s->card);
+    info = netvsc_info(s->card.nic);
+    memcpy(s->frame, t->transmit ? far_mac : info->mac, 6);
+    memcpy(s->frame + 6, t->transmit ? info->mac : far_mac, 6);
+    memcpy(s->frame + 12, "\x88\xb5", 2); /* IEEE 802: local experimental */
+    s->minimal = minimal;
+    if (minimal)
+        bench_min_open(&s->min, &s->card.memory, info->send_section_bytes);
+    return true;
+}
+
+static void poll_side(struct side *s)
+{
+    if (s->minimal)
+        s->frames += bench_min_read(&s->min, BATCH);
+    else
+        bench_card_poll(&s->card, BATCH);
+}
+
+static void send_batch(struct side *s, const struct test *t)
+{
+    struct netvsc_slot slot;
+
+    if (s->minimal) {
+        bench_min_write(&s->min, s->frame, t->len_bytes, BATCH, t->per_packet);
+        return;
+    }
+    for (unsigned i = 0; i < BATCH && netvsc_tx_begin(s->card.nic, t->len_bytes, &slot) == 0; i++) {
+        memcpy(slot.data, s->frame, t->len_bytes);
+        netvsc_tx_commit(s->card.nic, &slot, t->len_bytes);
+    }
+    netvsc_flush(s->card.nic);
+}
+
+static void step_host(struct side *s)
+{
+    s->card.now_ns += 1000;
+    hvhost_step(s->card.host, s->card.now_ns);
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+/* What the driver takes of a turn. */
+static uint64_t receive_turn(struct side *s, const struct test *t, unsigned offered)
+{
+    const struct hvhost_frame frame = {.data = s->frame, .len_bytes = t->len_bytes};
+    uint64_t begin;
+
+    for (unsigned i = 0; i < offered; i++)
+        hvhost_port_send(s->card.port, &frame);
+    step_host(s);
+    begin = bench_now_ns();
+    poll_side(s);
+    return bench_now_ns() - begin;
+}
+
+static uint64_t transmit_turn(struct side *s, const struct test *t)
+{
+    uint64_t begin = bench_now_ns(), took;
+    const uint64_t before = s->frames;
+
+    send_batch(s, t);
+    took = bench_now_ns() - begin;
+    for (unsigned i = 0; i < STEPS_MAX && s->frames - before < BATCH; i++)
+        step_host(s);
+    begin = bench_now_ns();
+    if (s->minimal)
+        bench_min_read(&s->min, BATCH); /* completions */
+    else
+        bench_card_poll(&s->card, BATCH);
+    took += bench_now_ns() - begin;
+    return s->frames - before == BATCH ? took : 0;
+}
+
+/* ns per frame; 0 when frames were missing. */
+static double sample(struct side *s, const struct test *t, unsigned offered)
+{
+    static double turn[TURNS];
+    const unsigned reads = t->transmit ? 2 : 1;
+
+    for (unsigned i = 0; i < TURNS; i++) {
+        const uint64_t before = s->frames;
+        const uint64_t took = t->transmit ? transmit_turn(s, t) : receive_turn(s, t, offered);
+
+        /* A packet is taken whole, so there may be a few more. */
+        if (took == 0 || s->frames - before < BATCH)
+            return 0;
+        turn[i] = ((double)took - reads * clock_ns) / (double)(s->frames - before);
+    }
+    return bench_median(turn, TURNS);
+}
+
+static double sample_of(struct side *s, const struct test *t, bool ours)
+{
+    if (t->overload)
+        return sample(s, t, ours ? 4 * BATCH : BATCH);
+    if (!ours && t->copies)
+        return bench_copy_ns(t->len_bytes, COPY_FRAMES);
+    return sample(s, t, BATCH);
+}
+
+/* ---- main ------------------------------------------------------------------------------------ */
+
+static void measure_clock(void)
+{
+    const unsigned count = 200000;
+    const uint64_t begin = bench_now_ns();
+
+    for (unsigned i = 0; i < count; i++)
+        bench_now_ns();
+    clock_ns = (double)(bench_now_ns() - begin) / count;
+}
+
+static int run(const struct test *t, unsigned pairs)
+{
+    const bool minimal = !t->overload && !t->copies;
+
+    if (!open_side(&sides[0], t, false) || !open_side(&sides[1], t, minimal))
+        return 1;
+    sample_of(&sides[0], t, true); /* caches and branch predictors */
+    sample_of(&sides[1], t, false);
+    for (unsigned i = 0; i < pairs; i++) {
+        const double ours = sample_of(&sides[0], t, true);
+        const double peer = sample_of(&sides[1], t, false);
+
+        if (ours <= 0 || peer <= 0) {
+            fprintf(stderr, "bench_ring: %s: frames are missing\n", t->name);
+            return 1;
+        }
+        printf("{\"ours\":%.2f,\"peer\":%.2f,\"ratio\":%.4f}\n", ours, peer, ours / peer);
+    }
+    bench_card_close(&sides[0].card);
+    bench_card_close(&sides[1].card);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    measure_clock();
+    for (unsigned i = 0; argc == 3 && i < sizeof(tests) / sizeof(tests[0]); i++) {
+        if (strcmp(argv[1], tests[i].name) == 0)
+            return run(&tests[i], (unsigned)atoi(argv[2]));
+    }
+    fprintf(stderr, "usage: bench_ring rx60-1|rx60-8|tx60|rx1514|tx1514|overload PAIRS\n");
+    return 2;
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# gen.sh BIN QUICK JSON: requests and segments of many connections, made at the other end of the
+# rings (bench_gen), beside few connections, and beside the kernel's own stack over a veth pair.
+set -u -o pipefail
+bin=$1 quick=$2 json=$3
+. "$(dirname "$0")/rows.sh"
+pairs=5 seconds=0.5
+[ "$quick" = 0 ] || { pairs=3; seconds=0.1; }
+
+# gen WHAT CONNECTIONS KEY: a figure of ours
+gen() {
+    taskset -c 0 "$bin/bench_gen" "$1" "$2" "$seconds" | jq "$3"
+}
+
+# beside NAME KEY UNIT GOAL WHAT MANY FEW: the same with many connections and with few
+beside() {
+    local name=$1 key=$2 unit=$3 goal=$4 at i ours peer
+    shift 4
+    at=$(tag)
+    for ((i = 0; i < pairs; i++)); do
+        ours=$(gen "$1" "$2" "$key") && peer=$(gen "$1" "$3" "$key") || exit 1
+        pair "$ours" "$peer"
+    done
+    row_end "$name" "$3 connections" "$unit" "$goal" "$at"
+}
+
+# How the guest's share of a request grows; no goals, for the plot.
+sweep() {
+    local n
+    for n in 1 10 100 1000 10000 100000; do
+        for what in rr ack; do
+            taskset -c 0 "$bin/bench_gen" $what $n "$seconds" |
+                jq -c --arg what $what '{name: "sweep-\($what)-\(.conns)", sweep: $what, x: .conns,
+                    ours: .guest_ns, total: .total_ns, unit: "ns"}' >>"$json" || exit 1
+        done
+    done
+}
+
+# Two processes, each with a card and a host of its own, beside one.
+workers() {
+    local at i one two
+    at=$(tag)
+    for ((i = 0; i < pairs; i++)); do
+        taskset -c 1 "$bin/bench_gen" rr 64 "$seconds" >"$pairs_file.1" &
+        two=$(gen rr 64 .requests_per_s)
+        wait $! || exit 1
+        two=$(jq "$two + .requests_per_s" "$pairs_file.1")
+        rm -f "$pairs_file.1"
+        one=$(gen rr 64 .requests_per_s) || exit 1
+        pair "$two" "$one"
+    done
+    row_end workers-2 "1 worker" requests_per_s ">= 1.9" "$at"
+}
+
+echo "clients, emulated host, driver and lwIP in one thread; 64 bytes there and back; $pairs pairs"
+echo
+rows_head
+beside idle100k .guest_ns "ns per ack" "<= 2" ack 100000 10
+for n in 1 10 1000 10000; do
+    beside "rr-gen-flat-$n" .requests_per_s requests_per_s ">= 0.8" rr $n 100
+done
+workers
+[ "$quick" = 1 ] || sweep
+
+[ "$(id -u)" = 0 ] || { echo "rr-gen beside the kernel: skipped, it needs root"; exit 0; }
+# The kernel's: server and client on a processor each, in a namespace each.
+near=bench-n-$$ far=bench-f-$$
+server=
+cleanup() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null
+    ip netns delete "$near" 2>/dev/null
+    ip netns delete "$far" 2>/dev/null
+    rm -f "$pairs_file" "$pairs_file".*
+}
+trap cleanup EXIT
+ip netns add "$near" && ip netns add "$far" || exit 1
+ip -n "$near" link add n0 type veth peer name f0 netns "$far"
+ip -n "$near" addr add 10.79.0.2/24 dev n0
+ip -n "$far" addr add 10.79.0.1/24 dev f0
+ip -n "$near" link set n0 up
+ip -n "$far" link set f0 up
+ulimit -n "$(ulimit -Hn)"
+ip netns exec "$far" taskset -c 1 "$bin/bench_server" >/dev/null 2>&1 &
+server=$!
+for i in {1..50}; do
+    ip netns exec "$far" ss -Hltn "sport = :7" | grep -q . && break
+    sleep 0.1
+done
+
+kernel() {
+    ip netns exec "$near" taskset -c 0 "$bin/bench_load" echo 10.79.0.1 7 "$1" 64 "$seconds" |
+        jq .requests_per_s
+}
+for n in 1 16 256 10000; do
+    at=$(tag)
+    for ((i = 0; i < pairs; i++)); do
+        ours=$(gen rr $n .requests_per_s) && peer=$(kernel $n) || exit 1
+        pair "$ours" "$peer"
+    done
+    row_end "rr-gen-$n" "Linux, epoll, veth" requests_per_s ">= 5" "$at"
+done

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Rows of the benchmark suite: sourced by its parts, which set $bin and $json.
+#
+# A row is measured in pairs, ours then the peer's, again and again; its ratio is the median of the
+# pairs' ratios. $pairs_file has a line {"ours":..,"peer":..,"ratio":..} per pair.
+pairs_file=$(mktemp)
+trap 'rm -f "$pairs_file"' EXIT
+
+# What others take of this machine right now, in percent of all processors.
+busy() {
+    local a b all=0 i
+    read -ra a < <(head -n 1 /proc/stat)
+    sleep 0.5
+    read -ra b < <(head -n 1 /proc/stat)
+    for i in {1..8}; do all=$((all + b[i] - a[i])); done
+    echo $((100 - 100 * (b[4] + b[5] - a[4] - a[5]) / (all > 0 ? all : 1)))
+}
+
+# How far apart the processors are, and how busy: only rows with equal tags are to be compared.
+tag() { echo "$("$bin/bench_topo" | cut -d' ' -f2), $(busy) % busy"; }
+
+# pair OURS PEER: one more.
+pair() {
+    jq -cn "{ours: $1, peer: $2, ratio: ($1 / $2)}" >>"$pairs_file"
+}
+
+rows_head() {
+    printf '%-16s %-22s %12s %12s %-20s %8s %-15s %8s %-6s %s\n' \
+        row peer ours "peer's" unit ratio range goal "" machine
+}
+
+# row_end NAME PEER UNIT GOAL TAG: the row of the pairs in the file. GOAL: ">= 5", "<= 2", or "" for
+# none.
+row_end() {
+    jq -cs --arg name "$1" --arg peer "$2" --arg unit "$3" --arg goal "$4" --arg tag "$5" '
+        def median: sort | .[length / 2 | floor];
+        ($goal | split(" ")) as $g |
+        {name: $name, peer_name: $peer, unit: $unit, ours: (map(.ours) | median),
+         peer: (map(.peer) | median), ratio: (map(.ratio) | median),
+         target: (if $goal == "" then null else ($g[1] | tonumber) end), sense: ($g[0] // null),
+         min: (map(.ratio) | min), max: (map(.ratio) | max), pairs: length, tag: $tag}' \
+        "$pairs_file" | tee -a "$json" | bash "${BASH_SOURCE[0]%/*}/table" --lines
+    : >"$pairs_file"
+}
