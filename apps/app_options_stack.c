@@ -50,7 +50,7 @@ const struct argp_option app_stack_options[] = {
     {"rx-hold", KEY_RX_HOLD, "PERCENT", OPTION_HIDDEN, "of the receive buffer kept at most", 0},
     {"tx-copy", KEY_TX_COPY, "BYTES", OPTION_HIDDEN, "longer frames leave uncopied, or all", 0},
     {"tcp-window", KEY_TCP_WINDOW, "BYTES", OPTION_HIDDEN, "receive window [262144]", 0},
-    {"tcp-sndbuf", KEY_TCP_SNDBUF, "BYTES", OPTION_HIDDEN, "send buffer [131072]", 0},
+    {"tcp-sndbuf", KEY_TCP_SNDBUF, "BYTES", OPTION_HIDDEN, "send buffer [196608]", 0},
     {0},
 };
 

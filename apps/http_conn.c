@@ -131,6 +131,19 @@ static void append(struct http_conn *c, struct pbuf *p)
     }
 }
 
+static void begin_progress(struct http_conn *c)
+{
+    c->progress_ms = sys_now();
+    c->progress_seq = c->pcb->lastack;
+}
+
+/* By what the client acknowledged: lwIP reports segments, whole ones, and these may be long. */
+static void note_progress(struct http_conn *c)
+{
+    if (c->pcb->lastack - c->progress_seq >= HTTP_PROGRESS_BYTES)
+        begin_progress(c);
+}
+
 static enum http_step start_reply(struct http_conn *c)
 {
     http_server_list(c, NULL);
@@ -143,10 +156,8 @@ static enum http_step start_reply(struct http_conn *c)
     c->state = HTTP_CONN_SEND;
     c->head_sent = 0;
     c->body_sent = 0;
-    if (c->unacked_bytes == 0) {
-        c->progress_ms = sys_now();
-        c->progress_bytes = 0;
-    }
+    if (c->unacked_bytes == 0)
+        begin_progress(c);
     return HTTP_STEP_NEXT;
 }
 
@@ -297,11 +308,9 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len_bytes)
 
     (void)pcb;
     c->unacked_bytes -= len_bytes < c->unacked_bytes ? len_bytes : c->unacked_bytes;
-    c->progress_bytes += len_bytes;
-    if (c->progress_bytes >= HTTP_PROGRESS_BYTES || c->unacked_bytes == 0) {
-        c->progress_ms = sys_now();
-        c->progress_bytes = 0;
-    }
+    note_progress(c);
+    if (c->unacked_bytes == 0)
+        begin_progress(c);
     if ((c->state == HTTP_CONN_READ && c->parser.len_bytes == 0) || c->state == HTTP_CONN_LINGER)
         c->since_ms = sys_now();
     rest(c);
@@ -315,6 +324,7 @@ static enum http_step check_time(struct http_conn *c)
     struct http_stats *stats = &c->server->stats;
     uint32_t waited_ms = sys_now() - c->since_ms;
 
+    note_progress(c);
     if ((c->unacked_bytes > 0 || c->state == HTTP_CONN_SEND) &&
         sys_now() - c->progress_ms > config->write_ms) {
         stats->timeouts_write++;
@@ -368,6 +378,7 @@ void http_conn_open(struct http_conn *c, struct http_server *server, struct tcp_
     c->remote = pcb->remote_ip;
     c->since_ms = sys_now();
     c->progress_ms = c->since_ms;
+    c->progress_seq = pcb->lastack;
     http_parser_reset(&c->parser);
     http_server_list(c, &server->idle);
     tcp_arg(pcb, c);

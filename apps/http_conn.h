@@ -55,7 +55,7 @@ struct http_conn {
     bool is_cold;            /* the file's next bytes were not in memory when last looked */
     uint32_t cold_ms;        /* since when */
     uint32_t progress_ms;    /* start of sending, and from then on of the piece below */
-    uint32_t progress_bytes; /* acknowledged since */
+    uint32_t progress_seq;   /* what was acknowledged then */
     uint32_t head_sent;      /* bytes of the reply's head given to TCP */
     uint64_t body_sent;
     ip_addr_t remote;

@@ -7,6 +7,8 @@
  * change or shrink under a reference (SIGBUS, or a checksum that no longer fits on a
  * retransmission). So bytes go file -> scratch -> segment; the second copy reads what the first
  * left in the cache, and the scratch buffer serves all connections because nothing stays in it.
+ * Where the NIC cuts long segments, long bodies are read into these (port_tcp_write_buffer()),
+ * which spares the second copy.
  *
  * The head and the first bytes of the body go in one tcp_write(), hence in one segment. Pieces but
  * the last are whole segments, so that none is short in mid-stream. To save system calls a file
@@ -17,6 +19,8 @@
 
 #include <errno.h>
 #include <string.h>
+
+#include "port_tcp.h"
 
 static uint64_t left_bytes(const struct http_conn *c)
 {
@@ -34,37 +38,36 @@ static size_t least(size_t a, size_t b)
  */
 static size_t portion(const struct http_conn *c)
 {
-    size_t mss = tcp_mss(c->pcb), queued = tcp_sndqueuelen(c->pcb);
+    size_t mss = tcp_mss(c->pcb), queued = tcp_sndqueuelen(c->pcb), large = port_tcp_large(c->pcb);
     size_t slots = queued < TCP_SND_QUEUELEN ? TCP_SND_QUEUELEN - queued : 0;
     size_t room = least(tcp_sndbuf(c->pcb), slots * mss);
     size_t enough = least(TCP_SND_BUF, (size_t)TCP_SND_QUEUELEN * mss) / 2;
 
     if (left_bytes(c) <= room && left_bytes(c) <= HTTP_SCRATCH_BYTES)
         return (size_t)left_bytes(c);
-    enough = least(enough, HTTP_SCRATCH_BYTES);
+    enough = least(enough, large > mss ? large : HTTP_SCRATCH_BYTES);
     if (room < enough)
         return 0;
     return enough > mss ? enough - enough % mss : enough;
 }
 
 /*
- * The next (n) bytes of the reply into the scratch buffer, or as many as are at hand: returns how
- * many. -EAGAIN none yet, -EIO the file does not have them.
+ * The next (n) bytes of the reply to (to), or as many as are at hand: returns how many. -EAGAIN
+ * none yet, -EIO the file does not have them.
  */
-static ssize_t fill(struct http_conn *c, size_t n)
+static ssize_t fill(struct http_conn *c, char *to, size_t n)
 {
-    char *scratch = c->server->scratch;
     size_t head = c->reply.head_bytes - c->head_sent, used;
     off_t off = (off_t)(c->reply.off + c->body_sent);
 
     if (c->reply.ready) {
-        memcpy(scratch, c->reply.ready->bytes + c->head_sent + c->body_sent, n);
+        memcpy(to, c->reply.ready->bytes + c->head_sent + c->body_sent, n);
         return (ssize_t)n;
     }
     head = head < n ? head : n;
-    memcpy(scratch, c->reply.head + c->head_sent, head);
+    memcpy(to, c->reply.head + c->head_sent, head);
     for (used = head; used < n;) {
-        ssize_t got = http_read(c, scratch + used, n - used, off);
+        ssize_t got = http_read(c, to + used, n - used, off);
 
         if (got == -EAGAIN && used > head)
             break;
@@ -88,53 +91,84 @@ static void keep(const struct http_conn *c)
     http_cache_keep(c->server->site.cache, &c->parser, &entry);
 }
 
-/* Hands over (n) bytes of the scratch buffer, or as many of them as lwIP has memory for. */
-static err_t write_out(struct http_conn *c, size_t n)
+/* A pbuf to read into that will be a segment, or NULL: through the scratch buffer. */
+static struct pbuf *segment_for(const struct http_conn *c, size_t n)
+{
+    if (c->reply.ready || c->reply.may_be_kept || n <= tcp_mss(c->pcb) ||
+        n > port_tcp_large(c->pcb))
+        return NULL;
+    return pbuf_alloc(PBUF_TRANSPORT, (u16_t)n, PBUF_RAM);
+}
+
+static void count_written(struct http_conn *c, size_t n)
 {
     size_t head = c->reply.head_bytes - c->head_sent;
-    u8_t flags = TCP_WRITE_FLAG_COPY;
-    err_t err;
 
-    if (n < left_bytes(c))
-        flags |= TCP_WRITE_FLAG_MORE;
-    err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, flags);
-    while (err == ERR_MEM && n > tcp_mss(c->pcb)) {
-        n /= 2;
-        err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, TCP_WRITE_FLAG_COPY);
-    }
-    if (err != ERR_OK)
-        return err;
     head = head < n ? head : n;
     c->head_sent += (uint32_t)head;
     c->body_sent += n - head;
     c->unacked_bytes += (uint32_t)n;
     c->server->stats.bytes += n;
-    return ERR_OK;
+}
+
+/*
+ * Hands over (n) bytes: (p), which is gone then, or the scratch buffer, of which as many as lwIP
+ * has memory for.
+ */
+static err_t write_out(struct http_conn *c, struct pbuf *p, size_t n)
+{
+    u8_t flags =
+        n < left_bytes(c) ? TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE : TCP_WRITE_FLAG_COPY;
+    err_t err;
+
+    if (p)
+        err = port_tcp_write_buffer(c->pcb, p, flags);
+    else
+        err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, flags);
+    while (err == ERR_MEM && !p && n > tcp_mss(c->pcb)) {
+        n /= 2;
+        err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, TCP_WRITE_FLAG_COPY);
+    }
+    if (err == ERR_OK)
+        count_written(c, n);
+    return err;
+}
+
+/* The next (n) bytes on their way: 0, or a negative errno. */
+static int put(struct http_conn *c, size_t n)
+{
+    struct pbuf *p = segment_for(c, n);
+    ssize_t have;
+    err_t err;
+
+    if (!p)
+        n = least(n, HTTP_SCRATCH_BYTES);
+    have = fill(c, p ? p->payload : c->server->scratch, n);
+    if (have < 0) {
+        if (p)
+            pbuf_free(p);
+        return (int)have;
+    }
+    if (c->reply.may_be_kept && (uint64_t)have == c->reply.head_bytes + c->reply.body_bytes)
+        keep(c);
+    if (p)
+        pbuf_realloc(p, (u16_t)have);
+    err = write_out(c, p, (size_t)have);
+    if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
+        return -EAGAIN;
+    return err == ERR_OK ? 0 : -ECONNABORTED;
 }
 
 enum http_step http_output_reply(struct http_conn *c)
 {
     while (left_bytes(c) > 0) {
         size_t n = portion(c);
-        ssize_t have;
-        err_t err;
+        int rc = n ? put(c, n) : -EAGAIN;
 
-        if (n == 0)
+        if (rc == -EAGAIN)
             return HTTP_STEP_WAIT;
-        have = fill(c, n);
-        if (have == -EAGAIN)
-            return HTTP_STEP_WAIT;
-        if (have < 0) {
-            c->server->stats.aborted_file++;
-            http_conn_abort(c);
-            return HTTP_STEP_ABORTED;
-        }
-        if (c->reply.may_be_kept && (uint64_t)have == c->reply.head_bytes + c->reply.body_bytes)
-            keep(c);
-        err = write_out(c, (size_t)have);
-        if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
-            return HTTP_STEP_WAIT;
-        if (err != ERR_OK) {
+        if (rc) {
+            c->server->stats.aborted_file += rc == -EIO;
             http_conn_abort(c);
             return HTTP_STEP_ABORTED;
         }

@@ -10,11 +10,18 @@
 #include "lwip/opt.h"
 
 #include "lwip/ip.h"
+#include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
 #include "port_tcp_table.h"
 
 #define tcp_output lwip_tcp_output
 #define tcp_write lwip_tcp_write
+
+/* What a program gave away need not be allocated, nor copied onto itself. */
+#define pbuf_alloc port_tcp_pbuf_alloc
+#undef MEMCPY
+#define MEMCPY(to, from, bytes)                                                                    \
+    ((const void *)(to) == (const void *)(from) ? (void)0 : (void)memcpy(to, from, bytes))
 
 #undef ip_output_if
 #define ip_output_if(p, src, dest, ttl, tos, proto, netif)                                         \

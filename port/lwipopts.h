@@ -118,7 +118,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #define PORT_TCP_SND_BUF_MIN 16384u
 #define PORT_TCP_SND_BUF_MAX 4194240u
 #define TCP_WND (PORT_TCP_WND_MIN + port_tcp_wnd_above)             /* [5840] run-time, 256 KiB */
-#define TCP_SND_BUF (PORT_TCP_SND_BUF_MIN + port_tcp_snd_buf_above) /* [2920] run-time, 128 KiB */
+#define TCP_SND_BUF (PORT_TCP_SND_BUF_MIN + port_tcp_snd_buf_above) /* [2920] run-time, 192 KiB */
 #define TCP_MSS 1460               /* [536] Ethernet */
 #define TCP_SNDLOWAT (2 * TCP_MSS + 1) /* [SND_BUF / 2] for sockets only, must fit 16 bits */
 #define LWIP_WND_SCALE 1           /* [0] windows above 64 KB */

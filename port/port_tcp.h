@@ -6,11 +6,14 @@
 
 #include <stdint.h>
 
+#include "lwip/err.h"
+
+struct pbuf;
 struct tcp_pcb;
 
 #define PORT_TCP_WND_DEFAULT                                                                       \
     (256u * 1024) /* costs nothing on our side: the sender keeps the list */
-#define PORT_TCP_SND_BUF_DEFAULT (128u * 1024)
+#define PORT_TCP_SND_BUF_DEFAULT (192u * 1024) /* three of the longest segments */
 
 /*
  * Receive window and send buffer of every connection from now on; call before lwip_init(). 0 =
@@ -23,6 +26,13 @@ int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes);
  * itself where no NIC cuts segments. Programs that write so much at a time are served best.
  */
 uint16_t port_tcp_large(const struct tcp_pcb *pcb);
+
+/*
+ * tcp_write() of (p), one piece of PBUF_RAM for PBUF_TRANSPORT and no longer than port_tcp_large():
+ * it is sent without a copy unless earlier data needs filling up. (p) is gone, whatever is
+ * returned.
+ */
+err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, uint8_t flags);
 
 #define PORT_CONNECTIONS_DEFAULT 16384u
 

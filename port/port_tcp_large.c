@@ -22,6 +22,9 @@
  * wire segment is retransmitted, not all of the long one. After a timeout the congestion window is
  * one wire segment, and the split above does the same.
  *
+ * Copying is spared where a program has the bytes in a pbuf like those lwIP makes: tcp_write() asks
+ * for one of that size, and is given it (lwip_tcp_out.h). If it wants another, it copies.
+ *
  * IP would cut a long segment into fragments. It does not while the netif's MTU says 0, so it is
  * hidden during the call. The size of the wire's segments goes with the pbuf.
  */
@@ -74,6 +77,32 @@ u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last,
     if (len_bytes > size && !(last && pbuf_clen(last->p) >= PIECES_MAX))
         size = port_tcp_large(pcb);
     return (u16_t)LWIP_MAX(size, had);
+}
+
+/* ---- without a copy -------------------------------------------------------------------------- */
+
+static struct pbuf *given;
+
+struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type)
+{
+    struct pbuf *p = given;
+
+    if (!p || layer != PBUF_TRANSPORT || type != PBUF_RAM || bytes != p->tot_len)
+        return pbuf_alloc(layer, bytes, type);
+    given = NULL;
+    return p;
+}
+
+err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, u8_t flags)
+{
+    err_t err;
+
+    given = p;
+    err = tcp_write(pcb, p->payload, p->tot_len, (u8_t)(flags | TCP_WRITE_FLAG_COPY));
+    if (given)
+        pbuf_free(p);
+    given = NULL;
+    return err;
 }
 
 /* ---- splitting ------------------------------------------------------------------------------- */

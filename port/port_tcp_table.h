@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "lwip/err.h"
+#include "lwip/pbuf.h"
 #include "lwip/ip_addr.h"
 
 struct netif;
-struct pbuf;
 struct tcp_pcb;
 struct tcp_seg;
 
@@ -81,6 +81,8 @@ void port_tcp_timer_forget(uint32_t i);
 
 /* The MSS for a tcp_write() of (len_bytes) copied; (last) of those not yet sent, or NULL. */
 u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes);
+/* For tcp_write(): as pbuf_alloc(), or what port_tcp_write_buffer() was given. */
+struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type);
 /* Split those not yet sent, of which there is one, to what may leave now. */
 void port_tcp_fit(struct tcp_pcb *pcb);
 /* In place of lwIP's: the first not yet sent, after (bytes); and the first unacknowledged again. */

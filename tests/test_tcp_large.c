@@ -220,6 +220,55 @@ static void small_writes_are_not_made_long(void **state)
     check_arrived(8 * MSS);
 }
 
+/* A pbuf as lwIP makes them, with what follows (off). */
+static struct pbuf *buffer(u32_t off, u16_t bytes)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, bytes, PBUF_RAM);
+
+    assert_non_null(p);
+    for (u32_t i = 0; i < bytes; i++)
+        ((u8_t *)p->payload)[i] = byte_at(off + i);
+    return p;
+}
+
+static void a_buffer_given_away_is_the_segment_and_is_not_copied(void **state)
+{
+    struct pbuf *p = buffer(0, LARGE);
+
+    (void)state;
+    assert_int_equal(port_tcp_write_buffer(pcb, p, TCP_WRITE_FLAG_MORE), ERR_OK);
+    assert_ptr_equal(pcb->unsent->p, p);
+    tcp_output(pcb);
+    assert_int_equal(left_count, 1);
+    check_arrived(LARGE);
+}
+
+static void a_buffer_behind_a_short_segment_fills_it_up_first(void **state)
+{
+    (void)state;
+    assert_int_equal(say(0, 1000), ERR_OK);
+    assert_int_equal(port_tcp_write_buffer(pcb, buffer(1000, LARGE), 0), ERR_OK);
+    tcp_output(pcb);
+    check_arrived(1000 + LARGE);
+}
+
+static void a_buffer_is_gone_when_there_is_no_room_for_it(void **state)
+{
+    struct port_heap_stats before, after;
+
+    (void)state;
+    port_heap_stats(&before);
+    pcb->snd_buf = LARGE - 1;
+    assert_int_equal(port_tcp_write_buffer(pcb, buffer(0, LARGE), 0), ERR_MEM);
+    pcb->snd_buf = 0xffff;
+    pcb->snd_queuelen = (u16_t)TCP_SND_QUEUELEN; /* found once it was taken */
+    pcb->unsent = NULL;
+    assert_int_not_equal(port_tcp_write_buffer(pcb, buffer(0, LARGE), 0), ERR_OK);
+    pcb->snd_queuelen = 0;
+    port_heap_stats(&after);
+    assert_int_equal(after.used_bytes, before.used_bytes);
+}
+
 static void a_peer_with_a_small_window_gets_at_most_half_of_it_at_once(void **state)
 {
     (void)state;
@@ -398,6 +447,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_written_at_once_leaves_as_one_segment_to_be_cut),
         TEST(small_writes_are_not_made_long),
+        TEST(a_buffer_given_away_is_the_segment_and_is_not_copied),
+        TEST(a_buffer_behind_a_short_segment_fills_it_up_first),
+        TEST(a_buffer_is_gone_when_there_is_no_room_for_it),
         TEST(a_peer_with_a_small_window_gets_at_most_half_of_it_at_once),
         TEST(a_small_congestion_window_is_filled_and_not_exceeded),
         TEST(a_window_of_one_wire_segment_is_used),

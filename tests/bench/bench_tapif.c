@@ -21,6 +21,20 @@
 #include "netif/tapif.h"
 #include "port_tcp.h"
 
+/* lwIP as published makes no segments longer than the wire takes: nothing to spare a copy in. */
+uint16_t port_tcp_large(const struct tcp_pcb *pcb)
+{
+    return tcp_mss(pcb);
+}
+
+err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, uint8_t flags)
+{
+    err_t err = tcp_write(pcb, p->payload, p->tot_len, (u8_t)(flags | TCP_WRITE_FLAG_COPY));
+
+    pbuf_free(p);
+    return err;
+}
+
 static err_t on_discard(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     (void)arg;
