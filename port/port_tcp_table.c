@@ -219,6 +219,33 @@ void tcp_input(struct pbuf *p, struct netif *inp)
     lwip_tcp_input(p, inp);
 }
 
+/* ---- notes for others ------------------------------------------------------------------------ */
+
+static struct {
+    struct port_tcp_end *ends;
+    _Atomic uint32_t *used;
+} notes;
+
+void port_tcp_note(struct port_tcp_end *ends, _Atomic uint32_t *used)
+{
+    notes.ends = ends;
+    notes.used = used;
+}
+
+static void note(const struct tcp_pcb *pcb)
+{
+    const uint32_t i = port_tcp_number(pcb);
+    struct port_tcp_end *end = &notes.ends[i];
+
+    if (*notes.used <= i)
+        *notes.used = i + 1;
+    end->local = pcb->local_ip;
+    end->remote = pcb->remote_ip;
+    end->isn = pcb->snd_nxt;
+    end->local_port = pcb->local_port;
+    atomic_store_explicit(&end->remote_port, pcb->remote_port, memory_order_release);
+}
+
 /* ---- joining and leaving --------------------------------------------------------------------- */
 
 void port_tcp_show(struct tcp_pcb *pcb)
@@ -228,6 +255,8 @@ void port_tcp_show(struct tcp_pcb *pcb)
 
     block_of(pcb)->link.chain = *bucket;
     *bucket = slot_of(pcb);
+    if (notes.ends && pcb->state != TIME_WAIT)
+        note(pcb);
 }
 
 /* Bound connections are in no bucket; the one they would be in is short, too. */
@@ -305,6 +334,8 @@ void port_tcp_forget(struct tcp_pcb *pcb)
     port_tcp_timer_forget(port_tcp_number(pcb));
     if (link->prev == UNLINKED)
         return;
+    if (notes.ends)
+        notes.ends[port_tcp_number(pcb)].remote_port = 0;
     port_tcp_hide(pcb);
     if (slot_of(pcb) == table.oldest_time_wait)
         table.oldest_time_wait = link->prev >= FIRST_SLOT ? link->prev : 0;

@@ -4,6 +4,7 @@
 #ifndef PORT_TCP_TABLE_H
 #define PORT_TCP_TABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,18 @@ const struct tcp_pcb *port_tcp_in(uint32_t slot, uint32_t *next);
 
 /* Its number in the pool. */
 uint32_t port_tcp_number(const struct tcp_pcb *pcb);
+
+/* A connection as others know it, for whom it must not be lost with the process. */
+struct port_tcp_end {
+    ip_addr_t local, remote;
+    uint32_t isn; /* its own */
+    uint16_t local_port;
+    _Atomic uint16_t remote_port; /* 0: none; written last */
+};
+
+/* Note each connection that begins from now on in (ends)[its number] until it ends. (used): above
+ * all numbers there ever were. NULL: nowhere. */
+void port_tcp_note(struct port_tcp_end *ends, _Atomic uint32_t *used);
 
 /* The ends of its lists of segments are known no more. */
 void port_tcp_forget_tails(const struct tcp_pcb *pcb);

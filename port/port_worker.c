@@ -310,6 +310,7 @@ void port_worker_live(struct port_workers *w, unsigned index, pid_t owner)
     netif->linkoutput = worker_output;
     netif->input = worker_input;
     port_net_disown(netif);
+    port_tcp_note(port_workers_ends_of(w, index), &desk->ends_used);
     if (netvsc_netif_become(w->config.nif, index + 1, w->config.rx_copybreak_bytes) == 0)
         status = w->config.work(w->config.ctx, index);
     port_workers_books_write(&desk->books, w);

@@ -15,8 +15,9 @@
  *
  * A worker that ends, however, is noticed by its pidfd. Then, in this order: its queue is taken
  * over (netvsc_queue_takeover()), the host is asked to send its connections to the others
- * (port_workers_steer.c), and a new one is forked, at once, or after a while if the last ones did
- * not live long. Between death and fork the owner polls the queue itself and hands on what comes.
+ * (port_workers_steer.c), its peers are told (port_workers_tell.c), and a new one is forked, at
+ * once, or after a while if the last ones did not live long. Between death and fork the owner polls
+ * the queue itself and hands on what comes.
  *
  * When the card goes, or changes its MTU, all workers are ended: a device opened again is memory
  * mapped after their fork. They are started anew when it is up.
@@ -128,6 +129,7 @@ static void on_death(struct port_workers *w, unsigned index, int status)
     seat->serving = false;
     (void)netvsc_queue_takeover(nic_of(w), index + 1); /* no device any more: nothing to take */
     port_workers_books_bury(w, index);
+    port_workers_ends_bury(w, index);
     schedule(w, index);
 }
 
@@ -339,6 +341,7 @@ static unsigned step(void *ctx, uint64_t now_ns)
     done += tend(w);
     if (netvsc_state(nic_of(w)) == NETVSC_UP && w->count > 0)
         port_workers_steer_step(w);
+    done += port_workers_tell_step(w);
     if (w->ending && now_ns >= w->kill_at_ns)
         kill_all(w, SIGKILL);
     if (done)
@@ -355,7 +358,7 @@ static uint64_t until(uint64_t when_ns, uint64_t now_ns)
 static uint64_t next_deadline(void *ctx, uint64_t now_ns)
 {
     const struct port_workers *w = ctx;
-    uint64_t left = w->steer || w->steering ? LOOK_NS : UINT64_MAX;
+    uint64_t left = w->steer || w->steering || port_workers_may_tell(w) ? LOOK_NS : UINT64_MAX;
 
     for (unsigned i = 0; i < w->count; i++)
         if (!w->seat[i].pid || w->seat[i].death < 0)

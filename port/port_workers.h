@@ -37,6 +37,7 @@
     X(stray_nobody, "such frames dropped: no worker runs")                                         \
     X(handed_on, "segments of connections that began where they are sent no more")                 \
     X(handed_full, "such segments dropped: mailbox full")                                          \
+    X(told, "connections of workers that died whose peers were made to ask, and so got a reset")   \
     X(suppressed, "frames workers did not send, for only the owner says such things")
 
 struct port_workers_stats {

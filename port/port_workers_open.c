@@ -64,7 +64,7 @@ int port_workers_open(const struct port_workers_config *config, struct port_work
     w->board_bytes = sizeof(*w->board) + config->wanted * sizeof(w->board->desk[0]);
     w->board = mmap(NULL, w->board_bytes, PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    rc = w->board == MAP_FAILED ? -errno : open_wakes(w);
+    rc = w->board == MAP_FAILED || port_workers_ends_open(w) ? -errno : open_wakes(w);
     if (rc) {
         port_workers_close(w);
         return rc;
@@ -86,5 +86,6 @@ void port_workers_close(struct port_workers *w)
         close(w->owner_wake);
     if (w->board != MAP_FAILED)
         munmap(w->board, w->board_bytes);
+    port_workers_ends_close(w);
     free(w);
 }

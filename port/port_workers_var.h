@@ -9,6 +9,7 @@
 #include "port_mailbox.h"
 #include "port_net_share.h"
 #include "port_spread.h"
+#include "port_tcp_table.h"
 #include "port_workers.h"
 
 #define PORT_WORKERS_NOBODY UINT8_MAX
@@ -28,6 +29,7 @@ struct port_desk {
     _Atomic bool ready;              /* listens */
     _Atomic bool done;               /* will end and is not to be started again */
     _Atomic uint32_t strangers;      /* connections it has that the table sends to others */
+    _Atomic uint32_t ends_used;      /* see port_tcp_note() */
     struct port_workers_stats stats; /* written by the worker */
     struct port_books books;
     struct port_mailbox in, out;
@@ -79,6 +81,10 @@ struct port_workers {
     /* netif's own functions; ours are before them */
     netif_input_fn input;
     netif_linkoutput_fn linkoutput;
+    struct port_tcp_end *ends; /* shared: port_connections of them per desk */
+    size_t ends_bytes;
+    struct port_tcp_end *untold; /* of connections of the dead, the last first */
+    uint32_t untold_count;
     unsigned self; /* in a worker: its index */
 };
 
@@ -108,6 +114,16 @@ uint8_t port_workers_of_entry(const struct port_workers *w, uint32_t entry);
 /* port_workers_books.c */
 void port_workers_books_write(struct port_books *books, const struct port_workers *w);
 void port_workers_books_bury(struct port_workers *w, unsigned index);
+
+/* port_workers_tell.c: peers of the dead. */
+int port_workers_ends_open(struct port_workers *w);
+void port_workers_ends_close(struct port_workers *w);
+struct port_tcp_end *port_workers_ends_of(const struct port_workers *w, unsigned index);
+/* Worker (index) has died: keep what it noted. */
+void port_workers_ends_bury(struct port_workers *w, unsigned index);
+bool port_workers_may_tell(const struct port_workers *w);
+/* Returns how many were told. */
+unsigned port_workers_tell_step(struct port_workers *w);
 
 /* port_worker.c: the rest of the life of a process just forked. */
 _Noreturn void port_worker_live(struct port_workers *w, unsigned index, pid_t owner);

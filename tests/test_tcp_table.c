@@ -25,6 +25,8 @@ static struct tcp_pcb *listener;
 static struct tcp_pcb *held[HELD_MAX]; /* what the program has a pointer to */
 static bool refused[HELD_MAX];
 static uint64_t seed, now_ns;
+static struct port_tcp_end noted_ends[POOL];
+static _Atomic uint32_t noted_used;
 static unsigned expired, reclaimed, aborted_others, longest;
 
 static unsigned rnd(unsigned below)
@@ -421,6 +423,25 @@ static void check_tails(void)
     }
 }
 
+static void check_notes(unsigned active)
+{
+    unsigned noted = 0;
+
+    for (uint32_t i = 0; i < POOL; i++)
+        noted += noted_ends[i].remote_port != 0;
+    assert_int_equal(noted, active);
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        const struct port_tcp_end *end = &noted_ends[port_tcp_number(pcb)];
+
+        assert_true(port_tcp_number(pcb) < noted_used);
+        assert_true(ip_addr_eq(&end->local, &pcb->local_ip));
+        assert_true(ip_addr_eq(&end->remote, &pcb->remote_ip));
+        assert_int_equal(end->local_port, pcb->local_port);
+        assert_int_equal(end->remote_port, pcb->remote_port);
+        assert_true(TCP_SEQ_LEQ(end->isn, pcb->lastack + 1));
+    }
+}
+
 static void check_time_wait(void)
 {
     struct tcp_pcb *last = tcp_tw_pcbs;
@@ -459,6 +480,7 @@ static void check_all(void)
     assert_int_equal(lwip_stats.memp[MEMP_TCP_PCB]->used, active + waiting + bound + loose);
     check_time_wait();
     check_tails();
+    check_notes(active);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -478,6 +500,7 @@ static int start_stack(void **state)
         return -1;
     lwip_init();
     card = tcp_peer_start();
+    port_tcp_note(noted_ends, &noted_used);
     listen_again();
     return card && listener ? 0 : -1;
 }

@@ -63,10 +63,8 @@ workers http netvsc-http --ip "$addr/24" --root "$site" --tcp-sndbuf 65536
 wait_for 10 answers || fail "no answer on $addr"
 victim=$(pid_of http 0)
 downloads=12
-# A client that only waits is not told when its server dies: hence --speed-time.
 for n in $(seq $downloads); do
-    start "get$n" curl -sS --max-time 120 --speed-time 8 --speed-limit 1 --limit-rate 6M \
-        -o "$work/big.$n" "$url/big"
+    start "get$n" curl -sS --max-time 120 --limit-rate 6M -o "$work/big.$n" "$url/big"
 done
 start wrk wrk -t1 -c16 -d6s "http://$addr:80/small" # a number: /etc/services may be missing
 sleep_ms() { read -rt "$(awk "BEGIN { print $1 / 1000 }")" <> <(:); }
@@ -82,9 +80,13 @@ check "and respawned within a second" awk "BEGIN { exit !($back <= 1000) }"
 whole=0
 for n in $(seq $downloads); do
     wait_for 60 gone "get$n" || fail "download $n does not end"
-    if wait "${pids[get$n]}"; then
+    wait "${pids[get$n]}"
+    ended=$?
+    if [ "$ended" = 0 ]; then
         whole=$((whole + 1))
         check "download $n is exact" exact "$work/big.$n"
+    else
+        check "download $n was reset" equal "$ended" 56
     fi
     unset "pids[get$n]"
 done
@@ -114,6 +116,34 @@ check "20 connections are echoed" echoes
 check "and datagrams" inside "$bin/udp_echo" "$addr" 7 1 100
 app_down echo
 check "both workers echoed" equal "$(grep -cE 'echoed [0-9]+ bytes on [1-9]' "$work/echo.log")" 2
+
+# ---- clients that only wait ----------------------------------------------------------------------
+
+workers silent netvsc-echo --ip "$addr/24"
+wait_for 10 answers || fail "no answer on $addr"
+clients=16
+for n in $(seq $clients); do
+    start "idle$n" ncat --recv-only "$addr" 7
+done
+connected() { inside ss -Htn state established "dport = :7" | wc -l; }
+all_connected() { equal "$(connected)" "$clients"; }
+wait_for 30 all_connected || fail "not all connect"
+kill -KILL "$(pid_of silent 0)"
+fewer() { [ "$(connected)" -lt "$clients" ]; }
+check "those of a worker that died are told soon" wait_for 5 fewer
+wait_for 5 serving silent 3 || fail "the worker did not come back"
+sleep_ms 500
+check "others wait on" [ "$(connected)" -gt 0 ]
+check "another MTU, which no worker outlives" "$bin/netvscctl" set mtu=1400 "$work/ctl"
+none_connected() { equal "$(connected)" 0; }
+check "then the others are told, too" wait_for 10 none_connected
+for n in $(seq $clients); do
+    kill "${pids[idle$n]}" 2>/dev/null
+    wait "${pids[idle$n]}" 2>/dev/null
+    unset "pids[idle$n]"
+done
+app_down silent
+check "each once" equal "$(counter silent workers told)" "$clients"
 
 # ---- connections of their own --------------------------------------------------------------------
 
