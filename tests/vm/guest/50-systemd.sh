@@ -13,9 +13,10 @@ serves() { l1 'curl -s -m 5 http://10.9.0.2/ | grep -qi "<html"'; }
 start() {
     ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && mkdir -p /etc/default /srv/www &&
         echo 'ROOT=/srv/www' >/etc/default/netvsc-http || return 1
-    systemctl start $unit && until_true 20 serves && return
+    systemctl start $unit && until_true 1 serves && return
     systemctl --no-pager status $unit
     dmesg | grep systemd | tail -n 12
+    cat /server.log
     return 1
 }
 # No capability but two, no new ones, and nothing of the file system writable but what it names.
@@ -28,7 +29,7 @@ confined() {
 restarts() {
     local before
     before=$(pid)
-    kill -9 "$before" && until_true 30 serves && [ "$(pid)" != "$before" ]
+    kill -9 "$before" && until_true 1 serves && [ "$(pid)" != "$before" ]
 }
 stop() {
     systemctl stop $unit && until_true 5 [ -d /sys/class/net/eth0 ] &&
