@@ -48,6 +48,8 @@ static size_t portion(const struct http_conn *c)
     enough = least(enough, large > mss ? large : HTTP_SCRATCH_BYTES);
     if (room < enough)
         return 0;
+    if (left_bytes(c) <= enough)
+        return (size_t)left_bytes(c);
     return enough > mss ? enough - enough % mss : enough;
 }
 
@@ -94,8 +96,7 @@ static void keep(const struct http_conn *c)
 /* A pbuf to read into that will be a segment, or NULL: through the scratch buffer. */
 static struct pbuf *segment_for(const struct http_conn *c, size_t n)
 {
-    if (c->reply.ready || c->reply.may_be_kept || n <= tcp_mss(c->pcb) ||
-        n > port_tcp_large(c->pcb))
+    if (c->reply.ready || left_bytes(c) <= HTTP_SCRATCH_BYTES || n > port_tcp_large(c->pcb))
         return NULL;
     return pbuf_alloc(PBUF_TRANSPORT, (u16_t)n, PBUF_RAM);
 }
@@ -149,7 +150,7 @@ static int put(struct http_conn *c, size_t n)
             pbuf_free(p);
         return (int)have;
     }
-    if (c->reply.may_be_kept && (uint64_t)have == c->reply.head_bytes + c->reply.body_bytes)
+    if (!p && c->reply.may_be_kept && (uint64_t)have == c->reply.head_bytes + c->reply.body_bytes)
         keep(c);
     if (p)
         pbuf_realloc(p, (u16_t)have);

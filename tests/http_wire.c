@@ -37,6 +37,8 @@ static err_t output(struct netif *nif, struct pbuf *p, const ip4_addr_t *to)
     copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
     assert_non_null(copy);
     assert_int_equal(pbuf_copy(copy, p), ERR_OK);
+    if (p->segment_bytes) /* as if cut, and put together again at the far end */
+        copy->segments = (u16_t)(p->tot_len / p->segment_bytes + 1);
     queue[tail++ % QUEUE] = copy;
     return ERR_OK;
 }
@@ -62,6 +64,13 @@ void wire_init(void)
     assert_non_null(netif_add(&netif, &address, &mask, &gateway, NULL, add, netif_input));
     netif_set_up(&netif);
     netif_set_link_up(&netif);
+}
+
+void wire_takes_long(bool does)
+{
+    static const u32_t bytes[2] = {62720, 62720};
+
+    netif.client_data[LWIP_NETIF_CLIENT_DATA_INDEX_MAX] = does ? (void *)(uintptr_t)bytes : NULL;
 }
 
 void wire_run(void)

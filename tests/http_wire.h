@@ -35,6 +35,9 @@ void wire_wait_ms(unsigned ms);
 /* Deliver until nothing moves any more, without letting time pass. */
 void wire_run(void);
 
+/* From now on TCP segments may be longer than the MTU (port/port_tcp_large.c). */
+void wire_takes_long(bool does);
+
 /* Forget the next packets instead of delivering them; or only each (nth) one, 0 = none. */
 void wire_cut(bool is_cut);
 void wire_lose(unsigned nth);

@@ -50,10 +50,11 @@ static void a_request_may_come_in_segments_of_one_byte(void **state)
 /* Sizes around segments, scratch and send buffer; the clock stands still meanwhile. */
 static void files_of_all_sizes_arrive_exactly_and_at_once(void **state)
 {
-    static const size_t sizes[] = {0,     1,      1200,   1213,   1214,   1215,  1459,
-                                   1460,  1461,   2919,   2920,   2921,   5000,  8760,
-                                   14600, 32767,  32768,  32769,  65535,  65536, 65537,
-                                   99999, 131072, 131073, 262144, 1000000};
+    static const size_t sizes[] = {
+        0,     1,     1200,  1213,   1214,   1215,   1459,    1460,  1461,  2919,  2920,
+        2921,  5000,  8760,  14600,  32767,  32768,  32769,   65535, 65536, 65537, 99999,
+        61320, 61321, 40000, 131072, 131073, 262144, 1000000, 40000, 61320, 61321,
+    };
     static struct wire_client c;
 
     (void)state;
@@ -65,6 +66,15 @@ static void files_of_all_sizes_arrive_exactly_and_at_once(void **state)
         assert_answer(&c, 200, 0, sizes[i]);
     }
     wire_close(&c);
+}
+
+/* The longest of what is sent is one segment of 61,320 bytes; a large file before opens the window.
+ */
+static void files_of_all_sizes_arrive_in_long_segments(void **state)
+{
+    wire_takes_long(true);
+    files_of_all_sizes_arrive_exactly_and_at_once(state);
+    wire_takes_long(false);
 }
 
 static void each_size_up_to_two_segments_arrives_at_once(void **state)
@@ -289,6 +299,7 @@ int main(void)
         T(requests_share_a_connection),
         T(a_request_may_come_in_segments_of_one_byte),
         T(files_of_all_sizes_arrive_exactly_and_at_once),
+        T(files_of_all_sizes_arrive_in_long_segments),
         T(each_size_up_to_two_segments_arrives_at_once),
         T(a_new_connection_waits_for_nothing_either),
         T(a_large_file_arrives_exactly),
