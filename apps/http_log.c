@@ -205,4 +205,6 @@ void http_log_reply(const struct http_conn *c)
         *to++ = '-';
     to += sprintf(to, "\" %d %" PRIu64 "\n", c->reply.status, c->body_sent);
     log->used_bytes = (size_t)(to - log->text);
+    if (c->server->stopping) /* nobody may come back to flush it: workers just end */
+        http_log_flush(c->server);
 }

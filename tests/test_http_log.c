@@ -196,6 +196,19 @@ static void what_is_left_at_the_end_is_counted(void **state)
     assert_int_equal(server.stats.log_lost, waiting);
 }
 
+static void the_last_answers_of_a_server_are_written_at_once(void **state)
+{
+    (void)state;
+    open_log();
+    wire_open(&f.client, SITE_PORT);
+    f.client.is_paused = true;
+    wire_send(&f.client, "GET /big HTTP/1.1\r\n" H "\r\n");
+    http_server_stop(&server);
+    wire_resume(&f.client);
+    read_pipe();
+    assert_int_equal(lines_read(), 1);
+}
+
 static void a_pipe_without_reader_is_refused_at_once(void **state)
 {
     char name[] = "/tmp/http-log-XXXXXX";
@@ -270,6 +283,7 @@ int main(void)
         T(a_reader_that_keeps_up_loses_nothing),
         T(a_reader_that_has_gone_is_said_once_and_every_line_counted),
         T(what_is_left_at_the_end_is_counted),
+        T(the_last_answers_of_a_server_are_written_at_once),
         T(a_pipe_without_reader_is_refused_at_once),
         T(standard_output_waits_for_others_as_before),
         T(a_socket_as_standard_output_does_not_wait_either),
