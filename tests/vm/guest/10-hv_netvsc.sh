@@ -107,16 +107,17 @@ reload() {
 }
 gone() { [ ! -d /sys/class/net/eth0 ]; }
 rescind() {
-    control rescind 0 && until_true 30 gone &&
+    control rescind 0 && until_true 30 gone && control link 0 up &&
         control offer 0 && until_true 30 [ -d /sys/class/net/eth0 ] && up && ping_l1
 }
-# Linux waits for every packet it sent, and does so with both rings full.
+# Linux waits for every packet it sent; the host goes on serving it. With the cable out first, or a
+# completion may come between two steps of the kernel and be lost: see docs/protocol-notes.md.
 rescind_busy() {
     local status=0 times
     traffic http://10.9.0.2:8080/bulk
     for times in 1 2 3; do
         sleep 2
-        rescind || { status=1; break; }
+        cable_out && rescind || { status=1; break; }
     done
     quiet
     return $status
@@ -153,7 +154,7 @@ feature "promiscuous, all multicast" promiscuous
 feature "link flap" flap
 feature "module unload and reload" reload
 feature "rescind and re-offer" rescind
-feature "rescind and re-offer under traffic, three times" rescind_busy
+feature "cable out, rescind, re-offer in traffic, 3 times" rescind_busy
 feature "bulk TCP in, byte-exact, after it" bulk_in
 feature "bulk TCP out, byte-exact, after it" bulk_out
 feature "module unload" unload

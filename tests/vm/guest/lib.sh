@@ -114,6 +114,11 @@ stays() {
 }
 control() { l1 "echo '$*' >/tmp/control"; }
 
+# cable_out: of eth0, until Linux has stopped sending.
+cable_out() {
+    control link 0 down && until_true 8 grep -q 0 /sys/class/net/eth0/carrier && usleep 500000
+}
+
 # bad_dmesg: what a kernel says when something is wrong. Succeeds when it said so.
 bad_dmesg() {
     dmesg | grep -E 'WARNING|BUG|Oops|Call Trace|hv_.*(fail|error|timeout|invalid|[Uu]nknown)'
