@@ -29,6 +29,8 @@
 #define TYPE_IP6 0x86DDu
 #define PROTO_TCP 6u
 #define TCP_SUM_OFF 16u
+#define IP4_BYTES 20u
+#define IP4_PLAIN 0x45u /* version, and length in words */
 #define IP6_BYTES 40u
 #define LARGE_HEAD_BYTES (IP6_BYTES + NETVSC_NETIF_TCP_BYTES)
 
@@ -44,7 +46,7 @@ static uint32_t tcp_off(const uint8_t *head, uint32_t bytes)
     const uint8_t *ip = head + IP_OFF;
     uint32_t off = 0;
 
-    if (type == TYPE_IP4 && bytes >= IP_OFF + 20 && ip[9] == PROTO_TCP &&
+    if (type == TYPE_IP4 && bytes >= IP_OFF + IP4_BYTES && ip[9] == PROTO_TCP &&
         (get16(ip + 6) & 0x3FFF) == 0)
         off = IP_OFF + (ip[0] & 0xFu) * 4;
     else if (type == TYPE_IP6 && bytes >= IP_OFF + IP6_BYTES && ip[6] == PROTO_TCP)
@@ -78,22 +80,42 @@ static void cut(const struct netvsc_netif *nif, uint32_t off, uint32_t bytes,
     meta->mss_bytes = (uint16_t)(bytes < room ? bytes : room);
 }
 
+/* Ethernet, IPv4 without options, TCP: what lwIP puts into the first of a chain. */
+static bool is_head4(const struct pbuf *p)
+{
+    const uint8_t *at = p->payload;
+
+    return p->len >= IP_OFF + IP4_BYTES + NETVSC_NETIF_TCP_BYTES &&
+           get16(at + TAG_OFF) == TYPE_IP4 && at[IP_OFF] == IP4_PLAIN;
+}
+
+/* The first bytes of a frame in one row: where they are, or in (copy). */
+static const uint8_t *first_bytes(const struct pbuf *p, uint8_t copy[HEAD_BYTES], uint32_t *bytes)
+{
+    if (p->len >= HEAD_BYTES || p->len == p->tot_len || is_head4(p)) {
+        *bytes = p->len;
+        return p->payload;
+    }
+    *bytes = pbuf_copy_partial(p, copy, HEAD_BYTES, 0);
+    return copy;
+}
+
 uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
                            struct netvsc_tx_meta *meta)
 {
-    uint8_t head[HEAD_BYTES] = {0};
-    uint32_t bytes = pbuf_copy_partial(p, head, sizeof(head), 0);
-    uint32_t skip = 0, off;
+    uint8_t copy[HEAD_BYTES];
+    uint32_t bytes, skip = 0, off;
+    const uint8_t *head = first_bytes(p, copy, &bytes);
 
     memset(meta, 0, sizeof(*meta));
     if (bytes >= TAG_OFF + TAG_BYTES && get16(head + TAG_OFF) == TYPE_TAG) {
         meta->has_tci = true;
         meta->tci = (uint16_t)get16(head + TAG_OFF + 2);
         skip = TAG_BYTES;
-        memmove(head + TAG_OFF, head + TAG_OFF + TAG_BYTES, bytes - TAG_OFF - TAG_BYTES);
     }
-    if (!nif->tcp_sums_by_host)
+    if (!nif->tcp_sums_by_host || bytes < skip + IP_OFF)
         return skip;
+    head += skip; /* the addresses are not looked at */
     off = tcp_off(head, bytes - skip);
     if (off && (nif->tx_csum == NETVSC_VERIFY || get16(head + off + TCP_SUM_OFF) == 0)) {
         meta->csum = get16(head + TAG_OFF) == TYPE_IP6 ? NETVSC_CSUM_TCP6 : NETVSC_CSUM_TCP4;

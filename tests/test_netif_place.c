@@ -158,6 +158,52 @@ static void a_tag_inside_is_left_out(void **state)
     stack_teardown();
 }
 
+/* A TCP segment without sum in one pbuf, or in two with the cut at (first). */
+static struct pbuf *tcp_frame(bool is_tagged, u16_t first)
+{
+    static const uint8_t macs[] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1};
+    static const uint8_t tag[] = {0x81, 0, 0x20, 0x05};
+    static const uint8_t rest[] = {0x08, 0, 0x45, 0,  0,    60,   0,    1, 0, 0, 64, 6, 0,   0,  10,
+                                   0,    0, 1,    10, 0,    0,    2,    0, 7, 0, 8,  0, 0,   0,  1,
+                                   0,    0, 0,    1,  0x50, 0x18, 0x10, 0, 0, 0, 0,  0, 'd', 'a'};
+    u16_t skip = is_tagged ? sizeof(tag) : 0, bytes = (u16_t)(14 + 60 + skip);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, first ? first : bytes, PBUF_RAM);
+
+    assert_non_null(p);
+    if (first)
+        pbuf_cat(p, pbuf_alloc(PBUF_RAW, (u16_t)(bytes - first), PBUF_RAM));
+    for (u16_t i = 0; i < bytes; i++)
+        pbuf_put_at(p, i, 0);
+    pbuf_take_at(p, macs, sizeof(macs), 0);
+    pbuf_take_at(p, tag, skip, sizeof(macs));
+    pbuf_take_at(p, rest, sizeof(rest), (u16_t)(sizeof(macs) + skip));
+    return p;
+}
+
+static void a_sum_left_to_the_host_is_asked_for_wherever_the_headers_lie(void **state)
+{
+    struct hvhost_nic_stats host;
+    unsigned sent = 0;
+
+    (void)state;
+    setup();
+    for (unsigned is_tagged = 0; is_tagged < 2; is_tagged++) {
+        for (u16_t first = 0; first < 70; first++) {
+            struct pbuf *p = tcp_frame(is_tagged, first);
+
+            assert_int_equal(output(p), ERR_OK);
+            pbuf_free(p);
+            stack_turn(2);
+            sent++;
+        }
+    }
+    hvhost_nic_stats(stack.card, &host);
+    assert_int_equal(host.tx_csum, sent);
+    assert_int_equal(host.tx_vlan, sent / 2);
+    assert_int_equal(host.strict_offload, 0);
+    stack_teardown();
+}
+
 static void what_the_heap_has_no_room_for_is_copied_or_refused(void **state)
 {
     static void *all[4096];
@@ -484,6 +530,7 @@ int main(void)
         cmocka_unit_test(what_is_freed_meanwhile_is_not_used_again_meanwhile),
         cmocka_unit_test(memory_of_the_program_is_copied_even_if_the_host_could_read_it),
         cmocka_unit_test(a_tag_inside_is_left_out),
+        cmocka_unit_test(a_sum_left_to_the_host_is_asked_for_wherever_the_headers_lie),
         cmocka_unit_test(references_come_back_when_the_device_goes),
         cmocka_unit_test(a_completion_for_something_else_frees_nothing),
         cmocka_unit_test(segments_of_a_window_leave_as_one_packet),
