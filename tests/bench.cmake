@@ -59,6 +59,14 @@ if(EXISTS ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c)
   netvsc_target(bench_tapif)
 endif()
 
+add_test(NAME bench_smoke COMMAND timeout -k 10 280 bash
+  ${CMAKE_CURRENT_SOURCE_DIR}/bench/smoke.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+set_tests_properties(bench_smoke PROPERTIES LABELS bench TIMEOUT 300)
+
+# More connections than a port number can count, each opened and asked through the emulated host.
+add_test(NAME many_connections COMMAND timeout -k 10 280 bench_gen rr 70000 0.1)
+set_tests_properties(many_connections PROPERTIES LABELS slow TIMEOUT 300)
+
 foreach(part nic http)
   add_test(NAME bench_smoke_${part} COMMAND timeout -k 10 100 bash
     ${CMAKE_CURRENT_SOURCE_DIR}/bench/run --quick --only ${part}

@@ -58,7 +58,7 @@ static struct {
     uint32_t count, next, batch;
     uint32_t open, waiting; /* connections; requests without answer */
     bool measuring, acks;
-    uint64_t done, wrong, host_ns;
+    uint64_t done, served, wrong, host_ns; /* (done) of a window, (served) of all */
     uint8_t frame[HEAD_BYTES + REQUEST_BYTES];
 } gen;
 
@@ -101,6 +101,7 @@ static void send_segment(uint32_t i, u8_t flags, uint32_t data_bytes)
     tcp->ackno = lwip_htonl(c->ack);
     TCPH_HDRLEN_FLAGS_SET(tcp, 5, flags);
     c->seq += data_bytes + (flags & TCP_SYN ? 1 : 0);
+    memcpy(gen.frame + HEAD_BYTES, &i, sizeof(i));
     put(gen.frame, HEAD_BYTES + data_bytes);
 }
 
@@ -159,11 +160,13 @@ static void on_segment(uint32_t i, const struct tcp_hdr *tcp, uint32_t data_byte
         return;
     if (lwip_ntohl(tcp->seqno) - c->ack > INT32_MAX)
         return; /* once more: it was not acknowledged for 200 ms */
-    if (lwip_ntohl(tcp->seqno) != c->ack || data_bytes != REQUEST_BYTES)
+    if (lwip_ntohl(tcp->seqno) != c->ack || data_bytes != REQUEST_BYTES ||
+        memcmp((const uint8_t *)tcp + TCPH_HDRLEN_BYTES(tcp), &i, sizeof(i)) != 0)
         gen.wrong++;
     c->ack += data_bytes;
     gen.waiting--;
     gen.done++;
+    gen.served++;
 }
 
 static void on_deliver(void *ctx, const struct hvhost_frame *frame)
@@ -199,6 +202,7 @@ static void take_turns(void)
     if (!gen.acks)
         return;
     gen.done += gen.waiting;
+    gen.served += gen.waiting;
     gen.waiting = 0;
 }
 
@@ -358,6 +362,8 @@ static int measure(double seconds)
         total[i] = w.total_ns;
         guest[i] = w.guest_ns;
     }
+    while (gen.served < gen.count) /* each has had its turn, or it was not about so many */
+        run_window();
     books = hvhost_audit(gen.card.host);
     if (gen.wrong || books) {
         fprintf(stderr, "bench_gen: %" PRIu64 " wrong answers; %s\n", gen.wrong,

@@ -27,24 +27,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "hvhost.h"
+#include "bench_card.h"
 #include "lwip/init.h"
-#include "netvsc_netif.h"
-#include "vmbus.h"
 
 #define REPEATS_MAX 31u
 #define ETH_TYPE_TEST 0x88b5u /* IEEE 802: local experimental */
 
 struct setup {
-    struct hvhost *host;
-    struct hvhost_nic *card;
-    struct hvhost_port *port;
-    struct netvsc *nic;
-    struct netvsc_netif nif; /* "to lwIP" only */
-    bool to_lwip;
-    uint64_t now_ns; /* virtual time */
+    struct bench_card card;
     uint64_t rx_frames, rx_sum, tx_frames;
 };
 
@@ -62,22 +53,14 @@ struct options {
 
 static double clock_cost_ns;
 
-static uint64_t clock_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void measure_clock(void)
 {
     const unsigned n = 200000;
-    uint64_t start = clock_now();
+    uint64_t start = bench_now_ns();
 
     for (unsigned i = 0; i < n; i++)
-        (void)clock_now();
-    clock_cost_ns = (double)(clock_now() - start) / n;
+        (void)bench_now_ns();
+    clock_cost_ns = (double)(bench_now_ns() - start) / n;
 }
 
 static void on_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
@@ -91,20 +74,12 @@ static void on_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
 
 static err_t on_input(struct pbuf *p, struct netif *netif)
 {
-    struct setup *s = (struct setup *)((char *)netif - offsetof(struct setup, nif.netif));
+    struct setup *s = (struct setup *)((char *)netif - offsetof(struct setup, card.nif.netif));
 
     s->rx_sum += ((const uint8_t *)p->payload)[0];
     s->rx_frames++;
     pbuf_free(p);
     return ERR_OK;
-}
-
-static void poll_nic(struct setup *s, unsigned budget)
-{
-    if (s->to_lwip)
-        netvsc_netif_poll(&s->nif, s->now_ns, budget);
-    else
-        netvsc_poll(s->nic, s->now_ns, budget);
 }
 
 static void on_deliver(void *ctx, const struct hvhost_frame *frame)
@@ -115,81 +90,20 @@ static void on_deliver(void *ctx, const struct hvhost_frame *frame)
     s->tx_frames++;
 }
 
-static int setup_fail(const char *what, int err)
+static int setup_open(struct setup *s, unsigned host_batch, bool to_lwip)
 {
-    fprintf(stderr, "bench_nic: %s: %s\n", what, strerror(-err));
+    const struct bench_card_config config = {
+        .card = {.batch_frames = host_batch},
+        .nic = {.rx = on_rx, .ctx = s},
+        .to_lwip = to_lwip,
+        .deliver = on_deliver,
+        .ctx = s,
+    };
+    int err = bench_card_open(&s->card, &config);
+
+    if (!err && to_lwip)
+        s->card.nif.netif.input = on_input;
     return err;
-}
-
-static int attach(struct setup *s)
-{
-    struct vmbus_transport t;
-    struct vmbus_device *dev;
-    int err = hvhost_nic_open(s->card, &t);
-
-    if (err)
-        return setup_fail("cannot open the card", err);
-    err = vmbus_device_create(&t, &dev);
-    if (err) {
-        t.ops->close(t.ctx);
-        return setup_fail("cannot make a device of it", err);
-    }
-    err = netvsc_attach(s->nic, dev, s->now_ns);
-    if (err) {
-        vmbus_close(dev);
-        return setup_fail("cannot attach", err);
-    }
-    for (unsigned turn = 0; turn < 10000 && netvsc_state(s->nic) == NETVSC_ATTACHING; turn++) {
-        s->now_ns += 1000;
-        hvhost_step(s->host, s->now_ns);
-        poll_nic(s, 64);
-    }
-    if (netvsc_state(s->nic) == NETVSC_UP)
-        return 0;
-    fprintf(stderr, "bench_nic: attach failed: %s\n", netvsc_failure(s->nic));
-    return -EPROTO;
-}
-
-/* The driver below lwIP or under it; in both cases (s->nic) afterwards. */
-static int driver_create(struct setup *s)
-{
-    const struct netvsc_config config = {.rx = on_rx, .ctx = s};
-    int err;
-
-    if (!s->to_lwip)
-        return netvsc_create(&config, &s->nic);
-    err = netvsc_netif_add(&s->nif, &config);
-    if (err)
-        return err;
-    s->nif.netif.input = on_input;
-    s->nic = s->nif.nic;
-    return 0;
-}
-
-static int setup_open(struct setup *s, unsigned host_batch)
-{
-    const struct hvhost_nic_config card = {.batch_frames = host_batch};
-    int err = hvhost_create(NULL, &s->host);
-
-    if (!err)
-        err = hvhost_nic_add(s->host, &card, &s->card);
-    if (!err)
-        err = hvhost_port_add(s->host, on_deliver, s, &s->port);
-    if (err)
-        return setup_fail("cannot make a host", err);
-    err = driver_create(s);
-    if (err)
-        return setup_fail("cannot make a driver", err);
-    return attach(s);
-}
-
-static void setup_close(struct setup *s)
-{
-    if (s->to_lwip && s->nic)
-        netvsc_netif_remove(&s->nif);
-    else
-        netvsc_destroy(s->nic);
-    hvhost_destroy(s->host);
 }
 
 static void fill_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
@@ -204,37 +118,27 @@ static void fill_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const u
 
 static const uint8_t far_mac[6] = {0x02, 0, 0, 0, 0, 0x99};
 
-/* Let both sides settle: nothing outstanding, nothing queued. */
-static void settle(struct setup *s)
-{
-    for (unsigned turn = 0; turn < 8; turn++) {
-        s->now_ns += 1000;
-        hvhost_step(s->host, s->now_ns);
-        poll_nic(s, 256);
-    }
-}
-
 static int measure_rx(struct setup *s, const struct options *opt, unsigned len, struct sample *out)
 {
     uint8_t bytes[1514];
     const struct hvhost_frame frame = {.data = bytes, .len_bytes = len};
     uint64_t driver = 0, host = 0, turns = 0, before = s->rx_frames;
 
-    fill_frame(bytes, len, netvsc_info(s->nic)->mac, far_mac);
+    fill_frame(bytes, len, netvsc_info(s->card.nic)->mac, far_mac);
     for (unsigned sent = 0; sent < opt->frames; sent += opt->batch, turns++) {
-        uint64_t t0 = clock_now(), t1, t2;
+        uint64_t t0 = bench_now_ns(), t1, t2;
 
-        s->now_ns += 1000;
+        s->card.now_ns += 1000;
         for (unsigned i = 0; i < opt->batch; i++)
-            hvhost_port_send(s->port, &frame);
-        hvhost_step(s->host, s->now_ns);
-        t1 = clock_now();
-        poll_nic(s, opt->batch);
-        t2 = clock_now();
+            hvhost_port_send(s->card.port, &frame);
+        hvhost_step(s->card.host, s->card.now_ns);
+        t1 = bench_now_ns();
+        bench_card_poll(&s->card, opt->batch);
+        t2 = bench_now_ns();
         driver += t2 - t1;
         host += t1 - t0;
     }
-    settle(s);
+    bench_card_settle(&s->card);
     if (s->rx_frames - before != turns * opt->batch) {
         fprintf(stderr, "bench_nic: %" PRIu64 " of %" PRIu64 " frames arrived\n",
                 s->rx_frames - before, turns * opt->batch);
@@ -252,12 +156,12 @@ static unsigned send_batch(struct setup *s, const uint8_t *bytes, unsigned len, 
     struct netvsc_slot slot;
     unsigned done = 0;
 
-    while (done < batch && netvsc_tx_begin(s->nic, len, &slot) == 0) {
+    while (done < batch && netvsc_tx_begin(s->card.nic, len, &slot) == 0) {
         memcpy(slot.data, bytes, len);
-        netvsc_tx_commit(s->nic, &slot, len);
+        netvsc_tx_commit(s->card.nic, &slot, len);
         done++;
     }
-    netvsc_flush(s->nic);
+    netvsc_flush(s->card.nic);
     return done;
 }
 
@@ -266,24 +170,24 @@ static int measure_tx(struct setup *s, const struct options *opt, unsigned len, 
     uint8_t bytes[1514];
     uint64_t driver = 0, host = 0, turns = 0, sent = 0, before = s->tx_frames;
 
-    fill_frame(bytes, len, far_mac, netvsc_info(s->nic)->mac);
+    fill_frame(bytes, len, far_mac, netvsc_info(s->card.nic)->mac);
     for (; sent < opt->frames; turns++) {
-        uint64_t t0 = clock_now(), t1, t2, t3;
+        uint64_t t0 = bench_now_ns(), t1, t2, t3;
         unsigned done = send_batch(s, bytes, len, opt->batch);
 
         if (done == 0)
             break;
         sent += done;
-        t1 = clock_now();
-        s->now_ns += 1000;
-        hvhost_step(s->host, s->now_ns);
-        t2 = clock_now();
-        poll_nic(s, opt->batch);
-        t3 = clock_now();
+        t1 = bench_now_ns();
+        s->card.now_ns += 1000;
+        hvhost_step(s->card.host, s->card.now_ns);
+        t2 = bench_now_ns();
+        bench_card_poll(&s->card, opt->batch);
+        t3 = bench_now_ns();
         driver += (t1 - t0) + (t3 - t2);
         host += t2 - t1;
     }
-    settle(s);
+    bench_card_settle(&s->card);
     if (sent < opt->frames || s->tx_frames - before != sent) {
         fprintf(stderr, "bench_nic: %" PRIu64 " of %" PRIu64 " frames reached the switch\n",
                 s->tx_frames - before, sent);
@@ -292,19 +196,6 @@ static int measure_tx(struct setup *s, const struct options *opt, unsigned len, 
     out->driver_ns = ((double)driver - 2 * clock_cost_ns * (double)turns) / (double)sent;
     out->host_ns = ((double)host - clock_cost_ns * (double)turns) / (double)sent;
     return 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-    qsort(values, count, sizeof(values[0]), by_value);
-    return values[count / 2];
 }
 
 struct bench_case {
@@ -330,8 +221,8 @@ static void report(FILE *json, const struct bench_case *c, unsigned len,
         driver[i] = samples[i].driver_ns;
         host[i] = samples[i].host_ns;
     }
-    mid = median(driver, opt->repeats);
-    host_mid = median(host, opt->repeats);
+    mid = bench_median(driver, opt->repeats);
+    host_mid = bench_median(host, opt->repeats);
     printf("%-8s %5u %6u %6u  %7.1f (%.1f-%.1f)  %7.2f  %8.1f  %9.3f\n", c->name, len,
            c->host_batch, opt->batch, mid, driver[0], driver[opt->repeats - 1], 1e3 / mid, host_mid,
            doorbells);
@@ -360,23 +251,23 @@ static int run_case(const struct options *opt, FILE *json, const struct bench_ca
     struct netvsc_stats before, after;
     int err;
 
-    s = (struct setup){.to_lwip = c->to_lwip};
-    err = setup_open(&s, c->host_batch);
+    memset(&s, 0, sizeof(s));
+    err = setup_open(&s, c->host_batch, c->to_lwip);
     if (!err)
         err = c->measure(&s, opt, len, &warm);
     if (!err)
-        netvsc_stats(s.nic, &before);
+        netvsc_stats(s.card.nic, &before);
     for (unsigned i = 0; !err && i < opt->repeats; i++)
         err = c->measure(&s, opt, len, &samples[i]);
     if (!err) {
-        netvsc_stats(s.nic, &after);
+        netvsc_stats(s.card.nic, &after);
         report(json, c, len, samples, opt, doorbells_per_frame(&before, &after));
-        if (hvhost_audit(s.host)) {
-            fprintf(stderr, "bench_nic: the host's books: %s\n", hvhost_audit(s.host));
+        if (hvhost_audit(s.card.host)) {
+            fprintf(stderr, "bench_nic: the host's books: %s\n", hvhost_audit(s.card.host));
             err = -EIO;
         }
     }
-    setup_close(&s);
+    bench_card_close(&s.card);
     return err;
 }
 

@@ -61,7 +61,7 @@ for n in 1 10 1000 10000; do
     beside "rr-gen-flat-$n" .requests_per_s requests_per_s ">= 0.8" rr $n 100
 done
 workers
-[ "$quick" = 1 ] || sweep
+sweep
 
 [ "$(id -u)" = 0 ] || { echo "rr-gen beside the kernel: skipped, it needs root"; exit 0; }
 # The kernel's: server and client on a processor each, in a namespace each.

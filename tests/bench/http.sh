@@ -27,7 +27,8 @@ measure() {
         "\($n): \($m[$k]) \($u) (\(.[0][$k])-\(.[-1][$k])), " +
         "p50 \($m.p50_us) us, p99 \($m.p99_us) us, client CPU \($m.client_cpu)"' "$work/samples"
     jq -cs --arg n "$1" --arg k "$4" --arg f "$3" 'sort_by(.[$k]) | .[length / 2 | floor] as $m |
-        {name: $n, transport: "tap, host inside", file_bytes: $f, repeats: length} + $m +
+        {name: $n, ours: $m[$k], peer: null, ratio: null, target: null, tag: null, unit: $k,
+         transport: "tap, host inside", file_bytes: $f, repeats: length} + $m +
         {min: .[0][$k], max: .[-1][$k]}' "$work/samples" >>"$json"
 }
 

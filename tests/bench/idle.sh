@@ -23,7 +23,8 @@ row() {
     [ "${2:0:1}" != - ] || verdict=noise # others had the processor
     printf '%-24s %10s %-8s %6s %-7s %s\n' "$1" "$2" "$3" "$4" "$verdict" "$5"
     jq -cn --arg name "$1" --argjson ours "$2" --arg unit "$3" --argjson target "$4" \
-        --arg tag "$5" '{name: $name, ours: $ours, unit: $unit, target: $target, tag: $tag}' \
+        --arg tag "$5" '{name: $name, ours: $ours, peer: null, ratio: null, unit: $unit,
+        target: $target, sense: "<=", tag: $tag}' \
         >>"$json"
 }
 

@@ -24,10 +24,7 @@ pair() {
     jq -cn "{ours: $1, peer: $2, ratio: ($1 / $2)}" >>"$pairs_file"
 }
 
-rows_head() {
-    printf '%-16s %-22s %12s %12s %-20s %8s %-15s %8s %-6s %s\n' \
-        row peer ours "peer's" unit ratio range goal "" machine
-}
+rows_head() { bash "${BASH_SOURCE[0]%/*}/table" --head; }
 
 # row_end NAME PEER UNIT GOAL TAG: the row of the pairs in the file. GOAL: ">= 5", "<= 2", or "" for
 # none.

@@ -3,48 +3,71 @@
 # tcp.sh BIN QUICK JSON: what TCP costs with many connections and large windows, our build of lwIP
 # and lwIP as published in turns. Processor time; one thread, no device.
 set -u -o pipefail
-
 bin=$1 quick=$2 json=$3
+. "$(dirname "$0")/rows.sh"
 pairs=5
-[ "$quick" = 1 ] && pairs=1
+[ "$quick" = 0 ] || pairs=1
 
-median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# Both print one number, or fail.
+ours() { "$bin/bench_tcp" "$1" "$2" || echo failed; }
+published() { "$bin/bench_tcp_upstream" "$1" "$2" || echo failed; }
 
-# row WHAT NUMBER UNIT: the median of each, and of the ratios of pairs measured one after the other.
-row() {
-    local what=$1 number=$2 unit=$3 ours=() theirs=() ratios=() a b i
+# beside_published WHAT NUMBER UNIT: a row without goal, and a point of the sweep over NUMBER
+beside_published() {
+    local i a b at
+    at=$(tag)
     for ((i = 0; i < pairs; i++)); do
-        if ! a=$("$bin/bench_tcp" "$what" "$number") ||
-            ! b=$("$bin/bench_tcp_upstream" "$what" "$number"); then
-            echo "tcp: $what $number failed" >&2
-            exit 1
-        fi
-        ours+=("$a") theirs+=("$b")
-        ratios+=("$(awk -v a="$a" -v b="$b" 'BEGIN { print b / a }')")
+        a=$(ours "$1" "$2") b=$(published "$1" "$2")
+        pair "$a" "$b" || { echo "tcp: $1 $2 failed" >&2; exit 1; }
     done
-    a=$(printf '%s\n' "${ours[@]}" | median)
-    b=$(printf '%s\n' "${theirs[@]}" | median)
-    i=$(printf '%s\n' "${ratios[@]}" | median)
-    printf '%-8s %8s %14.1f %14.1f %10.2fx   %s\n' "$what" "$number" "$a" "$b" "$i" "$unit"
-    printf '{"name":"tcp-%s-%s","ours":%s,"peer":%s,"ratio":%s,"unit":"%s"}\n' \
-        "$what" "$number" "$a" "$b" "$i" "$unit" >>"$json"
+    jq -cs --arg s "tcp-$1" --argjson x "$2" '{name: "sweep-\($s)-\($x)", sweep: $s, x: $x,
+        ours: (map(.ours) | sort | .[length / 2 | floor]),
+        peer: (map(.peer) | sort | .[length / 2 | floor])}' "$pairs_file" >>"$json"
+    row_end "tcp-$1-$2" "lwIP as published" "$3" "" "$at"
 }
 
-echo "tcp: forged connections, random over all; peer: lwIP 2.2.1 as published; $pairs pairs"
+# Segments per second with 4 MiB in flight, beside the best of smaller windows.
+window_flat() {
+    local i n best ns at
+    at=$(tag)
+    for ((i = 0; i < pairs; i++)); do
+        best=
+        for n in 65536 262144 1048576; do
+            ns=$(ours window $n)
+            best=$(jq -n "[$ns, ${best:-$ns}] | min")
+        done
+        ns=$(ours window 4194240)
+        pair "(1e9 / $ns)" "(1e9 / $best)" || exit 1
+    done
+    row_end window-4M "best window" "segments per s" ">= 0.9" "$at"
+}
+
+# against NAME WHAT PEER NUMBER UNIT GOAL: 100,000 connections, and a number
+against() {
+    local i at
+    at=$(tag)
+    for ((i = 0; i < pairs; i++)); do
+        pair "$(ours "$2" 100000)" "$4" || exit 1
+    done
+    row_end "$1" "$3" "$5" "$6" "$at"
+}
+
+echo "tcp: forged connections, random over all, one packet at a time; $pairs pairs"
 echo
-printf '%-8s %8s %14s %14s %11s\n' "" "" ours peer peer/ours
+rows_head
 acks="10 100 1000 10000 100000" echoes="1 10 1000 10000" windows="65536 1048576 4194240"
 if [ "$quick" = 1 ]; then
     acks="10 10000" echoes="1 10000" windows="65536 4194240"
 fi
 for n in $acks; do
-    row ack "$n" "ns per acknowledgement"
+    beside_published ack "$n" "ns per ack"
 done
 for n in $echoes; do
-    row echo "$n" "ns per 64 bytes there and back"
+    beside_published echo "$n" "ns per 64 B echoed"
 done
 for n in $windows; do
-    row window "$n" "ns per segment sent, so many bytes in flight"
+    beside_published window "$n" "ns per segment"
 done
-row timers 100000 "ns per half second of timers"
-row memory 100000 "bytes per connection"
+window_flat
+against timers-100k timers "half a second" 500000000 "ns per half second" "<= 0.01"
+against memory-100k memory "320 bytes" 320 "bytes/connection" "<= 1"

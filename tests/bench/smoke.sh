@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# smoke.sh BIN: every program of the benchmark suite that needs no root runs, briefly, and what they
+# say becomes rows, a table, a page and plots. So that none of it rots; the figures mean nothing.
+set -eu -o pipefail
+bin=$1
+work=$(mktemp -d)
+json=$work/rows.json
+. "$(dirname "$0")/rows.sh"
+trap 'rm -rf "$work" "$pairs_file"' EXIT
+here=$(dirname "$0")
+
+fail() { echo "smoke: $*" >&2; exit 1; }
+
+"$bin/bench_topo" | grep -Eq '^[0-9]+ (near|far)$' || fail "bench_topo"
+for case in rx60-1 rx60-8 tx60 rx1514 tx1514 overload; do
+    "$bin/bench_ring" $case 1 >"$pairs_file" || fail "bench_ring $case"
+    row_end $case peer "ns per frame" "<= 2" tag >/dev/null
+done
+for what in ack echo window timers memory; do
+    for program in bench_tcp bench_tcp_upstream; do
+        "$bin/$program" $what 65536 >"$work/number" || fail "$program $what"
+        grep -Eq '^[0-9.]+$' "$work/number" || fail "$program $what printed no number"
+    done
+done
+for n in 1 100; do
+    for what in rr ack; do
+        "$bin/bench_gen" $what $n 0.01 | jq -c "{sweep: \"$what\", x: .conns, ours: .guest_ns}" \
+            >>"$json" || fail "bench_gen $what $n"
+    done
+done
+
+[ "$("$here/table" "$json" | grep -Ec ' (ok|behind) ')" = 6 ] || fail "table: not six verdicts"
+printf 'before\n<!-- rows -->\nold\n<!-- end of rows -->\nbehind\n' >"$work/page"
+"$here/table" --fill "$work/page" "$json"
+"$here/table" --fill "$work/page" "$json" # again: what is there is replaced
+[ "$(grep -c '^| rx60-1 |' "$work/page")" = 1 ] || fail "table --fill: not one line per row"
+! grep -q '^old$' "$work/page" || fail "table --fill: the old rows are still there"
+[ "$(sed -n '1p;$p' "$work/page" | xargs)" = "before behind" ] ||
+    fail "table --fill: the page's rest"
+"$here/plot" "$json" "$work"
+grep -q '</svg>' "$work/bench-connections.svg" || fail "plot: no plot"
+echo "smoke: all there"
