@@ -26,7 +26,21 @@
 
 /* ---- the socket ------------------------------------------------------------------------------ */
 
-/* Sockets nobody listens on any more. */
+/* The socket (path) goes if nobody listens on it any more. False: somebody does. */
+static bool make_way(const char *path)
+{
+    const int fd = app_control_connect(path);
+    struct stat st;
+
+    if (fd >= 0)
+        close(fd);
+    /* What is no socket refuses connections, too. */
+    else if (fd == -ECONNREFUSED && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        unlink(path);
+    return fd < 0;
+}
+
+/* For who comes next: programs that were killed leave theirs behind. */
 static void sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -37,17 +51,12 @@ static void sweep(const char *folder)
     while ((entry = readdir(dir))) {
         const size_t len = strlen(entry->d_name);
         char path[APP_CONTROL_PATH_BYTES];
-        int fd;
 
         if (len < 6 || strcmp(entry->d_name + len - 5, ".sock") != 0)
             continue;
         if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= sizeof(path))
             continue;
-        fd = app_control_connect(path);
-        if (fd >= 0)
-            close(fd);
-        else if (fd == -ECONNREFUSED)
-            unlink(path);
+        make_way(path);
     }
     closedir(dir);
 }
@@ -63,20 +72,6 @@ static int default_path(char *out, size_t out_bytes)
         return -errno;
     sweep(folder);
     snprintf(out, out_bytes, "%s/%ld.sock", folder, (long)getpid());
-    return 0;
-}
-
-/* A socket of a program that has gone makes room, one in use does not. */
-static int make_way(const char *path)
-{
-    const int fd = app_control_connect(path);
-
-    if (fd >= 0) {
-        close(fd);
-        return -EADDRINUSE;
-    }
-    if (fd == -ECONNREFUSED)
-        unlink(path);
     return 0;
 }
 
@@ -117,8 +112,8 @@ int app_control_open(struct app_control *control, const char *path)
         rc = -ENAMETOOLONG;
     else
         strcpy(control->path, path);
-    if (rc == 0)
-        rc = make_way(control->path);
+    if (rc == 0 && !make_way(control->path))
+        rc = -EADDRINUSE;
     if (rc == 0)
         rc = listen_on(control->path);
     if (rc < 0)

@@ -221,6 +221,22 @@ static void a_path_in_use_is_not_taken(void **state)
     app_control_close(&second);
 }
 
+/* connect() says of a plain file what it says of a socket nobody listens on. */
+static void a_file_in_the_way_is_nobodys_socket(void **state)
+{
+    struct app_control second = {.answer = answer};
+    char path[sizeof(f.path) + 2];
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s.d", f.path);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(app_control_open(&second, path), -EADDRINUSE);
+    assert_int_equal(unlink(path), 0); /* it is still there */
+}
+
 #define SOCKET_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -233,6 +249,7 @@ int main(void)
         SOCKET_TEST(who_comes_when_it_is_full_gets_the_place_of_the_oldest),
         SOCKET_TEST(who_says_nothing_is_sent_away),
         SOCKET_TEST(a_path_in_use_is_not_taken),
+        SOCKET_TEST(a_file_in_the_way_is_nobodys_socket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
