@@ -18,7 +18,7 @@ good_tree() {
     rm -rf "$work/tree" "$work/build"
     mkdir -p "$work/tree" "$work/build/bin" && cd "$work/tree" || exit 1
     for folder in vmbus netif port apps hvhost tests; do
-        put "$folder/README.md" "# $folder\n"
+        put "$folder/README.md" "# $folder: \`*.h\`\n"
     done
     put vmbus/vmbus.h "$spdx"
     put vmbus/vmbus_var.h "$spdx"
@@ -111,6 +111,7 @@ must_find docs "does not run: apps/x" docs/x.md '<!-- run: e2e_demo -->\n```sh\n
 must_find docs "no test with a script" docs/x.md '<!-- run: e2e_x -->\n```sh\ntrue\n```\n'
 must_find docs "has no option --y" docs/x.md '<!-- run: real-vm -->\n```sh\nnetvsc-x --y\n```\n'
 must_find docs "no program hvhost" docs/x.md '<!-- run: real-vm -->\n```sh\nhvhost --y\n```\n'
+must_find docs "does not name x.c" netif/x.c "$spdx"
 must_find docs "fence it as sh" docs/x.md '```bash\ntrue\n```\n'
 must_find docs "nothing runs apps/demo" tests/e2e/demo.sh 'true\n'
 must_find docs "leads nowhere" docs/x.md 'see [this](that.md)\n'

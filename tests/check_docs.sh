@@ -7,7 +7,8 @@
 #                          apps/demo must be what the test e2e_demo runs
 #   <!-- run: TEST -->     each line of it stands word for word in the script of that CTest test
 #   <!-- run: real-vm -->  cannot run here: checked for syntax, for programs and options that exist
-# A block without such a comment fails, and so do shell blocks fenced otherwise.
+# A block without such a comment fails, and so do shell blocks fenced otherwise. The README.md of a
+# folder names every file in it.
 build=$(cd "${2:?usage: check_docs.sh ROOT BUILD}" && pwd) || exit 2
 . "$(dirname "${BASH_SOURCE[0]}")/check_lib.sh"
 
@@ -109,6 +110,31 @@ check_links() {
         [ -e "$(dirname "$1")/${target%%#*}" ] || finding "$1" "link to $target leads nowhere"
     done < <(grep -oE '\]\([^)]+\)' "$1" | sed -E 's/^\]\(//; s/\)$//')
 }
+
+# named README FILE: FILE, with or without its ending, is a word in backticks there, or fits one.
+named() {
+    local word
+    while read -r word; do
+        # shellcheck disable=SC2053 # a pattern
+        [[ $2 == $word || ${2%.*} == $word ]] && return
+    done < <(grep -oE '`[^`]+`' "$1" | tr -d '`' | tr ' ' '\n')
+    return 1
+}
+
+# A folder's README names what is in it. What x_reg.h and x_var.h are, ARCHITECTURE.md says;
+# test_x.c is the test of x.c.
+while read -r file; do
+    case $file in
+    */*/*) continue ;;
+    *_reg.h | *_var.h | tests/test_*) continue ;;
+    vmbus/*.[ch] | netif/*.[ch] | port/*.[ch] | hvhost/*.[ch] | apps/*.[ch] | tests/*.[ch])
+        page=${file%/*}/README.md
+        [ ! -f "$page" ] || named "$page" "${file##*/}" ||
+            { [[ $file = *.h && -f ${file%.h}.c ]] && named "$page" "$(basename "$file" .h).c"; } ||
+            finding "$page" "does not name ${file##*/}"
+        ;;
+    esac
+done < <(all_files)
 
 blocks=0
 while read -r page; do
