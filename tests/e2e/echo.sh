@@ -13,18 +13,7 @@ tcp_echo() {
         same_bytes "$work/$1" "$work/back.$2"
 }
 check "20 MB over one TCP connection" tcp_echo many 0
-eight() {
-    local n jobs=() ok=0
-    for n in {1..8}; do
-        tcp_echo some "$n" &
-        jobs+=($!)
-    done
-    for n in "${jobs[@]}"; do
-        wait "$n" || ok=1
-    done
-    return $ok
-}
-check "eight TCP connections at a time" eight
+check "eight TCP connections at a time" at_once 8 tcp_echo some
 check "one byte over TCP" equal "$(printf x | inside ncat -w 5 "$addr" 7)" x
 check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
 check "UDP datagrams that travel in fragments" inside "$bin/udp_echo" "$addr" 7 1473 1600

@@ -110,6 +110,20 @@ wait_for() {
     done
 }
 
+# at_once COUNT COMMAND...: so often at the same time, each with its number as last argument. All
+# must succeed.
+at_once() {
+    local n jobs=() failed=0
+    for ((n = 1; n <= $1; n++)); do
+        "${@:2}" "$n" &
+        jobs+=($!)
+    done
+    for n in "${jobs[@]}"; do
+        wait "$n" || failed=1
+    done
+    return $failed
+}
+
 # ---- programs -----------------------------------------------------------------------------------
 
 alive() { kill -0 "${pids[$1]}" 2>/dev/null; }

@@ -16,18 +16,7 @@ tcp_echo() {
     same_bytes "$work/many" "$work/back.$1"
 }
 check "5 MB over one TCP connection" tcp_echo 0
-four() {
-    local n jobs=() ok=0
-    for n in 1 2 3 4; do
-        tcp_echo "$n" &
-        jobs+=($!)
-    done
-    for n in "${jobs[@]}"; do
-        wait "$n" || ok=1
-    done
-    return $ok
-}
-check "four at a time, a thread each" four
+check "four at a time, a thread each" at_once 4 tcp_echo
 check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
 check "and in fragments" inside "$bin/udp_echo" "$addr" 7 8000 8002
 app_down sockets
