@@ -11,7 +11,7 @@ state=/sys/bus/vmbus/devices/$card
 pid() { systemctl show -P MainPID $unit; }
 serves() { l1 'curl -s -m 5 http://10.9.0.2/ | grep -qi "<html"'; }
 start() {
-    ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && mkdir -p /etc/default /srv/www &&
+    ip addr flush dev eth0 && ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && mkdir -p /etc/default /srv/www &&
         echo 'ROOT=/srv/www' >/etc/default/netvsc-http || return 1
     systemctl start $unit && until_true 1 serves && return
     systemctl --no-pager status $unit
@@ -29,7 +29,7 @@ confined() {
 restarts() {
     local before
     before=$(pid)
-    kill -9 "$before" && until_true 1 serves && [ "$(pid)" != "$before" ]
+    [ "$before" -gt 0 ] && kill -9 "$before" && until_true 1 serves && [ "$(pid)" != "$before" ]
 }
 stop() {
     systemctl stop $unit && until_true 5 [ -d /sys/class/net/eth0 ] &&
