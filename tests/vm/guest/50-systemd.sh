@@ -11,8 +11,9 @@ state=/sys/bus/vmbus/devices/$card
 pid() { systemctl show -P MainPID $unit; }
 serves() { l1 'curl -s -m 5 http://10.9.0.2/ | grep -qi "<html"'; }
 start() {
-    ip addr flush dev eth0 && ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && mkdir -p /etc/default /srv/www &&
-        echo 'ROOT=/srv/www' >/etc/default/netvsc-http || return 1
+    ip addr flush dev eth0 && ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up &&
+        mkdir -p /etc/default /srv/www && echo 'ROOT=/srv/www' >/etc/default/netvsc-http ||
+        return 1
     systemctl start $unit && until_true 1 serves && return
     systemctl --no-pager status $unit
     dmesg | grep systemd | tail -n 12
