@@ -8,7 +8,7 @@
  * with a handshake, from as many addresses as 60,000 ports each make necessary.
  *
  *   rr    send 64 bytes, wait until they are back, on up to 64 connections at a time
- *   ack   acknowledgements nobody answers, the cheapest segment there is
+ *   ack   acknowledgements nobody answers, the cheapest segment there is; 64 at a time in any case
  *
  * Connections take turns in a random order, all of them before the first again. Two stopwatches:
  * what clients and host take, and the whole; the guest's share, driver and lwIP with its timers, is
@@ -389,7 +389,7 @@ int main(int argc, char **argv)
     }
     gen.acks = argv[1][0] == 'a';
     gen.count = (uint32_t)atoi(argv[2]);
-    gen.batch = gen.count < BATCH_MAX ? gen.count : BATCH_MAX;
+    gen.batch = gen.acks || gen.count > BATCH_MAX ? BATCH_MAX : gen.count;
     gen.client = calloc(gen.count, sizeof(*gen.client));
     gen.order = calloc(gen.count, sizeof(*gen.order));
     if (!gen.client || !gen.order || start())
