@@ -262,11 +262,12 @@ unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt
 /* ---- poll ------------------------------------------------------------------------------------ */
 
 /*
- * Frames lie anywhere in the receive buffer, and when we are behind none is in a cache: ask for the
- * beginning of each in time. Those of a packet before the first of them, and the first one of the
- * packet after it while this one is at work. Hints only: nothing is checked, nothing believed.
+ * Frames lie anywhere in the receive buffer, and when we are behind none is in a cache: while a
+ * packet is at work the beginnings of the next one's frames are asked for. Hints only: nothing is
+ * checked but where they are, nothing believed.
  */
-#define ASK_BYTES 192u /* RNDIS header, per-packet info, and the frame's headers */
+#define ASK_BYTES 128u /* RNDIS header, per-packet info, and the frame's headers */
+#define ASK_RANGES_MAX 16u
 #define LINE_BYTES 64u
 
 static void ask_range(const struct netvsc_queue *q, const uint8_t *host)
@@ -281,18 +282,21 @@ static void ask_range(const struct netvsc_queue *q, const uint8_t *host)
         __builtin_prefetch(recv->base + range.off_bytes + off);
 }
 
-static void ask_ahead(const struct netvsc_queue *q, const struct vmbus_packet *pkt)
+static void ask_ahead(const struct netvsc_queue *q)
 {
     const uint32_t first = sizeof(struct vmbus_pkt_desc) + sizeof(struct vmbus_xfer_header);
-    uint32_t bytes;
+    struct vmbus_xfer_header set;
+    uint32_t bytes, ranges;
     const uint8_t *next = vmbus_chan_ahead(q->chan, &bytes);
 
-    for (uint32_t off = sizeof(struct vmbus_xfer_header) + sizeof(struct vmbus_xfer_range);
-         off + sizeof(struct vmbus_xfer_range) <= pkt->header_bytes;
-         off += (uint32_t)sizeof(struct vmbus_xfer_range))
-        ask_range(q, pkt->header + off);
-    if (bytes >= first + sizeof(struct vmbus_xfer_range))
-        ask_range(q, next + first);
+    if (bytes < first)
+        return;
+    memcpy(&set, next + sizeof(struct vmbus_pkt_desc), sizeof(set));
+    ranges = (bytes - first) / (uint32_t)sizeof(struct vmbus_xfer_range);
+    if (ranges > set.range_count)
+        ranges = set.range_count;
+    for (uint32_t i = 0; i < ranges && i < ASK_RANGES_MAX; i++)
+        ask_range(q, next + first + i * sizeof(struct vmbus_xfer_range));
 }
 
 /* One packet of any type; returns how much work it was. */
@@ -300,7 +304,7 @@ static unsigned dispatch(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
     switch (pkt->type) {
     case VMBUS_PKT_XFER_PAGES:
-        ask_ahead(q, pkt);
+        ask_ahead(q);
         return netvsc_rx_packet(q, pkt);
     case VMBUS_PKT_COMPLETION:
         netvsc_tx_completion(q, pkt);
