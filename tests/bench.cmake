@@ -67,7 +67,7 @@ set_tests_properties(bench_smoke PROPERTIES LABELS bench TIMEOUT 300)
 add_test(NAME many_connections COMMAND timeout -k 10 280 bench_gen rr 70000 0.1)
 set_tests_properties(many_connections PROPERTIES LABELS slow TIMEOUT 300)
 
-foreach(part nic http)
+foreach(part nic http idle)
   add_test(NAME bench_smoke_${part} COMMAND timeout -k 10 100 bash
     ${CMAKE_CURRENT_SOURCE_DIR}/bench/run --quick --only ${part}
     --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
