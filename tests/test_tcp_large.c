@@ -7,6 +7,7 @@
 #include "lwip/timeouts.h"
 #include "port_clock.h"
 #include "port_heap.h"
+#include "port_log.h"
 #include "port_tcp.h"
 #include "port_tcp_table.h"
 #include "tcp_peer.h"
@@ -293,6 +294,30 @@ static void a_small_congestion_window_is_filled_and_not_exceeded(void **state)
     assert_true(far.next > 12 * MSS);
 }
 
+static void segments_are_a_quarter_of_the_congestion_window_at_most(void **state)
+{
+    (void)state;
+    pcb->cwnd = 40 * MSS;
+    assert_int_equal(port_tcp_large(pcb), 10 * MSS);
+    pcb->cwnd = 7 * MSS;
+    assert_int_equal(port_tcp_large(pcb), MSS);
+}
+
+static void what_follows_a_long_segment_that_waits_breaks_no_rule_of_lwip(void **state)
+{
+    const uint64_t broken = port_asserts();
+
+    (void)state;
+    pcb->snd_wnd = 0;
+    assert_int_equal(say(0, LARGE), ERR_OK);
+    assert_int_equal(say(LARGE, 10), ERR_OK);
+    assert_int_equal(say(LARGE + 10, 3000), ERR_OK);
+    assert_int_equal(port_asserts(), broken);
+    pcb->snd_wnd = far.window;
+    tcp_output(pcb);
+    check_arrived(LARGE + 3010);
+}
+
 static void a_window_of_one_wire_segment_is_used(void **state)
 {
     (void)state;
@@ -343,6 +368,30 @@ static void one_lost_piece_is_sent_again_alone(void **state)
     assert_int_equal(reported, LARGE);
     assert_int_equal(pcb->snd_queuelen, 0);
     assert_null(pcb->unacked);
+}
+
+static bool lose_tail(u32_t off)
+{
+    return off >= 20 * MSS;
+}
+
+static void after_a_timeout_what_the_far_end_has_is_not_sent_again(void **state)
+{
+    (void)state;
+    lost = lose_tail;
+    assert_int_equal(say(0, LARGE), ERR_OK);
+    tcp_output(pcb);
+    far.acks_due = 1;
+    exchange();
+    lost = NULL;
+    left_count = 0;
+    pass_ms(3000);
+    assert_true(left_count > 0);
+    assert_int_equal(left[0].off, 20 * MSS);
+    check_arrived(LARGE);
+    far_end_acknowledges(far.next);
+    assert_int_equal(reported, LARGE);
+    assert_int_equal(pcb->snd_queuelen, 0);
 }
 
 static bool lose_all(u32_t off)
@@ -452,9 +501,12 @@ int main(void)
         TEST(a_buffer_is_gone_when_there_is_no_room_for_it),
         TEST(a_peer_with_a_small_window_gets_at_most_half_of_it_at_once),
         TEST(a_small_congestion_window_is_filled_and_not_exceeded),
+        TEST(segments_are_a_quarter_of_the_congestion_window_at_most),
+        TEST(what_follows_a_long_segment_that_waits_breaks_no_rule_of_lwip),
         TEST(a_window_of_one_wire_segment_is_used),
         TEST(a_nic_that_cuts_no_more_gets_wire_segments),
         TEST(one_lost_piece_is_sent_again_alone),
+        TEST(after_a_timeout_what_the_far_end_has_is_not_sent_again),
         TEST(after_a_timeout_one_wire_segment_leaves_and_then_more),
         TEST(every_byte_arrives_once_whatever_is_lost_and_whatever_changes),
     };
