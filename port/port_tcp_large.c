@@ -42,6 +42,8 @@
 #define BLOCK_OTHER_BYTES 256u /* struct pbuf and headers in it */
 #define PIECES_MAX 8u          /* of a segment that programs wrote bit by bit */
 
+static struct pbuf *offered, *given; /* what port_tcp_write_buffer() has, and tcp_write() may use */
+
 /* ---- how long -------------------------------------------------------------------------------- */
 
 /* What is taken at most where (pcb) sends to, in memory the NIC can send from, or not. */
@@ -76,12 +78,14 @@ u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last,
         had = (u32_t)last->len + pcb->unsent_oversize;
     if (len_bytes > size && !(last && pbuf_clen(last->p) >= PIECES_MAX))
         size = port_tcp_large(pcb);
-    return (u16_t)LWIP_MAX(size, had);
+    size = LWIP_MAX(size, had);
+    /* Not if it is needed to fill up the last one: lwIP would read from it what it has moved. */
+    if (!last || (last->len == size && !pcb->unsent_oversize))
+        given = offered;
+    return (u16_t)size;
 }
 
 /* ---- without a copy -------------------------------------------------------------------------- */
-
-static struct pbuf *given;
 
 struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type)
 {
@@ -89,7 +93,7 @@ struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type)
 
     if (!p || layer != PBUF_TRANSPORT || type != PBUF_RAM || bytes != p->tot_len)
         return pbuf_alloc(layer, bytes, type);
-    given = NULL;
+    offered = given = NULL;
     return p;
 }
 
@@ -97,11 +101,11 @@ err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, u8_t flags)
 {
     err_t err;
 
-    given = p;
+    offered = p;
     err = tcp_write(pcb, p->payload, p->tot_len, (u8_t)(flags | TCP_WRITE_FLAG_COPY));
-    if (given)
+    if (offered)
         pbuf_free(p);
-    given = NULL;
+    offered = given = NULL;
     return err;
 }
 

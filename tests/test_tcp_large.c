@@ -253,6 +253,20 @@ static void a_buffer_behind_a_short_segment_fills_it_up_first(void **state)
     check_arrived(1000 + LARGE);
 }
 
+static void a_buffer_fills_up_what_has_memory_left(void **state)
+{
+    (void)state;
+    pcb->snd_wnd = 0;
+    assert_int_equal(say(0, 2 * MSS - 400), ERR_OK);
+    pcb->cwnd = 8 * MSS;
+    assert_true(pcb->unsent_oversize > 0);
+    assert_int_equal(
+        port_tcp_write_buffer(pcb, buffer(2 * MSS - 400, 2 * MSS), TCP_WRITE_FLAG_MORE), ERR_OK);
+    pcb->snd_wnd = far.window;
+    tcp_output(pcb);
+    check_arrived(4 * MSS - 400);
+}
+
 static void a_buffer_is_gone_when_there_is_no_room_for_it(void **state)
 {
     struct port_heap_stats before, after;
@@ -444,6 +458,14 @@ static void disturb(void)
         far.acks_due = 1; /* what a delayed acknowledgement is */
 }
 
+static err_t say_somehow(u32_t off, u32_t bytes)
+{
+    if (rand() % 2)
+        return say(off, bytes);
+    return port_tcp_write_buffer(pcb, buffer(off, (u16_t)bytes),
+                                 rand() % 2 ? TCP_WRITE_FLAG_MORE : 0);
+}
+
 static void every_byte_arrives_once_whatever_is_lost_and_whatever_changes(void **state)
 {
     u32_t said = 0;
@@ -454,7 +476,7 @@ static void every_byte_arrives_once_whatever_is_lost_and_whatever_changes(void *
     while (far.next < STREAM_BYTES && pcb) {
         const u32_t wish = 1 + (u32_t)rand() % 65535, want = LWIP_MIN(wish, STREAM_BYTES - said);
 
-        if (want && want <= tcp_sndbuf(pcb) && say(said, want) == ERR_OK)
+        if (want && want <= tcp_sndbuf(pcb) && say_somehow(said, want) == ERR_OK)
             said += want;
         tcp_output(pcb);
         exchange();
@@ -498,6 +520,7 @@ int main(void)
         TEST(small_writes_are_not_made_long),
         TEST(a_buffer_given_away_is_the_segment_and_is_not_copied),
         TEST(a_buffer_behind_a_short_segment_fills_it_up_first),
+        TEST(a_buffer_fills_up_what_has_memory_left),
         TEST(a_buffer_is_gone_when_there_is_no_room_for_it),
         TEST(a_peer_with_a_small_window_gets_at_most_half_of_it_at_once),
         TEST(a_small_congestion_window_is_filled_and_not_exceeded),
