@@ -2,6 +2,7 @@
 #include "bench_min.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "nvs_reg.h"
@@ -105,15 +106,18 @@ void bench_min_write(struct bench_min *m, const uint8_t *frame, uint32_t len_byt
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* Sections of the receive buffer are not aligned. */
 static uint64_t sum_message(const uint8_t *msg)
 {
-    const struct rndis_packet *head = (const void *)msg;
-    const uint64_t *word = (const void *)msg;
-    const uint8_t *end = msg + 8 + head->data_off + WORD; /* the frame's first bytes, too */
-    uint64_t sum = 0;
+    uint32_t data_off, end;
+    uint64_t sum = 0, word;
 
-    while ((const uint8_t *)word < end)
-        sum += *word++;
+    memcpy(&data_off, msg + offsetof(struct rndis_packet, data_off), sizeof(data_off));
+    end = 8 + data_off + WORD; /* the frame's first bytes, too */
+    for (uint32_t off = 0; off < end; off += WORD) {
+        memcpy(&word, msg + off, sizeof(word));
+        sum += word;
+    }
     return sum;
 }
 
