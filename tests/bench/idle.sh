@@ -5,6 +5,7 @@
 # Server on processor 1, client on processor 0. The first request after a pause contains the time
 # the machine takes to wake a processor, which is measured beside it and taken off.
 . "$(dirname "$0")/../e2e/lib.sh"
+here=$(dirname "$0")
 quick=$2
 json=$3
 e2e_begin "$1" inside
@@ -17,15 +18,12 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 # row NAME VALUE UNIT TARGET NOTE: at most TARGET is what was asked for.
 row() {
-    local verdict=ok
+    local note=$5
     [ -n "$2" ] || fail "nothing measured for $1"
-    awk -v a="$2" -v b="$4" 'BEGIN { exit !(a > b) }' && verdict=behind
-    [ "${2:0:1}" != - ] || verdict=noise # others had the processor
-    printf '%-24s %10s %-8s %6s %-7s %s\n' "$1" "$2" "$3" "$4" "$verdict" "$5"
+    [ "${2:0:1}" != - ] || note="noise, others had the processor: $5"
     jq -cn --arg name "$1" --argjson ours "$2" --arg unit "$3" --argjson target "$4" \
-        --arg tag "$5" '{name: $name, ours: $ours, peer: null, ratio: null, unit: $unit,
-        target: $target, sense: "<=", tag: $tag}' \
-        >>"$json"
+        --arg tag "$note" '{name: $name, ours: $ours, unit: $unit, target: $target, sense: "<=",
+        tag: $tag}' | tee -a "$json" | bash "$here/table" --lines
 }
 
 # cpu_ns NAME: processor time used so far.
@@ -40,7 +38,7 @@ idle_row() {
         'BEGIN { printf "%.2f", n / s / 1e7 }')" "% of CPU" 1 "$2, $idle_s s"
 }
 
-printf '%-24s %10s %-8s %6s %-7s %s\n' row ours unit goal "" ""
+bash "$here/table" --head
 
 # The address is known beforehand, or the kernel would ask for it once a second.
 inside ip neigh replace "$addr" lladdr "$mac" dev "$tap"
@@ -57,7 +55,7 @@ machine=$(wake machine "$requests" 10)
 for pause in 10 1000; do
     n=$((pause == 10 ? requests : rare))
     wake first "$addr" 7 "$n" "$pause" >"$work/first"
-    row "first-after-${pause}ms" \
+    row "first-after-$pause-ms" \
         "$(jq --argjson m "$machine" '.p99_us - $m.p99_us | . * 10 | round / 10' "$work/first")" \
         "us" 65 "p99 $(jq .p99_us "$work/first"), p50 $(jq .p50_us "$work/first"); machine's own \
 p99 $(jq .p99_us <<<"$machine"), p50 $(jq .p50_us <<<"$machine")"
@@ -68,8 +66,8 @@ for monitor in 0 100; do
     if [ "$monitor" = 0 ]; then card_up; else card_up --monitor "$monitor"; fi
     taskset -cp 1 "${pids[hvhost]}" >/dev/null
     app4 server netvsc-echo --cpu 1
-    idle_row "idle-apart-monitor-$monitor" server
-    idle_row "idle-apart-monitor-$monitor" hvhost
+    idle_row "idle-app-mon$monitor" server
+    idle_row "idle-host-mon$monitor" hvhost
     stop server TERM
     stop hvhost
 done
