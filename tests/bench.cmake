@@ -64,7 +64,8 @@ add_test(NAME bench_smoke COMMAND timeout -k 10 280 bash
 set_tests_properties(bench_smoke PROPERTIES LABELS bench TIMEOUT 300)
 
 # More connections than a port number can count, each opened and asked through the emulated host.
-add_test(NAME many_connections COMMAND timeout -k 10 280 bench_gen rr 70000 0.1)
+add_test(NAME many_connections COMMAND timeout -k 10 280
+  $<TARGET_FILE:bench_gen> rr 70000 0.1)
 set_tests_properties(many_connections PROPERTIES LABELS slow TIMEOUT 300)
 
 foreach(part nic http idle)
