@@ -24,7 +24,7 @@
 #else
 #define DEATHS 40u
 #endif
-#define STEPS_MAX 200000u
+#define STEPS_MAX 1000000u
 
 static struct netif_fixture f;
 static struct netvsc_hold *kept[KEPT_MAX];
