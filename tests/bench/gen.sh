@@ -81,6 +81,7 @@ ip -n "$far" addr add 10.79.0.1/24 dev f0
 ip -n "$near" link set n0 up
 ip -n "$far" link set f0 up
 ulimit -n "$(ulimit -Hn)"
+at=$(tag) # before the server takes a processor, which it does until it is killed
 ip netns exec "$far" taskset -c 1 "$bin/bench_server" >/dev/null 2>&1 &
 server=$!
 for i in {1..50}; do
@@ -93,7 +94,6 @@ kernel() {
         jq .requests_per_s || echo "gen: the kernel's server gave $1 connections no answer" >&2
 }
 for n in 1 16 256 10000; do
-    at=$(tag)
     for ((i = 0; i < pairs; i++)); do
         ours=$(gen rr $n .requests_per_s) && peer=$(kernel $n) && pair "$ours" "$peer" || exit 1
     done

@@ -16,14 +16,16 @@ card=(--emulate "tap=$tap" --cpu 1)
 wake() { inside taskset -c 0 "$bin/bench_wake" "$@" 2>>"$work/wake.log"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# row NAME VALUE UNIT TARGET NOTE: at most TARGET is what was asked for.
+# row NAME VALUE UNIT TARGET NOTE: at most TARGET is what was asked for. Less than nothing says that
+# others had the processor, and is no verdict.
 row() {
-    local note=$5
+    local noise=false
     [ -n "$2" ] || fail "nothing measured for $1"
-    [ "${2:0:1}" != - ] || note="noise, others had the processor: $5"
+    [ "${2:0:1}" != - ] || noise=true
     jq -cn --arg name "$1" --argjson ours "$2" --arg unit "$3" --argjson target "$4" \
-        --arg tag "$note" '{name: $name, ours: $ours, unit: $unit, target: $target, sense: "<=",
-        tag: $tag}' | tee -a "$json" | bash "$here/table" --lines
+        --arg tag "$5" --argjson noise $noise '{name: $name, ours: $ours, unit: $unit,
+        target: $target, sense: "<=", noise: $noise, tag: $tag}' | tee -a "$json" |
+        bash "$here/table" --lines
 }
 
 # cpu_ns NAME: processor time used so far.
