@@ -9,6 +9,7 @@
 # does on the client's processor for a server of its own (receiving) is not in it, and what a server
 # behind a TAP device does for the client (receiving, too) is. Ours and lwIP's tapif are behind the
 # same TAP; the kernel's servers are in a namespace of their own behind a veth pair.
+. "$(dirname "$0")/rows.sh"
 . "$(dirname "$0")/../e2e/lib.sh"
 quick=$2
 json=$3
@@ -18,7 +19,7 @@ seconds=2
 [ "$quick" = 0 ] || { pairs=3; seconds=0.3; }
 far=10.79.0.1 # the kernel's servers
 ns_far=$ns-k
-trap 'ip netns delete "$ns_far" 2>/dev/null; e2e_cleanup' EXIT
+trap 'ip netns delete "$ns_far" 2>/dev/null; rm -f "$pairs_file"; e2e_cleanup' EXIT
 ip netns add "$ns_far"
 inside ip link add near0 type veth peer name far0 netns "$ns_far"
 inside ip addr add 10.79.0.2/24 dev near0
@@ -85,44 +86,21 @@ sample() {
     unset "pids[server]"
 }
 
-# What others take of this machine right now, in percent of all processors.
-busy() {
-    local a b all=0 i
-    read -ra a < <(head -n 1 /proc/stat)
-    sleep 0.5
-    read -ra b < <(head -n 1 /proc/stat)
-    for i in {1..8}; do all=$((all + b[i] - a[i])); done
-    echo $((100 - 100 * (b[4] + b[5] - a[4] - a[5]) / (all > 0 ? all : 1)))
-}
-
 # row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS...
 row() {
-    local name=$1 key=$2 ours=$3 peer=$4 target=$5 i tag
+    local name=$1 key=$2 ours=$3 peer=$4 target=$5 i machine mine
     shift 5
-    tag="$("$bin/bench_topo" | cut -d' ' -f2), $(busy) % busy"
-    : >"$work/pairs"
+    machine=$(tag)
     for ((i = 0; i < pairs; i++)); do
         sample "$ours" "$key" "$@"
-        local mine=$value
+        mine=$value
         sample "$peer" "$key" "$@"
-        echo "{\"ours\":$mine,\"peer\":$value,\"ratio\":$(jq -n "$mine / $value")}" >>"$work/pairs"
+        pair "$mine" "$value"
     done
-    jq -cs --arg name "$name" --arg unit "${key#.}" --arg peer "$peer" --arg tag "$tag" \
-        --argjson target "$target" '
-        def median: sort | .[length / 2 | floor];
-        {name: $name, peer_name: $peer, unit: $unit, ours: (map(.ours) | median),
-         peer: (map(.peer) | median), ratio: (map(.ratio) | median), target: $target,
-         min: (map(.ratio) | min), max: (map(.ratio) | max), pairs: length, tag: $tag}' \
-        "$work/pairs" | tee -a "$json" | jq -r '
-        [.name, .peer_name, .ours, .peer, .unit, (.ratio * 100 | round / 100),
-         "\(.min * 100 | round / 100)-\(.max * 100 | round / 100)", .target,
-         (if .ratio >= .target then "ok" else "behind" end), .tag] | @tsv' |
-        awk -F'\t' '{ printf "%-14s %-7s %10s %10s %-14s %6s %-12s %5s %-7s %s\n",
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 }'
+    row_end "$name" "$peer" "${key#.}" ">= $target" "$machine"
 }
 
-printf '%-14s %-7s %10s %10s %-14s %6s %-12s %5s %-7s %s\n' \
-    row peer ours "peer's" unit ratio range goal "" machine
+rows_head
 rate=.requests_per_s
 speed=.gbit_per_s
 row rr-tap-16 $rate echo tapif 1.15 echo @ 7 16 64
