@@ -353,6 +353,8 @@ int main(int argc, char **argv)
         .second = second,
         .forwards = true,
     };
+    const int status = app_main(&spec, argc, argv);
 
-    return app_main(&spec, argc, argv);
+    lb_destroy(&bal.lb);
+    return status;
 }

@@ -417,6 +417,8 @@ int main(int argc, char **argv)
         .print = print,
         .audit = audit,
     };
+    const int status = pair_main(&spec, argc, argv);
 
-    return pair_main(&spec, argc, argv);
+    nat_destroy(&router.nat);
+    return status;
 }

@@ -139,3 +139,11 @@ void fake_nic(struct fake_sysfs *fs, const char *instance, const char *ifname, i
     fake_map(fs, instance, uio, 3, "recv:925200\n", "0x1f00000\n");
     fake_map(fs, instance, uio, 4, "send:925201\n", "0x1000000\n");
 }
+
+void fake_nic_on_zero(struct fake_sysfs *fs, const char *instance, int uio)
+{
+    fake_nic(fs, instance, NULL, uio);
+    assert_int_equal(symlink("/dev/zero", fake_path(fs, "dev/uio%d", uio)), 0);
+    fake_map(fs, instance, uio, 0, "txrx_rings\n", "0x6000\n");
+    fake_map(fs, instance, uio, 3, "recv:925200\n", "0x4000\n");
+}

@@ -198,18 +198,14 @@ static void socket_is_handed_to_the_other_provider(void **state)
 
 /* ---- opened all the way ---------------------------------------------------------------------- */
 
-/* /dev/zero is a character device whose maps are zeroes: an idle card, as far as it goes. */
-static int open_on_zero(const char *ring_bytes, struct vmbus_device **dev)
+/* Others may lock /dev/zero for a moment. */
+static int open_on_zero(struct vmbus_device **dev)
 {
     int error = -EBUSY;
 
-    fake_nic(&fs, FAKE_NIC_A, NULL, 0);
-    assert_int_equal(symlink("/dev/zero", fake_path(&fs, "dev/uio0")), 0);
-    fake_map(&fs, FAKE_NIC_A, 0, 0, "txrx_rings\n", ring_bytes);
-    fake_map(&fs, FAKE_NIC_A, 0, 3, "recv:925200\n", "0x4000\n");
     scan();
     for (int tries = 0; tries < 1000 && error == -EBUSY; tries++)
-        error = vmbus_open(&fs.bus, &info, &err, dev); /* others may lock it for a moment */
+        error = vmbus_open(&fs.bus, &info, &err, dev);
     return error;
 }
 
@@ -218,7 +214,8 @@ static void device_is_opened_with_its_memory(void **state)
     struct vmbus_device *dev;
 
     (void)state;
-    assert_int_equal(open_on_zero("0x6000\n", &dev), 0);
+    fake_nic_on_zero(&fs, FAKE_NIC_A, 0);
+    assert_int_equal(open_on_zero(&dev), 0);
     assert_int_equal(vmbus_memory(dev)->recv.len_bytes, 0x4000);
     assert_int_equal(vmbus_memory(dev)->recv_gpadl, 925200);
     assert_int_equal(vmbus_memory(dev)->send_gpadl, 925201);
@@ -232,7 +229,9 @@ static void memory_that_makes_no_sense_is_given_back(void **state)
     struct vmbus_device *dev;
 
     (void)state;
-    assert_int_equal(open_on_zero("0x4000\n", &dev), -EPROTO); /* two pages per ring */
+    fake_nic_on_zero(&fs, FAKE_NIC_A, 0);
+    fake_map(&fs, FAKE_NIC_A, 0, 0, "txrx_rings\n", "0x4000\n"); /* two pages per ring */
+    assert_int_equal(open_on_zero(&dev), -EPROTO);
     assert_null(dev);
     assert_non_null(strstr(err.what, "makes no sense"));
 }
