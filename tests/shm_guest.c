@@ -62,7 +62,7 @@ static int guest_sleep(struct vmbus_device *dev)
 /* A host refuses it, so that one may ask again: after a version is settled, one may not. */
 #define NVS_UNHEARD_OF 0x00ff0000u
 
-int shm_guest_talks(struct vmbus_device *dev, uint64_t xid)
+int shm_guest_asks(struct vmbus_device *dev, uint64_t xid)
 {
     const uint32_t init[NVS_MSG_BYTES / 4] = {NVS_MSG_INIT, NVS_UNHEARD_OF, NVS_UNHEARD_OF};
     const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND,
@@ -70,22 +70,36 @@ int shm_guest_talks(struct vmbus_device *dev, uint64_t xid)
                                    .xid = xid,
                                    .payload = init,
                                    .payload_bytes = sizeof(init)};
+    int rc = vmbus_chan_send(vmbus_chan(dev, 0), &pkt);
+
+    return rc != 0 ? rc : vmbus_chan_flush(vmbus_chan(dev, 0));
+}
+
+int shm_guest_answered(struct vmbus_device *dev, uint64_t xid)
+{
     struct nvs_init_complete answer = {0};
     struct vmbus_chan *chan = vmbus_chan(dev, 0);
     struct vmbus_packet got;
-    int rc = vmbus_chan_send(chan, &pkt);
+    int rc = vmbus_chan_recv(chan, &got);
 
-    if (rc == 0)
-        rc = vmbus_chan_flush(chan);
-    while (rc == 0 && (rc = vmbus_chan_recv(chan, &got)) == 0)
-        rc = guest_sleep(dev);
-    if (rc < 0)
-        return rc;
+    if (rc <= 0)
+        return rc == 0 ? -EAGAIN : rc;
     if (got.type != VMBUS_PKT_COMPLETION || got.xid != xid || got.payload_bytes < sizeof(answer))
         return -EPROTO;
     memcpy(&answer, got.payload, sizeof(answer));
     vmbus_chan_recv_done(chan);
     return answer.type == NVS_MSG_INIT_COMPLETE ? 0 : -EPROTO;
+}
+
+int shm_guest_talks(struct vmbus_device *dev, uint64_t xid)
+{
+    int slept = 0, rc = shm_guest_asks(dev, xid);
+
+    if (rc != 0)
+        return rc;
+    while (slept == 0 && (rc = shm_guest_answered(dev, xid)) == -EAGAIN)
+        slept = guest_sleep(dev);
+    return slept != 0 ? slept : rc;
 }
 
 int shm_guest_awaits_end(struct vmbus_device *dev)

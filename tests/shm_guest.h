@@ -16,6 +16,9 @@ struct vmbus_device *shm_guest_opened(const struct shm_fixture *f);
 
 /* Ask the host something and get the answer. 0, or what stood in the way. */
 int shm_guest_talks(struct vmbus_device *dev, uint64_t xid);
+/* Its two halves, neither of which waits: -EAGAIN, there is no answer yet. */
+int shm_guest_asks(struct vmbus_device *dev, uint64_t xid);
+int shm_guest_answered(struct vmbus_device *dev, uint64_t xid);
 /* Sleep until the host hangs up: -EIO. */
 int shm_guest_awaits_end(struct vmbus_device *dev);
 

@@ -267,6 +267,31 @@ static void a_withdrawn_card_disappears_and_comes_back(void **state)
     shm_host_quit(f);
 }
 
+/* Its memory stays where the host can reach it: the guest's driver waits for what it has sent. */
+static void a_guest_of_a_withdrawn_card_is_answered_until_it_lets_go(void **state)
+{
+    struct shm_fixture *f = *state;
+    struct hvhost_nic_stats stats;
+    struct vmbus_device *dev;
+    int rc = -EAGAIN;
+
+    assert_int_equal(shm_host_start(f, 1), 0);
+    dev = shm_guest_opened(f);
+    assert_int_equal(shm_guest_talks(dev, 1), 0);
+    shm_host_rescind(f);
+    shm_host_stats(f, &stats); /* it has had its turn */
+    assert_false(shm_exists(f, "bus/dev/uio0"));
+    assert_int_equal(shm_guest_asks(dev, 2), 0);
+    for (unsigned turns = 0; turns < 100 && rc == -EAGAIN; turns++) {
+        shm_host_stats(f, &stats);
+        rc = shm_guest_answered(dev, 2);
+    }
+    assert_int_equal(rc, 0);
+    vmbus_close(dev);
+    shm_host_await_closes(f, 1);
+    shm_host_quit(f);
+}
+
 static void a_card_withdrawn_and_offered_in_one_breath_hangs_up(void **state)
 {
     struct shm_fixture *f = *state;
@@ -349,6 +374,7 @@ int main(void)
         TEST(a_new_host_takes_over_while_the_guest_still_holds_on),
         TEST(a_guest_outlives_an_orderly_end_of_the_host),
         TEST(a_withdrawn_card_disappears_and_comes_back),
+        TEST(a_guest_of_a_withdrawn_card_is_answered_until_it_lets_go),
         TEST(a_card_withdrawn_and_offered_in_one_breath_hangs_up),
         TEST(guests_that_died_while_waiting_are_turned_away),
         TEST(a_stopped_host_does_not_block_opening),
