@@ -22,7 +22,7 @@
 
 #define TAG_OFF 12u
 #define TAG_BYTES 4u
-#define HEAD_BYTES 78u /* tag, Ethernet, IPv6, TCP */
+#define HEAD_BYTES 98u /* tag, Ethernet, IPv4 with all its options, TCP */
 #define IP_OFF 14u
 #define TYPE_TAG 0x8100u
 #define TYPE_IP4 0x0800u

@@ -15,7 +15,11 @@ netvsc_test(test_tx_offload LIBS netvsc hvhost_core
   SOURCES netif_fixture.c netif_books.c burst.c)
 netvsc_test(test_netif LIBS netvsc_netif port_base hvhost_core SOURCES lwip_bench.c netif_books.c)
 netvsc_test(test_netif_place LIBS netvsc_netif port_base hvhost_core
-  SOURCES lwip_bench.c netif_books.c burst.c)
+  SOURCES lwip_bench.c netif_books.c)
+foreach(name test_netif_offload test_netif_place_tcp)
+  netvsc_test(${name} LIBS netvsc_netif port_base hvhost_core
+    SOURCES lwip_bench.c netif_books.c burst.c)
+endforeach()
 netvsc_test(test_netif_input LIBS netvsc_netif port_base hvhost_core
   SOURCES lwip_bench.c netif_books.c netif_wire.c netif_wire_host.c)
 netvsc_test(test_rx_zerocopy LIBS netvsc_netif port_base hvhost_core
