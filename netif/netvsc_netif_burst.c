@@ -11,7 +11,7 @@
  * identification and sums, and if it carries on where the last one ended. A burst ends with the
  * first segment shorter than the rest, or with PSH or FIN, which a cutting host puts on the last
  * segment only, or when its section is full; in any case before anything else leaves and at the end
- * of the turn.
+ * of the turn. A jumbo frame longer than a section goes alone.
  *
  * Forwarded segments never join: they come with a sum, and what was received in pieces leaves in
  * the same pieces.
@@ -169,12 +169,16 @@ static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
                                                                       : info->offload.lso4_bytes);
     bool grows = info->tx_gpa && s->flags == FLAG_ACK;
     struct netvsc_netif_burst *b = &nif->burst;
-    int rc = grows ? netvsc_gather_begin(nif->nic, nif->queue, p->tot_len, meta, &b->g)
-                   : netvsc_queue_tx_begin_meta(nif->nic, nif->queue, p->tot_len, meta, &b->g.slot);
-    uint32_t room = b->g.slot.room_bytes;
+    uint32_t room;
+    int rc;
 
+    if (p->tot_len > netvsc_tx_copied_max(nif->nic)) /* a jumbo frame */
+        return NETVSC_NETIF_ALONE;
+    rc = grows ? netvsc_gather_begin(nif->nic, nif->queue, p->tot_len, meta, &b->g)
+               : netvsc_queue_tx_begin_meta(nif->nic, nif->queue, p->tot_len, meta, &b->g.slot);
     if (rc)
         return rc;
+    room = b->g.slot.room_bytes;
     pbuf_copy_partial(p, b->g.slot.data, p->tot_len, 0);
     b->open = true;
     b->meta = *meta;

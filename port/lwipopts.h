@@ -25,7 +25,7 @@
 #define MEMP_NUM_TCPIP_MSG_INPKT 256 /* [8] used by lwIP's loop interface only */
 #define TCPIP_MBOX_SIZE 128   /* [0] places in the mailbox of lwIP's thread */
 #define DEFAULT_ACCEPTMBOX_SIZE 128 /* [0] connections waiting for accept() */
-#define DEFAULT_TCP_RECVMBOX_SIZE ((int)(2 * TCP_WND / TCP_MSS)) /* [0] unread segments: more */
+#define DEFAULT_TCP_RECVMBOX_SIZE ((int)(2 * TCP_WND / PORT_TCP_MSS)) /* [0] segments: more */
                               /* than a window of full ones, for a full mailbox costs 250 ms */
 #define DEFAULT_UDP_RECVMBOX_SIZE 128 /* [0] datagrams */
 #define DEFAULT_RAW_RECVMBOX_SIZE 128 /* [0] packets */
@@ -115,12 +115,21 @@ const struct tcp_pcb *port_tcp_ahead(const void *frame, unsigned bytes);
 extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the minimum */
 #define PORT_TCP_WND_MIN 16384u
 #define PORT_TCP_WND_MAX 4194240u /* 65535 << TCP_RCV_SCALE */
-#define PORT_TCP_SND_BUF_MIN 16384u
+#define PORT_TCP_SND_BUF_MIN 17920u /* two segments */
 #define PORT_TCP_SND_BUF_MAX 4194240u
 #define TCP_WND (PORT_TCP_WND_MIN + port_tcp_wnd_above)             /* [5840] run-time, 256 KiB */
 #define TCP_SND_BUF (PORT_TCP_SND_BUF_MIN + port_tcp_snd_buf_above) /* [2920] run-time, 192 KiB */
-#define TCP_MSS 1460               /* [536] Ethernet */
-#define TCP_SNDLOWAT (2 * TCP_MSS + 1) /* [SND_BUF / 2] for sockets only, must fit 16 bits */
+/*
+ * A segment is as long as the interface's MTU and the peer allow. TCP_MSS is the most, that of jumbo
+ * frames; what counts in segments must do for PORT_TCP_MSS, those of an MTU of 1500.
+ */
+#define TCP_MSS 8960               /* [536] MTU 9000 */
+#define PORT_TCP_MSS 1460u
+#define TCP_SND_QUEUELEN (4 * TCP_SND_BUF / PORT_TCP_MSS + 1) /* [by TCP_MSS] */
+#define TCP_OVERSIZE PORT_TCP_MSS  /* [TCP_MSS] what a small write takes beyond its bytes */
+#define TCP_WND_UPDATE_THRESHOLD   /* [4 TCP_MSS] asked for where (pcb) is the connection */       \
+    LWIP_MIN(TCP_WND / 4, 4u * LWIP_MAX(pcb->mss, PORT_TCP_MSS))
+#define TCP_SNDLOWAT (2 * PORT_TCP_MSS + 1) /* [SND_BUF / 2] sockets only, must fit 16 bits */
 #define LWIP_WND_SCALE 1           /* [0] windows above 64 KB */
 #define TCP_RCV_SCALE 6            /* [0] up to 4 MiB in steps of 64 bytes */
 #define TCP_LISTEN_BACKLOG 1       /* [0] half-open connections must not take all pcbs */

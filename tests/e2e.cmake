@@ -42,6 +42,7 @@ endforeach()
 foreach(topic two_nics list errors shm loopback ctl driverctl)
   e2e(${topic} alone)
 endforeach()
+e2e(mss inside)
 # Six ways to receive in bulk.
 e2e(chains both SLOW)
 e2e(kill_host alone SLOW)

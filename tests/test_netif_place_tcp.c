@@ -15,6 +15,7 @@
 #include "port_tcp_table.h"
 
 #define MSS 1460u
+#define JUMBO_MSS 8960u
 
 static struct {
     uint32_t frames, bytes, first_seq;
@@ -249,6 +250,35 @@ static void the_last_segment_of_an_answer_leaves_with_the_others(void **state)
     stop(pcb);
 }
 
+/* Jumbo frames, with room in a section for 6144 bytes. */
+static void a_segment_longer_than_a_section_goes_alone(void **state)
+{
+    static uint8_t data[3 * JUMBO_MSS];
+    struct hvhost_nic_stats host;
+    struct tcp_pcb *pcb;
+
+    (void)state;
+    stack_config.mtu_bytes = stack_card_config.mtu_max_bytes = JUMBO_MSS + 40;
+    pcb = connected(1000);
+    pcb->mss = JUMBO_MSS;
+    for (uint32_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7 + (i >> 9));
+    for (unsigned i = 0; i < 3; i++) /* the last with PSH */
+        assert_int_equal(tcp_write(pcb, data + i * JUMBO_MSS, JUMBO_MSS,
+                                   TCP_WRITE_FLAG_COPY | (i < 2 ? TCP_WRITE_FLAG_MORE : 0)),
+                         ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    netvsc_netif_flush(&stack.nif);
+    stack_turn(2);
+    assert_int_equal(got.frames, 3);
+    assert_int_equal(got.bytes, sizeof(data));
+    assert_memory_equal(got.data, data, sizeof(data));
+    hvhost_nic_stats(stack.card, &host);
+    assert_int_equal(host.tx_lso, 0);
+    assert_int_equal(host.tx_gpa_packets, 3);
+    stop(pcb);
+}
+
 static int start(void **state)
 {
     if (port_heap_open(16u << 20))
@@ -264,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_connection_reset_meanwhile_does_not_spoil_what_is_on_its_way),
         cmocka_unit_test(a_high_threshold_fills_the_section_before_anything_stays),
         cmocka_unit_test(the_last_segment_of_an_answer_leaves_with_the_others),
+        cmocka_unit_test(a_segment_longer_than_a_section_goes_alone),
         cmocka_unit_test(switched_off_a_burst_is_what_a_section_holds),
     };
 

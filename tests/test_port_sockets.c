@@ -200,7 +200,7 @@ static void close_stream(void)
 /* (count) segments of (bytes) each, and the end in the last one if (end). */
 static void send_segments(unsigned count, unsigned bytes, bool end)
 {
-    static char data[TCP_MSS];
+    static char data[PORT_TCP_MSS];
 
     LOCK_TCPIP_CORE();
     for (unsigned i = 0; i < count; i++) {
@@ -300,22 +300,22 @@ static void test_a_reset_after_the_end_wakes_a_reader_far_behind(void **state)
 /* Refused data costs 250 ms, and what comes meanwhile is dropped. */
 static void test_a_window_of_full_segments_finds_its_places(void **state)
 {
-    const unsigned count = PORT_TCP_WND_MIN / TCP_MSS;
+    const unsigned count = PORT_TCP_WND_MIN / PORT_TCP_MSS;
     static char all[PORT_TCP_WND_MIN];
     unsigned got = 0;
 
     (void)state;
     open_stream();
-    send_segments(count, TCP_MSS, false);
+    send_segments(count, PORT_TCP_MSS, false);
     until(all_acknowledged);
     until(nothing_refused);
-    while (got < count * TCP_MSS) {
+    while (got < count * PORT_TCP_MSS) {
         const ssize_t some = lwip_recv(stream.reader, all, sizeof(all), 0);
 
         assert_true(some > 0);
         got += (unsigned)some;
     }
-    assert_int_equal(got, count * TCP_MSS);
+    assert_int_equal(got, count * PORT_TCP_MSS);
     send_segments(0, 0, true);
     assert_int_equal(lwip_recv(stream.reader, all, sizeof(all), 0), 0);
     close_stream();

@@ -80,7 +80,7 @@ static void window_and_send_buffer_follow_the_chosen_sizes(void **state)
     assert_int_equal(port_tcp_sizes(1u << 20, 1u << 21), 0);
     assert_int_equal(TCP_WND, 1u << 20);
     assert_int_equal(TCP_SND_BUF, 1u << 21);
-    assert_true(TCP_SND_QUEUELEN >= 2 * (TCP_SND_BUF / TCP_MSS)); /* grows with it */
+    assert_true(TCP_SND_QUEUELEN >= 2 * (TCP_SND_BUF / PORT_TCP_MSS)); /* grows with it */
     assert_int_equal(port_tcp_sizes(0, 0), 0);
     assert_int_equal(TCP_WND, PORT_TCP_WND_DEFAULT);
 }

@@ -74,8 +74,8 @@ static void forge(unsigned i)
     pcb->remote_port = (u16_t)(1024 + i % 60000);
     pcb->state = ESTABLISHED;
     pcb->snd_wnd = pcb->snd_wnd_max = 0xffff;
-    pcb->mss = TCP_MSS;
-    pcb->cwnd = 10 * TCP_MSS;
+    pcb->mss = PORT_TCP_MSS;
+    pcb->cwnd = 10 * PORT_TCP_MSS;
     tcp_nagle_disable(pcb);
     tcp_recv(pcb, echo);
     TCP_REG_ACTIVE(pcb);
@@ -138,13 +138,13 @@ static double per_segment(void)
             continue;
         tcp_output(pcb);
         s = tcp_peer_next(pcb, TCP_ACK, 0);
-        acked += 2 * TCP_MSS;
+        acked += 2 * PORT_TCP_MSS;
         s.ack = acked;
         s.wnd = (u16_t)(count >> 7);
         tcp_peer_send(&s);
         took = now_ns() - begin;
     }
-    return (double)took / (acked / TCP_MSS);
+    return (double)took / (acked / PORT_TCP_MSS);
 }
 
 /* What lwIP's timers take of half a second; all connections idle. */

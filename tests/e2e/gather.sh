@@ -44,6 +44,7 @@ inside ip link set "$tap" mtu 9000
 card=(--emulate "tap=$tap,mtu=9000")
 app4 http netvsc-http --root "$work/site" --mtu 9000
 check "echoes of 8 KB in one frame" inside ping -c 3 -i 0.2 -W 5 -M do -s 8000 "$addr"
+check "jumbo frames: byte for byte" fetched
 app_down http
 check "were brought into one piece first" [ "$(counter http "interface" tx_linearised)" -ge 3 ]
 e2e_end

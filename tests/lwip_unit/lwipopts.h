@@ -11,6 +11,9 @@
 #undef TCP_WND
 #undef TCP_RCV_SCALE
 #undef TCP_MSS
+#undef TCP_SND_QUEUELEN
+#undef TCP_OVERSIZE
+#undef TCP_WND_UPDATE_THRESHOLD
 #undef MEMP_NUM_TCP_SEG
 #undef TCP_SLOW_INTERVAL /* its timers are called by hand, as often as lwIP calls them */
 #undef LWIP_TCP_RTO_TIME
