@@ -79,6 +79,28 @@ static void triple_fault(struct hvh_vcpu *vcpu)
     hvh_kvm_finish(vcpu->kvm, HVH_KVM_RESET, 0);
 }
 
+/*
+ * Its kernel reports its own end through Hyper-V's crash registers, before it has printed much of
+ * it: say what is in them, and let it go on to its reboot.
+ */
+static void crashed(struct hvh_vcpu *vcpu)
+{
+    struct kvm_msrs *msrs =
+        calloc(1, sizeof(*msrs) + HVH_CRASH_REGISTERS * sizeof(struct kvm_msr_entry));
+
+    if (!msrs)
+        return;
+    msrs->nmsrs = HVH_CRASH_REGISTERS;
+    for (uint32_t i = 0; i < HVH_CRASH_REGISTERS; i++)
+        msrs->entries[i].index = HVH_MSR_CRASH_P0 + i;
+    (void)ioctl(vcpu->fd, KVM_GET_MSRS, msrs);
+    (void)fprintf(stderr, "hvhost: guest: processor %u: its kernel reports a crash:", vcpu->index);
+    for (uint32_t i = 0; i < HVH_CRASH_REGISTERS; i++)
+        (void)fprintf(stderr, " %#llx", msrs->entries[i].data);
+    (void)fputc('\n', stderr);
+    free(msrs);
+}
+
 /* It left the guest. */
 static void serve_exit(struct hvh_vcpu *vcpu)
 {
@@ -101,7 +123,10 @@ static void serve_exit(struct hvh_vcpu *vcpu)
         triple_fault(vcpu);
         break;
     case KVM_EXIT_SYSTEM_EVENT:
-        hvh_kvm_finish(kvm, HVH_KVM_RESET, 0);
+        if (run->system_event.type == KVM_SYSTEM_EVENT_CRASH)
+            crashed(vcpu);
+        else
+            hvh_kvm_finish(kvm, HVH_KVM_RESET, 0);
         break;
     case KVM_EXIT_INTR:
         break;

@@ -57,6 +57,10 @@ static_assert(sizeof(struct hvh_synic_flags) == 256, "wire layout");
 #define HVH_HV_BAD_CONNECTION 0x12u
 #define HVH_HV_NO_BUFFERS 0x13u /* the guest tries again */
 
+/* Five registers in which a kernel says why it ends: for Linux error code, its version, where. */
+#define HVH_MSR_CRASH_P0 0x40000100u
+#define HVH_CRASH_REGISTERS 5u
+
 /* Leaves of CPUID that speak of the hypervisor: above this they are KVM's own or its debugger's. */
 #define HVH_LEAF_FIRST 0x40000000u
 #define HVH_LEAF_LAST 0x4000000Au
