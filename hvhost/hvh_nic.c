@@ -182,6 +182,7 @@ unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
     unsigned n = hvh_late_serve(nic, now_ns) + hvh_subchan_serve(nic, now_ns);
 
+    hvh_leave_serve(nic, now_ns);
     for (unsigned i = 0; i < nic->chans; i++)
         n += chan_serve(&nic->chan[i], now_ns);
     return n;
@@ -227,7 +228,10 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
     uint64_t late_ns = hvh_late_deadline(nic);
     uint64_t offer_ns = hvh_subchan_deadline(nic);
     uint64_t least = hvh_tell_deadline(nic, now_ns);
+    uint64_t leave = hvh_leave_deadline(nic);
 
+    if (leave < least)
+        least = leave;
     if (offer_ns < late_ns)
         late_ns = offer_ns;
     if (late_ns <= now_ns || nic->rsc.segments > 0)
@@ -334,30 +338,4 @@ void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle)
         guest->gpadl[i] = guest->gpadl[--guest->gpadl_count];
         return;
     }
-}
-
-/*
- * The card leaves the switch at once, but its guest is served until it closes: Linux' hv_netvsc
- * waits, without a limit, for every packet it has sent to be completed.
- */
-void hvhost_nic_rescind(struct hvhost_nic *nic)
-{
-    if (!nic->offered)
-        return;
-    nic->offered = false;
-    if (!nic->face)
-        return;
-    nic->withdrawn = true;
-    hvh_rsc_drop(nic);
-    nic->face->rescinded(nic->face_ctx);
-}
-
-void hvhost_nic_offer(struct hvhost_nic *nic)
-{
-    nic->offered = true;
-}
-
-void hvhost_nic_link(struct hvhost_nic *nic, bool up)
-{
-    nic->link_up = up;
 }

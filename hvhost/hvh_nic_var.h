@@ -106,6 +106,12 @@ struct hvh_tell {
     uint64_t retry_ns; /* there was no room: no sooner again, unless something else happens */
 };
 
+/* Being withdrawn, see hvh_leave.c. */
+struct hvh_leave {
+    uint64_t begun_ns, due_ns; /* no later than; 0 = it stays */
+    bool link_up;              /* before */
+};
+
 struct hvhost_nic {
     struct hvhost *host;
     unsigned index;
@@ -118,6 +124,7 @@ struct hvhost_nic {
     bool link_up;
     bool link_told; /* link_up as the guest last heard it */
     struct hvh_tell tell;
+    struct hvh_leave leave;
 
     /* while a guest is connected */
     struct hvh_guest guest;
@@ -260,6 +267,13 @@ void hvh_tell(struct hvhost_nic *nic);
 uint64_t hvh_tell_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
 /* This frame to the guest goes by its VF. */
 bool hvh_tell_by_vf(const struct hvhost_nic *nic, const uint8_t *frame);
+
+/* ---- hvh_leave.c ------------------------------------------------------------------------ */
+
+/* Withdraw the card if it is leaving and its guest has come to rest. */
+void hvh_leave_serve(struct hvhost_nic *nic, uint64_t now_ns);
+/* Nanoseconds until the next look. */
+uint64_t hvh_leave_deadline(const struct hvhost_nic *nic);
 
 /* ---- hvh_tx.c, hvh_rx.c, hvh_rsc.c ------------------------------------------------------ */
 

@@ -266,6 +266,11 @@ bool hvh_ring_publish(struct hvh_ring_out *out)
     return old == atomic_load_explicit(&out->ctl->read_index, memory_order_relaxed);
 }
 
+bool hvh_ring_all_read(const struct hvh_ring_out *out)
+{
+    return atomic_load_explicit(&out->ctl->read_index, memory_order_relaxed) == out->published;
+}
+
 bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes)
 {
     if (hvh_ring_room(out) < bytes) {

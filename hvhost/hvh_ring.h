@@ -93,6 +93,9 @@ int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt);
 /* Show the guest what was put. True: interrupt it. */
 bool hvh_ring_publish(struct hvh_ring_out *out);
 
+/* The guest has read all that was published. */
+bool hvh_ring_all_read(const struct hvh_ring_out *out);
+
 /* True: (bytes) can be written. False: the guest was asked to signal when they can. */
 bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes);
 

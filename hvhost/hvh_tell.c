@@ -113,7 +113,7 @@ static bool is_due(const struct hvhost_nic *nic)
 {
     const struct hvh_tell *tell = &nic->tell;
 
-    if (!nic->chan[0].open || nic->chan[0].faulted)
+    if (!nic->chan[0].open || nic->chan[0].faulted || nic->withdrawn)
         return false;
     if (vf_may_be_told(nic) && (tell->vf_told != tell->vf_offered || tell->path_back))
         return true;

@@ -77,8 +77,12 @@ int hvhost_nic_add(struct hvhost *host, const struct hvhost_nic_config *config,
 /* The in-process face: open the card from this process. -EBUSY when open. closes through t->ops. */
 int hvhost_nic_open(struct hvhost_nic *nic, struct vmbus_transport *t);
 
-/* Withdraw the device as a host does (guest sees -EIO), and offer it again. */
+/*
+ * Withdraw the device as a host does (guest sees -EIO): at once, or when a guest that stops sending
+ * without a cable has done so, at the latest in 8 s. And offer it again.
+ */
 void hvhost_nic_rescind(struct hvhost_nic *nic);
+void hvhost_nic_leave(struct hvhost_nic *nic);
 void hvhost_nic_offer(struct hvhost_nic *nic);
 
 /* Cable in or out, or what else happens: the guest is told, as soon as it can hear it. */

@@ -39,8 +39,10 @@ static bool obey(struct hvhost *host, const char *line)
     nic = words >= 2 ? hvh_nic_at(host, index) : NULL;
     if (!nic)
         return false;
-    if (strcmp(verb, "rescind") == 0)
+    if (strcmp(verb, "rescind") == 0 && strcmp(value, "now") == 0)
         hvhost_nic_rescind(nic);
+    else if (strcmp(verb, "rescind") == 0 && words == 2)
+        hvhost_nic_leave(nic);
     else if (strcmp(verb, "offer") == 0)
         hvhost_nic_offer(nic);
     else if (strcmp(verb, "link") == 0 && words == 3)

@@ -18,8 +18,9 @@ struct kvm_options {
 void kvm_options_parse(int argc, char **argv, struct kvm_options *out);
 
 /*
- * Do as the lines of the named pipe (path) say, as a service of (*host): "rescind N", "offer N",
- * "link N up", "link N down" for card N, "books PATH" saves all counters. 0 or -errno.
+ * Do as the lines of the named pipe (path) say, as a service of (*host): "rescind N", as
+ * hvhost_nic_leave(), "rescind N now", "offer N", "link N up", "link N down" for card N, "books
+ * PATH" saves all counters. 0 or -errno.
  */
 int kvm_control_open(struct hvhost *host, const char *path);
 

@@ -199,7 +199,7 @@ unprivileged() {
 # The host takes the card from under a server and gives it back: to the kernel, which knows nothing
 # of before. Bound again, it is served again, by the same process.
 rescind() {
-    control rescind 0 && until_true 30 [ ! -d $bus/devices/$card ] && control offer 0 &&
+    control rescind 0 now && until_true 30 [ ! -d $bus/devices/$card ] && control offer 0 &&
         until_true 30 in_kernel && configure && netvscctl bind eth0 --once &&
         is_bound_to uio_hv_generic && kill -0 "$app" && until_true 60 http_page
 }

@@ -48,15 +48,18 @@ bulk() {
         for i in 1 2 3 4; do curl -s -m 90 -o /tmp/q$i http://10.9.0.2:8080/bulk & done; wait
         for i in 1 2 3 4; do cmp /tmp/q$i /tmp/www/bulk || exit 1; done'
 }
-rescind() {
-    control rescind 0 && until_true 15 [ ! -d /sys/class/net/eth0 ] && control link 0 up &&
-        control offer 0 && until_true 10 [ -d /sys/class/net/eth0 ] && up && channels "$cpus"
+comes_back() {
+    until_true 30 [ ! -d /sys/class/net/eth0 ] && control link 0 up && control offer 0 &&
+        until_true 10 [ -d /sys/class/net/eth0 ] && up && channels "$cpus"
 }
-rescind_busy() {
+rescind() { control rescind 0 && comes_back; }
+unplugged() { cable_out && control rescind 0 now && comes_back; }
+# in_traffic COMMAND
+in_traffic() {
     local status
     traffic http://10.9.0.2:8080/bulk
     sleep 2
-    cable_out && rescind
+    "$1"
     status=$?
     quiet
     return $status
@@ -90,7 +93,8 @@ for n in 4 3 2 1; do
     [ "$n" -gt "$cpus" ] || feature "RSS over $n channels, each moves both ways" channels "$n"
 done
 feature "rescind and re-offer with channels" rescind
-feature "cable out, rescind, re-offer: channels, traffic" rescind_busy
+feature "rescind, re-offer in traffic, cable in, channels" in_traffic rescind
+feature "cable out, rescind, re-offer: channels, traffic" in_traffic unplugged
 feature "1 channel, then more: an all-zero key" zero_key
 feature "a key of the user spreads again" own_key
 feature "RSS by a table of the user" own_table

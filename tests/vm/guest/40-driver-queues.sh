@@ -46,8 +46,8 @@ rescind_busy() {
     local status=0
     l1 'wrk -t 1 -c 16 -d 60 http://10.9.0.2:80/bulk >/dev/null 2>&1 & echo $! >/tmp/wrk.pid'
     sleep 2
-    control rescind 0 && until_true 30 [ ! -d /sys/bus/vmbus/devices/$card ] && control offer 0 &&
-        until_true 30 [ -d /sys/class/net/eth0 ] && bind &&
+    control rescind 0 now && until_true 30 [ ! -d /sys/bus/vmbus/devices/$card ] &&
+        control offer 0 && until_true 30 [ -d /sys/class/net/eth0 ] && bind &&
         until_true 60 l1 '/bin/ping -c 1 -w 1 10.9.0.2' || status=1
     l1 'kill $(cat /tmp/wrk.pid)'
     kill -0 "$app" || { wait "$app"; echo "ended with status $?"; return 1; }
