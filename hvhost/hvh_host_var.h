@@ -14,10 +14,10 @@
 #define HVH_FDB_AGE_NS (UINT64_C(300) * 1000000000)
 
 struct hvh_fdb_entry {
-    uint8_t mac[6];
-    uint16_t port; /* index + 1; 0 = unused */
-    uint32_t network;
+    uint64_t mac; /* its first byte lowest */
     uint64_t seen_ns;
+    uint32_t network;
+    uint16_t port; /* index + 1; 0 = unused */
 };
 
 struct hvhost_port {
@@ -25,7 +25,7 @@ struct hvhost_port {
     const struct hvh_port_ops *ops;
     void *ctx;
     uint16_t index;
-    uint32_t network; /* frames stay among ports with the same */
+    uint32_t network;      /* frames stay among ports with the same */
     uint64_t wire_free_ns; /* hvh_impair.c: when its last frame has left it */
     /* hvhost_port_add() only */
     void (*user_deliver)(void *ctx, const struct hvhost_frame *frame);
@@ -47,7 +47,7 @@ struct hvhost {
     struct hvh_service services[HVH_SERVICES_MAX];
     unsigned service_count;
     struct hvh_fdb_entry fdb[HVH_FDB_BUCKETS][HVH_FDB_WAYS];
-    unsigned depth; /* of nested sends */
+    unsigned depth;            /* of nested sends */
     struct hvh_impair *impair; /* a service, too; NULL: a perfect switch */
     struct hvhost_switch_stats stats;
     uint8_t *gather;  /* one frame of a guest that came in pieces */

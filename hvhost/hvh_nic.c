@@ -153,6 +153,7 @@ static unsigned chan_drain(struct hvh_chan *chan)
             chan_bad_ring(chan);
         if (rc <= 0)
             break;
+        hvh_tx_ahead(chan);
         packet_serve(chan);
         if (!chan->open || chan->faulted)
             break;

@@ -279,6 +279,9 @@ uint64_t hvh_leave_deadline(const struct hvhost_nic *nic);
 
 /* Frames of the guest: switch them and complete the packet. */
 void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
+/* A packet was taken: have the section that the next one names brought into this processor's
+ * caches while it is served. */
+void hvh_tx_ahead(const struct hvh_chan *chan);
 
 extern const struct hvh_port_ops hvh_rx_port_ops; /* ctx is the card */
 /* Put the gathered frames on the ring. */

@@ -106,6 +106,7 @@ int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
 
     if (!index_ok(write, in->data_bytes))
         return -EPROTO;
+    in->seen = write;
     used = used_bytes(write, in->read, in->data_bytes);
     if (used == 0)
         return 0;
@@ -129,6 +130,14 @@ int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
     pkt->trailer_ok = trailer == (uint64_t)in->read << 32;
     in->read = advance(after, VMBUS_PKT_TRAILER_BYTES, in->data_bytes);
     return 1;
+}
+
+bool hvh_ring_ahead(const struct hvh_ring_in *in, void *to, uint32_t bytes)
+{
+    if (used_bytes(in->seen, in->read, in->data_bytes) < bytes || in->data_bytes - in->read < bytes)
+        return false;
+    memcpy(to, in->data + in->read, bytes);
+    return true;
 }
 
 bool hvh_packet_tail_zero(const struct hvh_packet *pkt, uint32_t off)

@@ -41,6 +41,7 @@ struct hvh_ring_in {
     uint32_t data_bytes;
     uint32_t read;      /* next packet to take */
     uint32_t published; /* read_index as the guest sees it */
+    uint32_t seen;      /* write_index when the last packet was taken */
 };
 
 struct hvh_ring_out {
@@ -65,6 +66,12 @@ int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
 
 /* Copy the next packet out: 1 and (*pkt), 0 when none, -EPROTO when the ring is corrupt. */
 int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt);
+
+/*
+ * The first (bytes) of the packet that will be taken next, for a guess of what it needs: nothing is
+ * checked, and the guest may change it. False: none is known, or it goes around the ring's end.
+ */
+bool hvh_ring_ahead(const struct hvh_ring_in *in, void *to, uint32_t bytes);
 
 /* Is everything of the payload from (off) on zero, as padding must be? */
 bool hvh_packet_tail_zero(const struct hvh_packet *pkt, uint32_t off);

@@ -62,10 +62,10 @@ double bench_copy_ns(uint32_t len_bytes, unsigned frames)
     copy.frames = frames / BATCH * BATCH;
     copy.in = copy.out = 0;
     sched_getaffinity(0, sizeof(before), &before);
-    pin(0);
-    begin = bench_now_ns();
     if (pthread_create(&thread, NULL, produce, NULL))
         return 0;
+    pin(0);
+    begin = bench_now_ns();
     for (unsigned n = 0; n < copy.frames; n += BATCH) {
         while (atomic_load_explicit(&copy.in, memory_order_acquire) == n)
             ;

@@ -13,7 +13,7 @@
 #define ALIGN_BYTES 8u
 #define WORD 8u
 
-static void open_ring(struct bench_min_ring *ring, uint8_t *base, size_t len_bytes)
+void bench_min_ring_open(struct bench_min_ring *ring, uint8_t *base, size_t len_bytes)
 {
     struct vmbus_ring_ctl *ctl = (struct vmbus_ring_ctl *)(void *)base;
 
@@ -32,15 +32,15 @@ void bench_min_open(struct bench_min *m, const struct vmbus_transport *memory,
     const size_t half = rings->len_bytes / 2;
 
     *m = (struct bench_min){.memory = memory, .section_bytes = section_bytes, .next_xid = 1};
-    open_ring(&m->out, rings->base, half);
-    open_ring(&m->in, rings->base + half, half);
+    bench_min_ring_open(&m->out, rings->base, half);
+    bench_min_ring_open(&m->in, rings->base + half, half);
     m->out.at = atomic_load(m->out.write_index);
     m->in.at = atomic_load(m->in.read_index);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void put(struct bench_min_ring *ring, const uint64_t *words, uint32_t count)
+void bench_min_put(struct bench_min_ring *ring, const uint64_t *words, uint32_t count)
 {
     const uint32_t start = ring->at;
 
@@ -56,13 +56,12 @@ static void put(struct bench_min_ring *ring, const uint64_t *words, uint32_t cou
     }
 }
 
-static uint64_t descriptor(uint64_t type, uint64_t header_words, uint64_t words, uint64_t flags)
+uint64_t bench_min_descriptor(uint64_t type, uint64_t header_words, uint64_t words, uint64_t flags)
 {
     return type | header_words << 16 | words << 32 | flags << 48;
 }
 
-/* One message in (at); how long it is. */
-static uint32_t put_message(uint8_t *at, const uint8_t *frame, uint32_t len_bytes, bool last)
+uint32_t bench_min_message(uint8_t *at, const uint8_t *frame, uint32_t len_bytes, bool last)
 {
     const uint32_t pad =
         last ? 0 : -(uint32_t)(sizeof(struct rndis_packet) + len_bytes) % ALIGN_BYTES;
@@ -85,7 +84,7 @@ void bench_min_write(struct bench_min *m, const uint8_t *frame, uint32_t len_byt
         uint64_t desc, xid;
         struct nvs_rndis nvs;
         uint64_t rest[(NVS_MSG_BYTES - sizeof(struct nvs_rndis)) / WORD];
-    } pkt = {.desc = descriptor(VMBUS_PKT_INBAND, 2, sizeof(pkt) / WORD, 1),
+    } pkt = {.desc = bench_min_descriptor(VMBUS_PKT_INBAND, 2, sizeof(pkt) / WORD, 1),
              .nvs = {.type = NVS_MSG_RNDIS, .channel_type = NVS_RNDIS_DATA}};
 
     while (count > 0) {
@@ -93,12 +92,12 @@ void bench_min_write(struct bench_min *m, const uint8_t *frame, uint32_t len_byt
         uint32_t bytes = 0;
 
         for (unsigned i = 0; i < per_packet && count > 0; i++, count--)
-            bytes +=
-                put_message(section + bytes, frame, len_bytes, i + 1 == per_packet || count == 1);
+            bytes += bench_min_message(section + bytes, frame, len_bytes,
+                                       i + 1 == per_packet || count == 1);
         pkt.xid = m->next_xid++;
         pkt.nvs.section = m->section;
         pkt.nvs.section_bytes = bytes;
-        put(&m->out, (const uint64_t *)(const void *)&pkt, sizeof(pkt) / WORD);
+        bench_min_put(&m->out, (const uint64_t *)(const void *)&pkt, sizeof(pkt) / WORD);
         m->section = (m->section + 1) % SECTIONS;
     }
     atomic_store(m->out.write_index, m->out.at);
@@ -136,14 +135,13 @@ static unsigned read_ranges(struct bench_min *m, const uint8_t *packet)
 static void complete(struct bench_min *m, uint64_t xid)
 {
     const struct nvs_rndis_complete ok = {NVS_MSG_RNDIS_COMPLETE, NVS_STATUS_SUCCESS};
-    uint64_t words[3] = {descriptor(VMBUS_PKT_COMPLETION, 2, 3, 0), xid};
+    uint64_t words[3] = {bench_min_descriptor(VMBUS_PKT_COMPLETION, 2, 3, 0), xid};
 
     memcpy(&words[2], &ok, sizeof(ok));
-    put(&m->out, words, 3);
+    bench_min_put(&m->out, words, 3);
 }
 
-/* The packet in one piece. */
-static const uint8_t *whole(const struct bench_min_ring *ring, uint32_t bytes)
+const uint8_t *bench_min_whole(const struct bench_min_ring *ring, uint32_t bytes)
 {
     static _Alignas(8) uint8_t bounce[VMBUS_PKT_BYTES_MAX];
 
@@ -163,7 +161,7 @@ unsigned bench_min_read(struct bench_min *m, unsigned budget)
     while (in->at != end && frames < budget) {
         const struct vmbus_pkt_desc *desc = (const void *)(in->data + in->at);
         const uint32_t bytes = desc->total_qwords * WORD;
-        const uint8_t *packet = whole(in, bytes);
+        const uint8_t *packet = bench_min_whole(in, bytes);
 
         desc = (const void *)packet;
         if (desc->type == VMBUS_PKT_XFER_PAGES) {

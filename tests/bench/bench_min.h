@@ -4,6 +4,7 @@
 #ifndef BENCH_MIN_H
 #define BENCH_MIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmbus_transport.h"
@@ -35,6 +36,17 @@ unsigned bench_min_read(struct bench_min *m, unsigned budget);
 /* Put (count) frames into sections, (per_packet) in each, and publish packets that name them. */
 void bench_min_write(struct bench_min *m, const uint8_t *frame, uint32_t len_bytes, unsigned count,
                      unsigned per_packet);
+
+/* ---- what it is made of, for bench_min_host.c ------------------------------------------------ */
+
+void bench_min_ring_open(struct bench_min_ring *ring, uint8_t *base, size_t len_bytes);
+/* A packet of (count) words and its trailer, unseen until (write_index) is stored. */
+void bench_min_put(struct bench_min_ring *ring, const uint64_t *words, uint32_t count);
+uint64_t bench_min_descriptor(uint64_t type, uint64_t header_words, uint64_t words, uint64_t flags);
+/* One RNDIS message in (at), padded unless it is the (last) one; how long it is. */
+uint32_t bench_min_message(uint8_t *at, const uint8_t *frame, uint32_t len_bytes, bool last);
+/* The packet of (bytes) a ring stands at, in one piece; good until the next call. */
+const uint8_t *bench_min_whole(const struct bench_min_ring *ring, uint32_t bytes);
 
 /* ns per frame of (len_bytes) through 1024 slots from processor 0 to 1: copied in, copied out. */
 double bench_copy_ns(uint32_t len_bytes, unsigned frames);

@@ -2,7 +2,8 @@
 # Rows of the benchmark suite: sourced by its parts, which set $bin and $json.
 #
 # A row is measured in pairs, ours then the peer's, again and again; its ratio is the median of the
-# pairs' ratios. $pairs_file has a line {"ours":..,"peer":..,"ratio":..} per pair.
+# pairs' ratios. $pairs_file has a line {"ours":..,"peer":..,"ratio":..} per pair; what else is in
+# it, numbers all, comes into the row as a median, too.
 pairs_file=$(mktemp)
 trap 'rm -f "$pairs_file"' EXIT
 
@@ -35,7 +36,9 @@ row_end() {
         {name: $name, peer_name: $peer, unit: $unit, ours: (map(.ours) | median),
          peer: (map(.peer) | median), ratio: (map(.ratio) | median),
          target: (if $goal == "" then null else ($g[1] | tonumber) end), sense: ($g[0] // null),
-         min: (map(.ratio) | min), max: (map(.ratio) | max), pairs: length, tag: $tag}' \
+         min: (map(.ratio) | min), max: (map(.ratio) | max), pairs: length, tag: $tag} +
+        (. as $all | .[0] | del(.ours, .peer, .ratio) | with_entries(.key as $k |
+            .value = ($all | map(.[$k]) | median)))' \
         "$pairs_file" | tee -a "$json" | bash "${BASH_SOURCE[0]%/*}/table" --lines
     : >"$pairs_file"
 }

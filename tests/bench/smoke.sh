@@ -13,10 +13,16 @@ here=$(dirname "$0")
 fail() { echo "smoke: $*" >&2; exit 1; }
 
 "$bin/bench_topo" | grep -Eq '^[0-9]+ (near|far)$' || fail "bench_topo"
-for case in rx60-1 rx60-8 tx60 rx1514 tx1514 overload; do
+for case in rx60-1 rx60-8 tx60 rx60-full; do
     "$bin/bench_ring" $case 1 >"$pairs_file" || fail "bench_ring $case"
     row_end $case peer "ns per frame" "<= 2" tag >/dev/null
 done
+for case in rx1514 tx1514 overload-8-400-lwip overload-1-150-none; do
+    "$bin/bench_cross" $case 1 >"$pairs_file" || fail "bench_cross $case"
+    row_end $case peer "ns per frame" "<= 2" tag >/dev/null
+done
+jq -es 'map(select(.name == "overload-8-400-lwip"))[0].offered_times > 0' "$json" >/dev/null ||
+    fail "row_end: what is beside the ratio is lost"
 for what in ack echo window timers memory; do
     for program in bench_tcp bench_tcp_upstream; do
         "$bin/$program" $what 65536 >"$work/number" || fail "$program $what"
@@ -30,7 +36,7 @@ for n in 1 100; do
     done
 done
 
-[ "$("$here/table" "$json" | grep -Ec ' (ok|behind) ')" = 6 ] || fail "table: not six verdicts"
+[ "$("$here/table" "$json" | grep -Ec ' (ok|behind) ')" = 8 ] || fail "table: not eight verdicts"
 printf 'before\n<!-- rows -->\nold\n<!-- end of rows -->\nbehind\n' >"$work/page"
 "$here/table" --fill "$work/page" "$json"
 "$here/table" --fill "$work/page" "$json" # again: what is there is replaced
