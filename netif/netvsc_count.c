@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Adding up counters: those of channels, of queues, of the NIC as a whole; and kinds of frames. */
-#include <assert.h>
-#include <string.h>
-
+/* Adding up counters: those of channels, of queues, of the NIC as a whole. */
 #include "netvsc_var.h"
 
 static void add(struct netvsc_stats *sum, const struct netvsc_stats *more)
@@ -42,67 +39,8 @@ void netvsc_stats(const struct netvsc *nic, struct netvsc_stats *out)
     }
 }
 
-/* ---- kinds of frames ------------------------------------------------------------------------- */
-
-#define FCS_BYTES 4u
-#define SIZE_CLASSES 8u
-#define CLASS_LAST(way)                                                                            \
-    (offsetof(struct netvsc_stats, way##_size_64) + (SIZE_CLASSES - 1) * sizeof(uint64_t))
-static_assert(offsetof(struct netvsc_stats, rx_size_9019_up) == CLASS_LAST(rx), "in a row");
-static_assert(offsetof(struct netvsc_stats, tx_size_9019_up) == CLASS_LAST(tx), "in a row");
-
-static unsigned size_class(uint32_t len_bytes)
-{
-    const uint32_t bytes = len_bytes + FCS_BYTES;
-
-    if (bytes <= 64)
-        return 0;
-    if (bytes >= 1024)
-        return bytes <= 1518 ? 5 : bytes <= 9018 ? 6 : 7;
-    return 26 - (unsigned)__builtin_clz(bytes); /* 64..127 is 1, and so on by powers of two */
-}
-
-/* Count one more of (len_bytes) in the classes from (first_off) of (stats) on. */
-static void count_size(struct netvsc_stats *stats, size_t first_off, uint32_t len_bytes)
-{
-    uint64_t *classes = (uint64_t *)(void *)((uint8_t *)stats + first_off);
-
-    classes[size_class(len_bytes)]++;
-}
-
-/* First byte says group or not; a frame to everybody has all six set. */
-static bool is_group(const uint8_t *frame)
-{
-    return frame[0] & 1;
-}
-
-static bool is_broadcast(const uint8_t *frame)
-{
-    static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-
-    return memcmp(frame, all, sizeof(all)) == 0;
-}
-
-void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count)
-{
-    for (unsigned i = 0; i < count; i += 1u + frames[i].more) {
-        const uint32_t bytes = netvsc_frame_bytes(&frames[i]);
-
-        stats->rx_frames++;
-        stats->rx_bytes += bytes;
-        count_size(stats, offsetof(struct netvsc_stats, rx_size_64), bytes);
-        stats->rx_vlan += frames[i].has_tci;
-        if (is_group(frames[i].data))
-            *(is_broadcast(frames[i].data) ? &stats->rx_broadcast : &stats->rx_multicast) += 1;
-    }
-}
-
-void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame, uint32_t len_bytes)
-{
-    count_size(stats, offsetof(struct netvsc_stats, tx_size_64), len_bytes);
-    if (is_group(frame))
-        *(is_broadcast(frame) ? &stats->tx_broadcast : &stats->tx_multicast) += 1;
-}
+/* ---- what the books need -----------------------------------------------------------------------
+ */
 
 uint64_t netvsc_messages_known(const struct netvsc_stats *s)
 {

@@ -60,7 +60,7 @@ static int send_packet(struct netvsc *nic, const struct vmbus_send *pkt)
     uint32_t ring_bytes = (uint32_t)sizeof(struct vmbus_pkt_desc) + pkt->header_bytes +
                           pkt->payload_bytes + VMBUS_PKT_TRAILER_BYTES;
 
-    if (!netvsc_tx_spare(q, ring_bytes))
+    if (!netvsc_tx_ring_takes(q, ring_bytes))
         return -EAGAIN;
     return vmbus_chan_send(q->chan, pkt);
 }

@@ -158,8 +158,8 @@ static void go_on(struct netvsc_netif *nif, const struct segment *s)
 }
 
 /*
- * The first segment. Room on the ring for a list of pieces is kept only for one that will be
- * followed: answers of one segment, which carry PSH, cost what they always did.
+ * The first segment. A section of its own, and room on the ring for a list of pieces, is only for
+ * one that will be followed: answers of one segment, which carry PSH, cost what they always did.
  */
 static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
                      const struct netvsc_tx_meta *meta, const struct segment *s)
@@ -167,15 +167,15 @@ static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
     const struct netvsc_info *info = netvsc_info(nif->nic);
     uint32_t max = NETVSC_ETH_BYTES + (meta->csum == NETVSC_CSUM_TCP6 ? info->offload.lso6_bytes
                                                                       : info->offload.lso4_bytes);
-    bool grows = info->tx_gpa && s->flags == FLAG_ACK;
+    bool follows = s->flags == FLAG_ACK, grows = follows && info->tx_gpa;
     struct netvsc_netif_burst *b = &nif->burst;
     uint32_t room;
     int rc;
 
     if (p->tot_len > netvsc_tx_copied_max(nif->nic)) /* a jumbo frame */
         return NETVSC_NETIF_ALONE;
-    rc = grows ? netvsc_gather_begin(nif->nic, nif->queue, p->tot_len, meta, &b->g)
-               : netvsc_queue_tx_begin_meta(nif->nic, nif->queue, p->tot_len, meta, &b->g.slot);
+    rc = follows ? netvsc_gather_begin(nif->nic, nif->queue, p->tot_len, meta, &b->g)
+                 : netvsc_queue_tx_begin_meta(nif->nic, nif->queue, p->tot_len, meta, &b->g.slot);
     if (rc)
         return rc;
     room = b->g.slot.room_bytes;

@@ -103,7 +103,8 @@ static bool join(struct netvsc_queue *q)
 
 static bool queue_idle(const struct netvsc_queue *q)
 {
-    return !q->ack_count && !q->held_packets && !q->tx.outstanding && !q->tx.begun;
+    return !q->ack_count && !q->held_packets && !q->tx.outstanding &&
+           !netvsc_tx_begun_count(&q->tx);
 }
 
 unsigned netvsc_queue_visit(struct netvsc_queue *q, uint64_t now_ns, unsigned budget)
@@ -116,7 +117,7 @@ unsigned netvsc_queue_visit(struct netvsc_queue *q, uint64_t now_ns, unsigned bu
     done = netvsc_queue_turn(q, budget);
     if (q->nic->state == NETVSC_DETACHING)
         q->idle = queue_idle(q);
-    if (!q->nic->gate && !q->tx.begun)
+    if (!q->nic->gate && !netvsc_tx_begun_count(&q->tx))
         q->joined = false; /* the last access to anything of the device was before this */
     return done;
 }

@@ -17,6 +17,7 @@
  * receive buffer has sections, so only a host that lends what it does not have makes receiving
  * stop.
  */
+#include "netvsc_count_var.h"
 #include "netvsc_var.h"
 
 #include <errno.h>
@@ -31,14 +32,15 @@ static struct netvsc_ack *owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t
     return netvsc_owe(q, &ack);
 }
 
-/* Completions the ring takes without touching what frames already begun need. */
+/* Completions the ring takes without touching what frames begun, or piled up, need. */
 static uint32_t ack_room(struct netvsc_queue *q)
 {
+    const uint32_t packets = netvsc_tx_kept_packets(&q->tx);
     uint32_t keep, room;
 
-    if (!q->tx.begun)
+    if (!packets)
         return q->ack_count; /* the ring itself says when it is full */
-    keep = VMBUS_CHAN_RESERVE_ACKS + 2 * q->tx.begun;
+    keep = VMBUS_CHAN_RESERVE_ACKS + 2 * packets;
     room = vmbus_chan_ack_room(q->chan, q->ack_count + keep);
     return room > keep ? room - keep : 0;
 }

@@ -108,7 +108,7 @@ static void gather_slots(struct netvsc_queue *q)
 
     q->done_count = 0;
     tx->free_count = tx->credit = tx->begun = tx->reserved = tx->outstanding = 0;
-    tx->pile.open = false;
+    tx->pile = (struct netvsc_tx_pile){0};
     tx->full_since_ns = 0;
     for (uint32_t i = tx->slot_count; i-- > 0;) {
         tx->slot[i].owner = NULL;
@@ -146,7 +146,7 @@ int netvsc_queue_takeover(struct netvsc *nic, unsigned queue)
     q->batch_count = 0;
     q->chain = (struct netvsc_chain){0};
     rc = vmbus_chan_takeover(q->chan, on_forgotten, q);
-    q->stats.tx_cancelled += q->tx.begun;
+    q->stats.tx_cancelled += netvsc_tx_begun_count(&q->tx);
     netvsc_hold_takeover(q);
     drop_doubles(q);
     if (rc == 0)

@@ -2,89 +2,26 @@
 /*
  * Transmit: frames written straight into send-buffer sections.
  *
- * Theory of operation. A free section is popped off a stack at begin; the caller writes the frame
+ * Theory of operation. A small frame gets a place behind others in a section they share
+ * (netvsc_tx_pile.c), any other a free section, popped off a stack at begin. The caller writes it
  * behind the place of the RNDIS header and its per-packet info; commit fills these in, pads with
- * zeros and hands the section on (netvsc_tx_send.c), where small frames are put together and a
- * 40-byte NVSP message naming the section goes on the ring. The section is free again when the host
- * has completed the packet (netvsc_tx_done.c).
+ * zeros (netvsc_tx_frame.c) and hands the section on (netvsc_tx_send.c): a 40-byte NVSP message
+ * naming it goes on the ring. The section is free again when the host has completed the packet
+ * (netvsc_tx_done.c).
  *
- * Each queue has a share of the sections of its own, so queues have nothing in common to lock.
- *
- * The virtual switch does not understand VLAN tags inside frames: a tag found there is taken out
- * and sent beside the frame.
+ * Most small frames have nothing beside them and follow another: for these begin and commit are a
+ * few comparisons and stores each, the quick way. What does not fit it takes the long one, with the
+ * same result.
  */
+#include "netvsc_count_var.h"
 #include "netvsc_gather.h"
+#include "netvsc_pile_var.h"
 #include "netvsc_var.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define TAG_OFF 12u /* of a VLAN tag inside a frame */
-#define TAG_BYTES 4u
-#define TAG_TYPE 0x8100u
-
-/* ---- sections -------------------------------------------------------------------------------- */
-
-void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
-{
-    struct netvsc_tx *tx = &q->tx;
-
-    tx->first_section = first_section;
-    tx->slot_count = sections;
-    tx->free_count = 0;
-    tx->credit = 0;
-    tx->begun = 0;
-    tx->reserved = 0;
-    tx->outstanding = 0;
-    tx->full_since_ns = 0;
-    /* Lowest on top. Generations go on from where they were: nothing of an old device fits. */
-    for (uint32_t i = sections; i-- > 0;)
-        tx->free[tx->free_count++] = (uint16_t)i;
-    nvs_build_rndis(&tx->msg, NVS_RNDIS_DATA, 0, 0);
-    tx->pile.open = false;
-}
-
-void netvsc_tx_close(struct netvsc_queue *q)
-{
-    struct netvsc_tx *tx = &q->tx;
-
-    q->stats.tx_lost += tx->outstanding;
-    q->stats.tx_cancelled += tx->begun;
-    for (uint32_t i = 0; i < tx->slot_count; i++) {
-        tx->slot[i].state = NETVSC_SLOT_FREE;
-        tx->slot[i].generation++;
-    }
-    tx->slot_count = 0;
-    tx->free_count = 0;
-    tx->begun = 0;
-    tx->reserved = 0;
-    tx->outstanding = 0;
-    tx->pile.open = false;
-}
-
-uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
-{
-    struct netvsc_tx *tx = &q->tx;
-
-    if (!tx->free_count)
-        return NVS_SECTION_NONE;
-    return tx->first_section + tx->free[--tx->free_count];
-}
-
-void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
-{
-    struct netvsc_tx *tx = &q->tx;
-
-    if (tx->slot[index].owner) {
-        netvsc_tx_disown(q, tx->slot[index].owner);
-        tx->slot[index].owner = NULL;
-    }
-    tx->slot[index].state = NETVSC_SLOT_FREE;
-    tx->slot[index].generation++;
-    tx->free[tx->free_count++] = (uint16_t)index;
-}
-
-/* ---- begin, commit, cancel ------------------------------------------------------------------- */
+/* ---- begin ----------------------------------------------------------------------------------- */
 
 /* From a frame that had to wait until there is room again, as seen by the polls between. */
 static void note_full(struct netvsc_queue *q)
@@ -94,64 +31,10 @@ static void note_full(struct netvsc_queue *q)
         q->tx.full_since_ns = q->now_ns;
 }
 
-void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns)
-{
-    struct netvsc_tx *tx = &q->tx;
-
-    q->now_ns = now_ns;
-    if (!tx->full_since_ns || !tx->free_count || (!tx->credit && !netvsc_tx_earn_credit(q)))
-        return;
-    q->stats.tx_full_ns += now_ns - tx->full_since_ns;
-    tx->full_since_ns = 0;
-}
-
-/* A token is the slot's index and the low half of its generation. */
-static uint32_t token_of(const struct netvsc_tx *tx, uint32_t index)
-{
-    return tx->slot[index].generation << 16 | index;
-}
-
-struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token)
-{
-    uint32_t index = token & 0xFFFF;
-
-    if (index >= tx->slot_count || token_of(tx, index) != token ||
-        tx->slot[index].state != NETVSC_SLOT_BEGUN)
-        return NULL;
-    return &tx->slot[index];
-}
-
 /* Another thread's queue may be used between its first poll and its leaving only. */
 static bool may_send(const struct netvsc_queue *q)
 {
     return q->nic->state == NETVSC_UP && (q->index == 0 || q->joined);
-}
-
-/* What goes with a frame. With several queues the host is told on which to complete it. */
-static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
-{
-    struct rndis_tx_info info = {.has_hash = q->nic->info.queues > 1, .hash = q->index};
-
-    netvsc_offload_info(meta, &info);
-    return info;
-}
-
-/* Nothing goes with it: most frames of a NIC with one queue, and of programs below lwIP. */
-static bool plain(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
-{
-    return !(meta->csum | meta->lso4 | meta->lso6 | meta->has_tci) && q->nic->info.queues == 1;
-}
-
-static uint32_t head_bytes_of(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
-{
-    uint32_t bytes = sizeof(struct rndis_packet);
-
-    if (!plain(q, meta)) {
-        const struct rndis_tx_info info = info_of(q, meta);
-
-        bytes += rndis_tx_info_bytes(&info);
-    }
-    return bytes;
 }
 
 uint32_t netvsc_tx_copied_max(const struct netvsc *nic)
@@ -163,9 +46,10 @@ uint32_t netvsc_tx_copied_max(const struct netvsc *nic)
 static bool room(struct netvsc_queue *q, uint32_t packets)
 {
     struct netvsc_tx *tx = &q->tx;
+    const uint32_t spare = netvsc_tx_spare(tx), want = packets + spare;
 
-    return tx->free_count &&
-           (tx->credit >= packets || (netvsc_tx_earn_credit(q) && tx->credit >= packets));
+    return tx->free_count > spare &&
+           (tx->credit >= want || (netvsc_tx_earn_credit(q) && tx->credit >= want));
 }
 
 /* May it be begun? The order in which reasons are found is the order of the manual. */
@@ -191,10 +75,22 @@ static int judge(struct netvsc_queue *q, const struct netvsc_tx_want *want)
     return 0;
 }
 
+/* What was asked for, and the tag of frames without one. */
+static struct netvsc_tx_meta meta_of(const struct netvsc *nic, const struct netvsc_tx_want *want)
+{
+    struct netvsc_tx_meta meta = *want->meta;
+
+    if (!meta.has_tci && nic->config.tx_tci) {
+        meta.has_tci = true;
+        meta.tci = nic->config.tx_tci;
+    }
+    return meta;
+}
+
 int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
                     struct netvsc_slot *slot)
 {
-    struct netvsc *nic = q->nic;
+    const struct netvsc_tx_meta meta = meta_of(q->nic, want);
     struct netvsc_tx *tx = &q->tx;
     struct netvsc_tx_slot *entry;
     uint32_t index, head_bytes;
@@ -202,25 +98,20 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
 
     if (rc)
         return rc;
-    index = tx->free[--tx->free_count];
+    head_bytes = netvsc_tx_head_bytes(q, &meta);
+    if (!want->alone && netvsc_pile_begin(q, &meta, head_bytes, want->len_bytes, slot))
+        return 0;
+    index = netvsc_tx_take_slot(tx);
     entry = &tx->slot[index];
     entry->state = NETVSC_SLOT_BEGUN;
     entry->ring_packets = want->ring_packets;
-    entry->meta = *want->meta;
-    if (!want->meta->has_tci && nic->config.tx_tci) {
-        entry->meta.has_tci = true;
-        entry->meta.tci = nic->config.tx_tci;
-    }
+    entry->meta = meta;
     tx->begun++;
     tx->reserved += want->ring_packets;
     tx->credit -= want->ring_packets;
-    if (tx->slot_count - tx->free_count > tx->peak)
-        tx->peak = tx->slot_count - tx->free_count;
-    head_bytes = head_bytes_of(q, &entry->meta);
-    slot->data = nic->mem->send.base +
-                 (size_t)(tx->first_section + index) * nic->info.send_section_bytes + head_bytes;
-    slot->room_bytes = nic->info.send_section_bytes - head_bytes;
-    slot->token = token_of(tx, index);
+    slot->data = netvsc_tx_section(q, index) + head_bytes;
+    slot->room_bytes = q->nic->info.send_section_bytes - head_bytes;
+    slot->token = netvsc_tx_token(tx, index);
     return 0;
 }
 
@@ -229,6 +120,22 @@ void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_
     tx->begun--;
     tx->reserved -= slot->ring_packets;
     tx->credit += slot->ring_packets - ring_packets;
+}
+
+/* What netvsc_tx_start() would come to. False: it may be anything, ask there. */
+static bool begin_quickly(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
+{
+    struct netvsc_tx *tx = &q->tx;
+    const size_t body = len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : len_bytes;
+
+    if (len_bytes < NETVSC_ETH_BYTES || len_bytes > tx->pile.plain_bytes_max ||
+        len_bytes > q->nic->tx_frame_bytes_max || !tx->free_count || !tx->credit || !may_send(q))
+        return false;
+    if (body + sizeof(struct rndis_packet) > tx->pile.room &&
+        !netvsc_pile_renew(q, (uint32_t)body + (uint32_t)sizeof(struct rndis_packet)))
+        return false;
+    netvsc_pile_give(&tx->pile, NETVSC_PILE_PLAIN, sizeof(struct rndis_packet), slot);
+    return true;
 }
 
 int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
@@ -250,103 +157,119 @@ int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
 {
     static const struct netvsc_tx_meta nothing;
 
+    if (begin_quickly(nic->queue[queue], len_bytes, slot))
+        return 0;
     return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &nothing, slot);
 }
 
-uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
-                         uint32_t len_bytes)
+/* ---- commit, cancel -------------------------------------------------------------------------- */
+
+/* False: take the long way. */
+static bool commit_quickly(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
 {
-    uint8_t *at = *data;
+    const struct netvsc_tx_pile *pile = &q->tx.pile;
+    uint32_t wire_bytes = (uint32_t)len_bytes;
+    uint8_t *data = slot->data;
 
-    if (len_bytes < TAG_OFF + TAG_BYTES || (at[TAG_OFF] << 8 | at[TAG_OFF + 1]) != (int)TAG_TYPE)
-        return len_bytes;
-    if (meta->csum || meta->lso4 || meta->lso6)
-        return len_bytes; /* whoever knows headers knows tags */
-    meta->tci = (uint16_t)(at[TAG_OFF + 2] << 8 | at[TAG_OFF + 3]);
-    if (!meta->has_tci)
-        *data += RNDIS_PPI_BYTES;
-    meta->has_tci = true;
-    memmove(*data + TAG_OFF, at + TAG_OFF + TAG_BYTES, len_bytes - TAG_OFF - TAG_BYTES);
-    memmove(*data, at, TAG_OFF);
-    q->stats.tx_untagged++;
-    return len_bytes - TAG_BYTES;
-}
-
-uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
-                           uint32_t head_bytes, uint32_t len_bytes)
-{
-    uint32_t ppi_bytes = head_bytes_of(q, meta) - (uint32_t)sizeof(struct rndis_packet);
-    uint32_t wire_bytes = len_bytes;
-    struct rndis_packet header;
-
-    if (len_bytes < NETVSC_FRAME_BYTES_MIN) { /* then all of it is here */
+    if (pile->state != NETVSC_PILE_PLAIN || slot->token != pile->token ||
+        len_bytes > pile->plain_bytes_max || netvsc_tx_tagged(data, (uint32_t)len_bytes))
+        return false;
+    if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
         memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
         wire_bytes = NETVSC_FRAME_BYTES_MIN;
     }
-    if (ppi_bytes) {
-        const struct rndis_tx_info info = info_of(q, meta);
-
-        netvsc_offload_prepare(meta, data, len_bytes);
-        rndis_build_tx_info(data - ppi_bytes, &info);
-    }
-    rndis_build_packet_info(&header, ppi_bytes, wire_bytes);
-    memcpy(data - ppi_bytes - sizeof(header), &header, sizeof(header));
-    return header.len_bytes - (len_bytes - head_bytes);
+    netvsc_count_tx(&q->stats, data, (uint32_t)len_bytes);
+    netvsc_pile_commit(&q->tx, rndis_put_packet(data - sizeof(struct rndis_packet), 0, wire_bytes));
+    return true;
 }
 
-void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
-                     uint32_t bytes)
+/* It was written in the pile. Does it stay, short as it is and with nothing more beside it? */
+static bool stays(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
+                  const uint8_t *data, size_t len_bytes)
 {
-    q->stats.tx_frames++;
-    q->stats.tx_bytes += bytes;
-    q->stats.tx_padded += bytes < NETVSC_FRAME_BYTES_MIN;
-    q->stats.tx_csum += meta->csum != 0;
-    q->stats.tx_vlan += meta->has_tci;
-    if (meta->lso4 || meta->lso6) {
-        q->stats.tx_lso++;
-        q->stats.tx_lso_bytes += bytes;
+    return netvsc_pile_takes(q->nic, len_bytes) &&
+           (meta->has_tci || !netvsc_tx_tagged(data, (uint32_t)len_bytes));
+}
+
+/* Where the frame is: in a section of its own its header has to be at the beginning. */
+static uint8_t *bring_home(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
+{
+    const uint32_t index = slot->token & 0xFFFF;
+    uint8_t *home = netvsc_tx_section(q, index) + netvsc_tx_head_bytes(q, &q->tx.slot[index].meta);
+
+    if (slot->data != home)
+        memmove(home, slot->data, len_bytes);
+    return home;
+}
+
+static void show(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
+                 uint32_t len_bytes)
+{
+    const struct netvsc_frame frame = {.data = data,
+                                       .len_bytes = len_bytes,
+                                       .tci = meta->tci,
+                                       .has_tci = meta->has_tci,
+                                       .queue = (uint8_t)q->index};
+
+    q->nic->config.capture(q->nic->config.ctx, true, &frame);
+}
+
+/* Any frame, the long way: not inlined, so that the quick one saves no registers for it. */
+static __attribute__((noinline)) void commit_any(struct netvsc_queue *q,
+                                                 const struct netvsc_slot *slot, size_t len_bytes)
+{
+    struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
+    const uint32_t index = slot->token & 0xFFFF;
+    bool in_pile = netvsc_pile_has(&q->tx, index);
+    uint8_t *data = slot->data;
+    uint32_t bytes, message_bytes;
+
+    if (!entry)
+        return;
+    if (in_pile && !stays(q, &entry->meta, data, len_bytes)) {
+        netvsc_pile_leave(q);
+        in_pile = false;
     }
-    netvsc_count_tx(&q->stats, data, bytes);
+    if (!in_pile)
+        data = bring_home(q, slot, len_bytes);
+    bytes = netvsc_tx_untag(q, &entry->meta, &data, (uint32_t)len_bytes);
+    if (q->nic->config.capture)
+        show(q, &entry->meta, data, bytes);
+    netvsc_tx_count(q, &entry->meta, data, bytes);
+    message_bytes = netvsc_tx_message(q, &entry->meta, data, bytes, bytes);
+    if (in_pile) {
+        netvsc_pile_commit(&q->tx, message_bytes);
+        return;
+    }
+    netvsc_tx_finish(&q->tx, entry, 1);
+    netvsc_tx_send(q, index, message_bytes, bytes);
 }
 
 void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
                             size_t len_bytes)
 {
     struct netvsc_queue *q = nic->queue[queue];
-    struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
-    uint32_t index = slot->token & 0xFFFF;
-    uint8_t *data = slot->data;
-    uint32_t bytes;
 
-    if (!entry)
-        return;
-    bytes = netvsc_tx_untag(q, &entry->meta, &data, (uint32_t)len_bytes);
-    if (nic->config.capture) {
-        const struct netvsc_frame frame = {.data = data,
-                                           .len_bytes = bytes,
-                                           .tci = entry->meta.tci,
-                                           .has_tci = entry->meta.has_tci,
-                                           .queue = (uint8_t)q->index};
-
-        nic->config.capture(nic->config.ctx, true, &frame);
-    }
-    netvsc_tx_count(q, &entry->meta, data, bytes);
-    netvsc_tx_finish(&q->tx, entry, 1);
-    netvsc_tx_send(q, index, netvsc_tx_message(q, &entry->meta, data, bytes, bytes), bytes);
+    if (!commit_quickly(q, slot, len_bytes))
+        commit_any(q, slot, len_bytes);
 }
 
 void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot)
 {
     struct netvsc_queue *q = nic->queue[queue];
     struct netvsc_tx *tx = &q->tx;
-
     struct netvsc_tx_slot *entry = netvsc_tx_begun(tx, slot->token);
+    const uint32_t index = slot->token & 0xFFFF;
 
     if (!entry)
         return;
-    netvsc_tx_finish(tx, entry, 0);
     q->stats.tx_cancelled++;
-    netvsc_tx_free_slot(q, slot->token & 0xFFFF);
+    if (netvsc_pile_has(tx, index)) {
+        netvsc_pile_cancel(q);
+        return;
+    }
+    netvsc_tx_finish(tx, entry, 0);
+    netvsc_tx_free_slot(q, index);
 }
 
 bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
@@ -362,8 +285,8 @@ bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, si
         wish.has_tci = entry->meta.has_tci;
         wish.tci = entry->meta.tci;
     }
-    before = info_of(q, &entry->meta);
-    now = info_of(q, &wish);
+    before = netvsc_tx_info(q, &entry->meta);
+    now = netvsc_tx_info(q, &wish);
     if (!netvsc_offload_ok(q->nic, &wish, (uint32_t)len_bytes) ||
         rndis_tx_info_bytes(&before) != rndis_tx_info_bytes(&now)) {
         netvsc_queue_tx_cancel(q->nic, q->index, slot);

@@ -55,6 +55,7 @@ int netvsc_gather_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
         .len_bytes = len_bytes,
         .max_bytes = meta->lso4 || meta->lso6 ? NETVSC_FRAME_BYTES_MAX : nic->tx_frame_bytes_max,
         .ring_packets = NETVSC_GATHER_RING_PACKETS,
+        .alone = true,
         .meta = meta};
     int rc;
 

@@ -2,19 +2,15 @@
 /*
  * Theory of operation
  *
- * Committed frames on their way to the ring. A packet costs host and guest the same whether it
- * carries one frame or eight, so small frames pile up in one send section until the next flush, the
- * next large frame, or the host's limits: messages back to back, each but the last padded with
- * zeros to the host's alignment, the padding counted in its length. A frame is written into a
- * section of its own first, as only commit knows the order in which frames leave; moving a small
- * one to the pile is cheaper than a packet. Order is kept: whatever does not fit sends the pile
- * ahead.
+ * Committed frames on their way to the ring, in the order of their commits: whatever does not join
+ * the pile of small ones (netvsc_tx_pile.c) sends it ahead.
  *
  * Commit cannot fail because begin has made sure of ring room. Looking at the ring costs a cache
  * line the host writes to, so begin looks rarely: one look earns credit for many packets.
  * Everything else that uses ring room takes the credit back or asks netvsc_tx_spare() first.
  */
 #include "netvsc_gather.h"
+#include "netvsc_tx_var.h"
 #include "netvsc_var.h"
 
 #include <string.h>
@@ -25,7 +21,6 @@
 #define TX_PACKET_ACKS 2u
 static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is measured right");
 
-#define AGGREGATE_DEFAULT_BYTES 512u
 #define CREDIT_MAX 64u /* packets per look at the ring */
 
 /* ---- ring room ------------------------------------------------------------------------------- */
@@ -33,10 +28,10 @@ static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is
 /* Room the ring must keep: for completions, and for frames that must not fail any more. */
 static uint32_t kept_acks(const struct netvsc_tx *tx)
 {
-    return VMBUS_CHAN_RESERVE_ACKS + TX_PACKET_ACKS * (tx->reserved + tx->pile.open);
+    return VMBUS_CHAN_RESERVE_ACKS + TX_PACKET_ACKS * netvsc_tx_kept_packets(tx);
 }
 
-bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes)
+bool netvsc_tx_ring_takes(struct netvsc_queue *q, uint32_t ring_bytes)
 {
     uint32_t want =
         kept_acks(&q->tx) + (ring_bytes + VMBUS_CHAN_ACK_BYTES - 1) / VMBUS_CHAN_ACK_BYTES;
@@ -48,7 +43,7 @@ bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes)
 bool netvsc_tx_earn_credit(struct netvsc_queue *q)
 {
     struct netvsc_tx *tx = &q->tx;
-    uint32_t kept = kept_acks(tx);
+    uint32_t kept = kept_acks(tx) - TX_PACKET_ACKS * netvsc_tx_spare(tx);
     uint32_t room = vmbus_chan_ack_room(q->chan, kept + CREDIT_MAX * TX_PACKET_ACKS);
 
     tx->credit = room > kept ? (room - kept) / TX_PACKET_ACKS : 0;
@@ -132,85 +127,27 @@ static void send_packet(struct netvsc_queue *q, uint32_t index, uint32_t section
     netvsc_tx_free_slot(q, index);
 }
 
-void netvsc_tx_flush(struct netvsc_queue *q)
+void netvsc_tx_send_section(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
 {
-    struct netvsc_tx_pile *pile = &q->tx.pile;
-
-    if (!pile->open)
-        return;
-    pile->open = false;
-    send_packet(q, pile->index, pile->bytes, NULL);
-}
-
-/* ---- the pile -------------------------------------------------------------------------------- */
-
-static uint8_t *section_at(const struct netvsc_queue *q, uint32_t index)
-{
-    return q->nic->mem->send.base +
-           (size_t)(q->tx.first_section + index) * q->nic->info.send_section_bytes;
-}
-
-/* May a frame of (frame_bytes) share its section? */
-static bool small(const struct netvsc *nic, uint32_t frame_bytes)
-{
-    uint32_t wanted = nic->config.tx_aggregate_bytes;
-
-    return nic->info.max_packets > 1 && frame_bytes <= (wanted ? wanted : AGGREGATE_DEFAULT_BYTES);
-}
-
-/* The most one packet may have. */
-static uint32_t bytes_max(const struct netvsc_info *info)
-{
-    return info->max_transfer_bytes < info->send_section_bytes ? info->max_transfer_bytes
-                                                               : info->send_section_bytes;
-}
-
-/* Move the message in the section of (index) to the pile. False: it does not fit. */
-static bool pile_up(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
-{
-    struct netvsc_tx *tx = &q->tx;
-    struct netvsc_tx_pile *pile = &tx->pile;
-    const struct netvsc_info *info = &q->nic->info;
-    uint32_t pad = -pile->bytes & (info->align_bytes - 1);
-    uint32_t max = bytes_max(info);
-    uint8_t *base;
-
-    if (!pile->open || tx->slot[pile->index].frames >= info->max_packets ||
-        (uint64_t)pile->bytes + pad + bytes > max)
-        return false;
-    base = section_at(q, pile->index);
-    memset(base + pile->bytes, 0, pad);
-    pile->last_bytes += pad;
-    memcpy(base + pile->last_off + offsetof(struct rndis_packet, len_bytes), &pile->last_bytes,
-           sizeof(pile->last_bytes));
-    pile->bytes += pad;
-    memcpy(base + pile->bytes, section_at(q, index), bytes);
-    pile->last_off = pile->bytes;
-    pile->last_bytes = bytes;
-    pile->bytes += bytes;
-    tx->slot[pile->index].frames++;
-    tx->credit++; /* its packet will not be */
-    q->stats.tx_aggregated++;
-    netvsc_tx_free_slot(q, index);
-    return true;
+    send_packet(q, index, bytes, NULL);
 }
 
 void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes)
 {
     struct netvsc_tx *tx = &q->tx;
-    bool wait = small(q->nic, frame_bytes);
+    const bool wait = netvsc_pile_takes(q->nic, frame_bytes);
 
     tx->outstanding++;
-    if (wait && pile_up(q, index, bytes))
+    if (wait && netvsc_pile_join(q, index, bytes))
         return;
     netvsc_tx_flush(q);
+    if (wait) {
+        netvsc_pile_start(q, index, bytes);
+        return;
+    }
     tx->slot[index].frames = 1;
     tx->slot[index].state = NETVSC_SLOT_PILED;
-    if (wait)
-        tx->pile = (struct netvsc_tx_pile){
-            .open = true, .index = index, .bytes = bytes, .last_bytes = bytes};
-    else
-        send_packet(q, index, bytes, NULL);
+    send_packet(q, index, bytes, NULL);
 }
 
 void netvsc_tx_send_gather(struct netvsc_queue *q, uint32_t index, uint32_t bytes,

@@ -11,14 +11,14 @@
 #include "netvsc_control.h"
 #include "ndis_reg.h"
 #include "netvsc_queue.h"
+#include "netvsc_tx_var.h"
 #include "nvs.h"
 #include "rndis.h"
 #include "vmbus.h"
 #include "vmbus_chan.h"
 
-#define NETVSC_TX_SLOTS_MAX 4096u /* send sections used; hosts offer 170..2730 */
-#define NETVSC_ACKS_MAX 32768u    /* more than a receive buffer has sections */
-#define NETVSC_HOLDS_MAX 2048u    /* packets kept beyond their poll, per queue */
+#define NETVSC_ACKS_MAX 32768u /* more than a receive buffer has sections */
+#define NETVSC_HOLDS_MAX 2048u /* packets kept beyond their poll, per queue */
 #define NETVSC_REPLY_BYTES_MAX 512u
 #define NETVSC_REQUEST_BYTES_MAX RNDIS_REQUEST_BYTES_MAX
 
@@ -30,47 +30,6 @@
 #define NETVSC_XID_NONE (UINT64_MAX - 2) /* for packets that want no completion */
 
 /* ---- a queue: one channel -------------------------------------------------------------------- */
-
-enum netvsc_slot_state {
-    NETVSC_SLOT_FREE,
-    NETVSC_SLOT_BEGUN, /* the caller writes to it */
-    NETVSC_SLOT_PILED, /* committed, not yet on the ring */
-    NETVSC_SLOT_SENT,  /* the host may read it */
-};
-
-/* One send section: tx.first_section + its index. xid = generation << 32 | index + 1. */
-struct netvsc_tx_slot {
-    uint32_t generation;
-    enum netvsc_slot_state state;
-    uint32_t frames;            /* in the section, once committed */
-    uint32_t ring_packets;      /* kept for it while begun */
-    struct netvsc_tx_meta meta; /* of the frame begun */
-    void *owner;                /* of memory the host reads besides, or NULL */
-};
-
-/* Frames committed and not yet on the ring, back to back in one section. */
-struct netvsc_tx_pile {
-    bool open;
-    uint32_t index;                /* of the slot */
-    uint32_t bytes;                /* used in the section */
-    uint32_t last_off, last_bytes; /* the last message */
-};
-
-struct netvsc_tx {
-    uint32_t free_count;
-    uint32_t credit;      /* packets that may be begun before the ring is looked at again */
-    uint32_t begun;       /* not yet committed or cancelled */
-    uint32_t reserved;    /* ring room kept for them, in packets */
-    uint32_t outstanding; /* frames committed, not completed */
-    uint32_t slot_count;
-    struct netvsc_tx_pile pile;
-    uint32_t first_section; /* the queue's share of the send buffer starts here */
-    uint32_t peak;          /* most sections in use at a time */
-    uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
-    struct nvs_msg msg;     /* template: only the section changes */
-    uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
-    struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
-};
 
 /* A completion owed to the host. */
 struct netvsc_ack {
@@ -236,9 +195,7 @@ struct netvsc {
 /* netvsc_control.c: the NIC is up. */
 void netvsc_control_attached(struct netvsc *nic);
 
-/* netvsc_count.c: number, sizes and kinds of (frames) handed up, or of one sent. */
-void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames, unsigned count);
-void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame, uint32_t len_bytes);
+/* netvsc_count.c */
 /* Messages that were handed up or dropped; frames in all size classes. */
 uint64_t netvsc_messages_known(const struct netvsc_stats *s);
 uint64_t netvsc_sizes_rx(const struct netvsc_stats *s);
@@ -350,77 +307,6 @@ bool netvsc_rsc_wanted(const struct netvsc *nic);
 bool netvsc_rsc_take(struct netvsc_queue *q, const struct netvsc_frame *piece, uint8_t flags);
 /* No more fragments of this frame will come. False: what there was of it is dropped and counted. */
 bool netvsc_rsc_end(struct netvsc_queue *q);
-
-/* netvsc_tx.c */
-void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections);
-void netvsc_tx_close(struct netvsc_queue *q);
-/* The slot of a packet sent, completed neither yet nor ever before; else NULL. */
-struct netvsc_tx_slot *netvsc_tx_sent_slot(struct netvsc_tx *tx, uint64_t xid);
-/* A poll begins at (now_ns). */
-void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns);
-uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
-void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index);
-/* Begin a frame: (max_bytes) long at most, with (ring_packets) of room kept. */
-struct netvsc_tx_want {
-    size_t len_bytes;
-    uint32_t max_bytes, ring_packets;
-    const struct netvsc_tx_meta *meta;
-};
-int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
-                    struct netvsc_slot *slot);
-/* The begun slot behind a token, or NULL when the device has gone since: it was counted then. */
-struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token);
-/* Put (meta) in place of what was asked for at begin. False: cancelled. */
-bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
-                      const struct netvsc_tx_meta *meta);
-/* It is not begun any more, and takes (ring_packets) of the room kept for it. */
-void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets);
-/*
- * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
- * there is a default. Returns the frame's length without it; (*data) may move.
- */
-uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
-                         uint32_t len_bytes);
-/*
- * A frame of (len_bytes) whose first (head_bytes) are at (data), behind the place of its header:
- * fill that in, pad. Returns the length of what is in the section.
- */
-uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
-                           uint32_t head_bytes, uint32_t len_bytes);
-void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
-                     uint32_t bytes);
-
-/* netvsc_tx_done.c */
-void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt);
-/* The memory of this owner is free: to be told. */
-void netvsc_tx_disown(struct netvsc_queue *q, void *owner);
-/* Tell the owners. */
-void netvsc_tx_tell(struct netvsc_queue *q);
-/* The device is closed: tell the owners of all that was outstanding. */
-void netvsc_tx_release(struct netvsc *nic);
-
-/* netvsc_tx_gather.c: a device was attached: show it the memory. */
-void netvsc_gather_open(struct netvsc *nic);
-
-/* netvsc_tx_send.c: ring room, and what is committed on its way to the ring. */
-/* Look at the ring: may packets be begun, and tx.credit says how many. */
-bool netvsc_tx_earn_credit(struct netvsc_queue *q);
-/* May a packet of (ring_bytes) be sent without taking the room of frames already begun? */
-bool netvsc_tx_spare(struct netvsc_queue *q, uint32_t ring_bytes);
-/* Send the message of (bytes) with a frame of (frame_bytes) that is in the section of (index). */
-void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes);
-/* The same with the rest of the frame in the pieces of (g). */
-void netvsc_tx_send_gather(struct netvsc_queue *q, uint32_t index, uint32_t bytes,
-                           const struct netvsc_gather *g);
-#define NETVSC_GATHER_RING_PACKETS 10u /* the room of its longest packet, in packets */
-/* Put what waits for company on the ring. */
-void netvsc_tx_flush(struct netvsc_queue *q);
-
-/* netvsc_tx_meta.c: may it be asked for; the frame's fields; what goes with it. */
-bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta,
-                       uint32_t len_bytes);
-void netvsc_offload_prepare(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes);
-void netvsc_offload_info(const struct netvsc_tx_meta *meta, struct rndis_tx_info *out);
 
 /* netvsc_offload.c: steps of attach. */
 int netvsc_offload_query(struct netvsc *nic);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "rndis_reg.h"
 
@@ -44,8 +45,26 @@ uint32_t rndis_lso_word(bool v6, uint32_t mss_bytes, uint32_t l4_off);
 /* Bytes its elements take, and writing them, which returns the same. */
 uint32_t rndis_tx_info_bytes(const struct rndis_tx_info *info);
 uint32_t rndis_build_tx_info(void *buf, const struct rndis_tx_info *info);
-/* The header of a PACKET with (ppi_bytes) of them between it and the data. */
-void rndis_build_packet_info(struct rndis_packet *out, uint32_t ppi_bytes, uint32_t data_bytes);
+/*
+ * The header of a PACKET with (ppi_bytes) of them between it and the data; returns the length of
+ * the message. By words made in registers: what is put together in smaller pieces and then
+ * copied in larger ones waits for its own stores.
+ */
+static inline uint32_t rndis_put_packet(uint8_t *at, uint32_t ppi_bytes, uint32_t data_bytes)
+{
+    const uint32_t len_bytes = (uint32_t)sizeof(struct rndis_packet) + ppi_bytes + data_bytes;
+    const uint32_t ppi_off = ppi_bytes ? RNDIS_PACKET_OFF_MIN : 0;
+    const uint32_t data_off = RNDIS_PACKET_OFF_MIN + ppi_bytes;
+    const uint64_t first = RNDIS_MSG_PACKET | (uint64_t)len_bytes << 32;
+    const uint64_t data = data_off | (uint64_t)data_bytes << 32;
+    const uint64_t ppi = (uint64_t)ppi_bytes << 32 | ppi_off;
+
+    memcpy(at, &first, 8);
+    memcpy(at + offsetof(struct rndis_packet, data_off), &data, 8);
+    memset(at + offsetof(struct rndis_packet, oob_off), 0, 28);
+    memcpy(at + offsetof(struct rndis_packet, ppi_off), &ppi, 8);
+    return len_bytes;
+}
 
 /* Request id of any completion but RESET's, however malformed it is otherwise. */
 int rndis_parse_request_id(const void *bytes, size_t len_bytes, uint32_t *request_id);

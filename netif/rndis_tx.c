@@ -53,13 +53,3 @@ uint32_t rndis_build_tx_info(void *buf, const struct rndis_tx_info *info)
         at = put_ppi(at, RNDIS_PPI_LSO, info->lso);
     return (uint32_t)(at - (uint8_t *)buf);
 }
-
-void rndis_build_packet_info(struct rndis_packet *out, uint32_t ppi_bytes, uint32_t data_bytes)
-{
-    *out = (struct rndis_packet){.type = RNDIS_MSG_PACKET,
-                                 .len_bytes = (uint32_t)sizeof(*out) + ppi_bytes + data_bytes,
-                                 .data_off = RNDIS_PACKET_OFF_MIN + ppi_bytes,
-                                 .data_bytes = data_bytes,
-                                 .ppi_off = ppi_bytes ? RNDIS_PACKET_OFF_MIN : 0,
-                                 .ppi_bytes = ppi_bytes};
-}

@@ -249,6 +249,8 @@ void wire_open(struct wire *w, const struct wire_options *options)
     o->send_section_bytes = or_default(o->send_section_bytes, 6144);
     o->send_sections = or_default(o->send_sections, 32);
     o->max_frame_bytes = or_default(o->max_frame_bytes, 1500);
+    o->aggregate_bytes = or_default(o->aggregate_bytes, 1);
+    o->align_shift = or_default(o->align_shift, 3);
     if (!o->mac) {
         o->mac = mac;
         o->mac_bytes = sizeof(mac);
@@ -257,7 +259,8 @@ void wire_open(struct wire *w, const struct wire_options *options)
     w->frames = calloc(WIRE_FRAMES_MAX, sizeof(*w->frames));
     assert_non_null(w->frames);
     w->config = (struct netvsc_config){.mtu_bytes = o->mtu_bytes,
-                                       .tx_aggregate_bytes = 1, /* a packet per frame */
+                                       .tx_aggregate_bytes = o->aggregate_bytes,
+                                       .tx_tci = o->tx_tci,
                                        .rx_pieces = o->rsc,
                                        .rx = on_rx,
                                        .event = on_event,

@@ -30,7 +30,10 @@ struct wire_options {
     uint32_t max_frame_bytes; /* what OID_MAX_FRAME_SIZE says [1500] */
     const uint8_t *mac;       /* what OID_PERMANENT_MAC says, and how long; at most 8 */
     uint32_t mac_bytes;
-    bool rsc; /* offers verdicts and RSC to a guest that takes frames in pieces */
+    uint32_t aggregate_bytes; /* frames up to so long share packets [1: none] */
+    uint32_t align_shift;     /* of messages in a packet [3] */
+    uint16_t tx_tci;          /* of frames sent without a tag [none] */
+    bool rsc;                 /* offers verdicts and RSC to a guest that takes frames in pieces */
 };
 
 /* One packet the guest sent, as it lay on the ring. */

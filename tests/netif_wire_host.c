@@ -114,7 +114,7 @@ static void answer_rndis(struct wire *w, const uint8_t *request)
                                              .version_major = 1,
                                              .max_packets = 8,
                                              .max_transfer_bytes = 0xEFFFFFFF,
-                                             .align_shift = 3};
+                                             .align_shift = w->options.align_shift};
     struct rndis_set_complete set = {RNDIS_MSG_SET | RNDIS_MSG_COMPLETE, sizeof(set), 0, 0};
     struct rndis_request r;
 

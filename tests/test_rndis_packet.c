@@ -229,13 +229,11 @@ static void header_and_elements_of_vector_6_are_built_byte_for_byte(void **state
         .has_tci = true,
         .tci = 5 << 13 | 100,
         .csum = rndis_csum_word(RNDIS_TXCSUM_IPV4 | RNDIS_TXCSUM_TCP | RNDIS_TXCSUM_IPHDR, 34)};
-    struct rndis_packet header;
     uint8_t bytes[76];
 
     (void)state;
     assert_int_equal(rndis_tx_info_bytes(&info), 32);
-    rndis_build_packet_info(&header, 32, 60);
-    memcpy(bytes, &header, sizeof(header));
+    assert_int_equal(rndis_put_packet(bytes, 32, 60), 136);
     assert_int_equal(rndis_build_tx_info(bytes + 44, &info), 32);
     check_hex(bytes, sizeof(bytes),
               "01 00 00 00 88 00 00 00  44 00 00 00 3c 00 00 00"

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Private: sizes and kinds of frames, counted for each one that comes or goes. */
+#ifndef NETVSC_COUNT_VAR_H
+#define NETVSC_COUNT_VAR_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "netvsc_config.h"
+#include "netvsc_stats.h"
+
+#define NETVSC_FCS_BYTES 4u
+#define NETVSC_SIZE_CLASSES 8u
+#define NETVSC_CLASS_LAST(way)                                                                     \
+    (offsetof(struct netvsc_stats, way##_size_64) + (NETVSC_SIZE_CLASSES - 1) * sizeof(uint64_t))
+static_assert(offsetof(struct netvsc_stats, rx_size_9019_up) == NETVSC_CLASS_LAST(rx), "in a row");
+static_assert(offsetof(struct netvsc_stats, tx_size_9019_up) == NETVSC_CLASS_LAST(tx), "in a row");
+
+static inline unsigned netvsc_size_class(uint32_t len_bytes)
+{
+    const uint32_t bytes = len_bytes + NETVSC_FCS_BYTES;
+
+    if (bytes <= 64)
+        return 0;
+    if (bytes >= 1024)
+        return bytes <= 1518 ? 5 : bytes <= 9018 ? 6 : 7;
+    return 26 - (unsigned)__builtin_clz(bytes); /* 64..127 is 1, and so on by powers of two */
+}
+
+/* Count one more of (len_bytes) in the classes from (first_off) of (stats) on. */
+static inline void netvsc_count_size(struct netvsc_stats *stats, size_t first_off,
+                                     uint32_t len_bytes)
+{
+    uint64_t *classes = (uint64_t *)(void *)((uint8_t *)stats + first_off);
+
+    classes[netvsc_size_class(len_bytes)]++;
+}
+
+/* First byte says group or not; a frame to everybody has all six set. */
+static inline bool netvsc_is_group(const uint8_t *frame)
+{
+    return frame[0] & 1;
+}
+
+static inline bool netvsc_is_broadcast(const uint8_t *frame)
+{
+    static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    return memcmp(frame, all, sizeof(all)) == 0;
+}
+
+/* One more frame sent, whatever goes with it. */
+static inline void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame,
+                                   uint32_t len_bytes)
+{
+    stats->tx_frames++;
+    stats->tx_bytes += len_bytes;
+    stats->tx_padded += len_bytes < NETVSC_FRAME_BYTES_MIN;
+    netvsc_count_size(stats, offsetof(struct netvsc_stats, tx_size_64), len_bytes);
+    if (netvsc_is_group(frame))
+        *(netvsc_is_broadcast(frame) ? &stats->tx_broadcast : &stats->tx_multicast) += 1;
+}
+
+/* Number, sizes and kinds of (frames) handed up. */
+static inline void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames,
+                                   unsigned count)
+{
+    uint64_t whole = 0, sum = 0, tagged = 0;
+
+    for (unsigned i = 0; i < count; i += 1u + frames[i].more) {
+        const uint32_t bytes =
+            frames[i].more ? netvsc_frame_bytes(&frames[i]) : frames[i].len_bytes;
+
+        whole++;
+        sum += bytes;
+        tagged += frames[i].has_tci;
+        netvsc_count_size(stats, offsetof(struct netvsc_stats, rx_size_64), bytes);
+        if (netvsc_is_group(frames[i].data))
+            *(netvsc_is_broadcast(frames[i].data) ? &stats->rx_broadcast : &stats->rx_multicast) +=
+                1;
+    }
+    stats->rx_frames += whole;
+    stats->rx_bytes += sum;
+    stats->rx_vlan += tagged;
+}
+
+#endif

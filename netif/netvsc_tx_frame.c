@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What stands in front of a frame sent, and in the books.
+ *
+ * The virtual switch does not understand VLAN tags inside frames: a tag found there is taken out
+ * and sent beside the frame.
+ */
+#include <string.h>
+
+#include "netvsc_count_var.h"
+#include "netvsc_var.h"
+
+#define TAG_OFF NETVSC_TAG_OFF
+#define TAG_BYTES NETVSC_TAG_BYTES
+
+/* With several queues the host is told on which to complete it. */
+struct rndis_tx_info netvsc_tx_info(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+{
+    struct rndis_tx_info info = {.has_hash = q->nic->info.queues > 1, .hash = q->index};
+
+    netvsc_offload_info(meta, &info);
+    return info;
+}
+
+/* Nothing goes with it: most frames of a NIC with one queue, and of programs below lwIP. */
+static bool plain(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+{
+    return !(meta->csum | meta->lso4 | meta->lso6 | meta->has_tci) && q->nic->info.queues == 1;
+}
+
+uint32_t netvsc_tx_head_bytes(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+{
+    uint32_t bytes = sizeof(struct rndis_packet);
+
+    if (!plain(q, meta)) {
+        const struct rndis_tx_info info = netvsc_tx_info(q, meta);
+
+        bytes += rndis_tx_info_bytes(&info);
+    }
+    return bytes;
+}
+
+uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
+                         uint32_t len_bytes)
+{
+    uint8_t *at = *data;
+
+    if (!netvsc_tx_tagged(at, len_bytes))
+        return len_bytes;
+    if (meta->csum || meta->lso4 || meta->lso6)
+        return len_bytes; /* whoever knows headers knows tags */
+    meta->tci = (uint16_t)(at[TAG_OFF + 2] << 8 | at[TAG_OFF + 3]);
+    if (!meta->has_tci)
+        *data += RNDIS_PPI_BYTES;
+    meta->has_tci = true;
+    memmove(*data + TAG_OFF, at + TAG_OFF + TAG_BYTES, len_bytes - TAG_OFF - TAG_BYTES);
+    memmove(*data, at, TAG_OFF);
+    q->stats.tx_untagged++;
+    return len_bytes - TAG_BYTES;
+}
+
+uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
+                           uint32_t head_bytes, uint32_t len_bytes)
+{
+    uint32_t ppi_bytes = netvsc_tx_head_bytes(q, meta) - (uint32_t)sizeof(struct rndis_packet);
+    uint32_t wire_bytes = len_bytes;
+
+    if (len_bytes < NETVSC_FRAME_BYTES_MIN) { /* then all of it is here */
+        memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
+        wire_bytes = NETVSC_FRAME_BYTES_MIN;
+    }
+    if (ppi_bytes) {
+        const struct rndis_tx_info info = netvsc_tx_info(q, meta);
+
+        netvsc_offload_prepare(meta, data, len_bytes);
+        rndis_build_tx_info(data - ppi_bytes, &info);
+    }
+    return rndis_put_packet(data - ppi_bytes - sizeof(struct rndis_packet), ppi_bytes, wire_bytes) -
+           (len_bytes - head_bytes);
+}
+
+void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
+                     uint32_t bytes)
+{
+    netvsc_count_tx(&q->stats, data, bytes);
+    q->stats.tx_csum += meta->csum != 0;
+    q->stats.tx_vlan += meta->has_tci;
+    if (meta->lso4 || meta->lso6) {
+        q->stats.tx_lso++;
+        q->stats.tx_lso_bytes += bytes;
+    }
+}

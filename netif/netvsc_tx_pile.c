@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A packet costs host and guest the same whether it carries one frame or eight, so small frames
+ * pile up in one send section until the next flush, the next large frame, or the host's limits:
+ * messages back to back, each but the last padded with zeros to the host's alignment, the padding
+ * counted in its length.
+ *
+ * A small frame is written where it will leave from: behind those committed in the open section.
+ * One at a time can be; what is begun meanwhile gets a section of its own and is moved when it is
+ * committed. Frames leave in the order of their commits. So when something else has to leave before
+ * a frame that is being written here, or the pile is flushed, the frame stays where its writer
+ * believes it to be and keeps the section, and the frames before it move to another: they are
+ * small, few, and nobody writes to them. That cannot fail, for while a frame is written behind
+ * others a section and the ring room of a packet are kept (netvsc_tx_spare()).
+ */
+#include "netvsc_pile_var.h"
+#include "netvsc_var.h"
+
+#include <string.h>
+
+#define AGGREGATE_DEFAULT_BYTES 512u
+
+/* The longest frame that shares its section. */
+static uint32_t limit(const struct netvsc *nic)
+{
+    const uint32_t wanted = nic->config.tx_aggregate_bytes;
+
+    return wanted ? wanted : AGGREGATE_DEFAULT_BYTES;
+}
+
+bool netvsc_pile_takes(const struct netvsc *nic, size_t frame_bytes)
+{
+    return nic->info.max_packets > 1 && frame_bytes <= limit(nic);
+}
+
+/* The most one packet may have. */
+static uint32_t bytes_max(const struct netvsc_info *info)
+{
+    return info->max_transfer_bytes < info->send_section_bytes ? info->max_transfer_bytes
+                                                               : info->send_section_bytes;
+}
+
+void netvsc_pile_pad(struct netvsc_tx_pile *pile)
+{
+    const uint32_t len_bytes = pile->next_off - pile->last_off;
+
+    memset(pile->base + pile->bytes, 0, pile->next_off - pile->bytes);
+    memcpy(pile->base + pile->last_off + offsetof(struct rndis_packet, len_bytes), &len_bytes,
+           sizeof(len_bytes));
+}
+
+/* Nothing is in it yet. */
+static void open_in(struct netvsc_queue *q, uint32_t index)
+{
+    const struct netvsc *nic = q->nic;
+    const bool plain = nic->info.queues == 1 && !nic->config.tx_tci && !nic->config.capture;
+
+    q->tx.slot[index].state = NETVSC_SLOT_PILED;
+    q->tx.pile = (struct netvsc_tx_pile){
+        .open = true,
+        .plain_bytes_max = plain ? limit(nic) : 0,
+        .token = netvsc_tx_token(&q->tx, index),
+        .index = index,
+        .frames_max = nic->info.max_packets,
+        .bytes_max = bytes_max(&nic->info),
+        .align_mask = nic->info.align_bytes - 1,
+        .base = netvsc_tx_section(q, index),
+    };
+    netvsc_pile_settle(&q->tx.pile);
+}
+
+static void shut(struct netvsc_tx_pile *pile)
+{
+    pile->open = false;
+    pile->state = NETVSC_PILE_READY;
+    pile->frames = 0;
+    pile->room = 0;
+}
+
+/* ---- written in place ------------------------------------------------------------------------ */
+
+bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    if (tx->pile.state != NETVSC_PILE_READY || bytes > bytes_max(&q->nic->info))
+        return false;
+    netvsc_tx_flush(q);
+    open_in(q, netvsc_tx_take_slot(tx));
+    tx->credit--;
+    return true;
+}
+
+bool netvsc_pile_begin(struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
+                       uint32_t head_bytes, size_t len_bytes, struct netvsc_slot *slot)
+{
+    struct netvsc_tx_pile *pile = &q->tx.pile;
+    const uint32_t body =
+        len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : (uint32_t)len_bytes;
+
+    if (!netvsc_pile_takes(q->nic, len_bytes) ||
+        (head_bytes + body > pile->room && !netvsc_pile_renew(q, head_bytes + body)))
+        return false;
+    q->tx.slot[pile->index].meta = *meta;
+    netvsc_pile_give(pile, NETVSC_PILE_META, head_bytes, slot);
+    return true;
+}
+
+void netvsc_pile_cancel(struct netvsc_queue *q)
+{
+    struct netvsc_tx *tx = &q->tx;
+    struct netvsc_tx_pile *pile = &tx->pile;
+
+    pile->state = NETVSC_PILE_READY;
+    netvsc_pile_settle(pile);
+    if (pile->frames)
+        return;
+    shut(pile);
+    tx->credit++;
+    netvsc_tx_free_slot(q, pile->index);
+}
+
+void netvsc_pile_leave(struct netvsc_queue *q)
+{
+    static const struct netvsc_tx_meta nothing;
+    struct netvsc_tx *tx = &q->tx;
+    const struct netvsc_tx_pile left = tx->pile;
+    struct netvsc_tx_slot *slot = &tx->slot[left.index];
+
+    if (left.state == NETVSC_PILE_PLAIN)
+        slot->meta = nothing;
+    slot->state = NETVSC_SLOT_BEGUN;
+    slot->ring_packets = 1;
+    tx->begun++;
+    tx->reserved++;
+    shut(&tx->pile);
+    if (!left.frames)
+        return;
+    tx->credit -= tx->credit != 0; /* the packet that was kept; the ring has it, credit or not */
+    open_in(q, netvsc_tx_take_slot(tx));
+    memcpy(tx->pile.base, left.base, left.bytes);
+    tx->pile.frames = left.frames;
+    tx->pile.bytes = left.bytes;
+    tx->pile.last_off = left.last_off;
+    netvsc_pile_settle(&tx->pile);
+}
+
+/* ---- moved there ----------------------------------------------------------------------------- */
+
+bool netvsc_pile_join(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    if (tx->pile.state != NETVSC_PILE_READY)
+        netvsc_pile_leave(q);
+    if (bytes > tx->pile.room)
+        return false;
+    memcpy(tx->pile.base + tx->pile.next_off, netvsc_tx_section(q, index), bytes);
+    netvsc_pile_add(&tx->pile, bytes);
+    tx->credit++; /* its packet will not be */
+    netvsc_tx_free_slot(q, index);
+    return true;
+}
+
+void netvsc_pile_start(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
+{
+    open_in(q, index);
+    netvsc_pile_add(&q->tx.pile, bytes);
+}
+
+void netvsc_tx_flush(struct netvsc_queue *q)
+{
+    struct netvsc_tx *tx = &q->tx;
+    struct netvsc_tx_pile *pile = &tx->pile;
+
+    if (!pile->frames)
+        return;
+    if (pile->state != NETVSC_PILE_READY)
+        netvsc_pile_leave(q);
+    tx->slot[pile->index].frames = pile->frames;
+    q->stats.tx_aggregated += pile->frames - 1;
+    shut(pile);
+    netvsc_tx_send_section(q, pile->index, pile->bytes);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The send sections of a queue.
+ *
+ * Each queue has a share of the sections of its own, so queues have nothing in common to lock. The
+ * free ones are a stack.
+ */
+#include "netvsc_var.h"
+
+void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    tx->first_section = first_section;
+    tx->slot_count = sections;
+    tx->free_count = 0;
+    tx->credit = 0;
+    tx->begun = 0;
+    tx->reserved = 0;
+    tx->outstanding = 0;
+    tx->full_since_ns = 0;
+    /* Lowest on top. Generations go on from where they were: nothing of an old device fits. */
+    for (uint32_t i = sections; i-- > 0;)
+        tx->free[tx->free_count++] = (uint16_t)i;
+    nvs_build_rndis(&tx->msg, NVS_RNDIS_DATA, 0, 0);
+    tx->pile = (struct netvsc_tx_pile){0};
+}
+
+void netvsc_tx_close(struct netvsc_queue *q)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    q->stats.tx_lost += tx->outstanding;
+    q->stats.tx_cancelled += netvsc_tx_begun_count(tx);
+    for (uint32_t i = 0; i < tx->slot_count; i++) {
+        tx->slot[i].state = NETVSC_SLOT_FREE;
+        tx->slot[i].generation++;
+    }
+    tx->slot_count = 0;
+    tx->free_count = 0;
+    tx->begun = 0;
+    tx->reserved = 0;
+    tx->outstanding = 0;
+    tx->pile = (struct netvsc_tx_pile){0};
+}
+
+uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    if (tx->free_count <= netvsc_tx_spare(tx))
+        return NVS_SECTION_NONE;
+    return tx->first_section + tx->free[--tx->free_count];
+}
+
+uint32_t netvsc_tx_take_slot(struct netvsc_tx *tx)
+{
+    const uint32_t index = tx->free[--tx->free_count];
+
+    if (tx->slot_count - tx->free_count > tx->peak)
+        tx->peak = tx->slot_count - tx->free_count;
+    return index;
+}
+
+uint8_t *netvsc_tx_section(const struct netvsc_queue *q, uint32_t index)
+{
+    return q->nic->mem->send.base +
+           (size_t)(q->tx.first_section + index) * q->nic->info.send_section_bytes;
+}
+
+void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    if (tx->slot[index].owner) {
+        netvsc_tx_disown(q, tx->slot[index].owner);
+        tx->slot[index].owner = NULL;
+    }
+    tx->slot[index].state = NETVSC_SLOT_FREE;
+    tx->slot[index].generation++;
+    tx->free[tx->free_count++] = (uint16_t)index;
+}
+
+/* A token is the slot's index and the low half of its generation. */
+uint32_t netvsc_tx_token(const struct netvsc_tx *tx, uint32_t index)
+{
+    return tx->slot[index].generation << 16 | index;
+}
+
+struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token)
+{
+    static const struct netvsc_tx_meta nothing;
+    const uint32_t index = token & 0xFFFF;
+    struct netvsc_tx_pile *pile = &tx->pile;
+
+    if (index >= tx->slot_count || netvsc_tx_token(tx, index) != token)
+        return NULL;
+    if (pile->state == NETVSC_PILE_PLAIN && pile->index == index) {
+        tx->slot[index].meta = nothing;
+        pile->state = NETVSC_PILE_META;
+    }
+    if (netvsc_pile_has(tx, index) || tx->slot[index].state == NETVSC_SLOT_BEGUN)
+        return &tx->slot[index];
+    return NULL;
+}
+
+void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns)
+{
+    struct netvsc_tx *tx = &q->tx;
+
+    q->now_ns = now_ns;
+    if (!tx->full_since_ns || !tx->free_count || (!tx->credit && !netvsc_tx_earn_credit(q)))
+        return;
+    q->stats.tx_full_ns += now_ns - tx->full_since_ns;
+    tx->full_since_ns = 0;
+}
