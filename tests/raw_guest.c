@@ -384,3 +384,19 @@ void raw_check_strict(const struct raw_guest *g, const char *except)
     HVHOST_NIC_STATS(X)
 #undef X
 }
+
+uint32_t raw_word(const uint8_t *at, unsigned index)
+{
+    uint32_t value;
+
+    memcpy(&value, at + 4 * index, sizeof(value));
+    return value;
+}
+
+void raw_fault_once(struct raw_guest *g, enum hvhost_fault_on on, enum hvhost_fault_act act,
+                    uint64_t arg)
+{
+    const struct hvhost_fault fault = {.on = on, .act = act, .arg = arg, .count = 1};
+
+    hvhost_fault_arm(g->nic, &fault);
+}

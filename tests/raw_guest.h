@@ -96,6 +96,13 @@ uint32_t raw_frame_message(uint8_t *to, uint32_t frame_bytes, uint8_t fill);
 /* Send a frame from the far end: broadcast unless (to). */
 void raw_port_send(struct raw_guest *g, uint32_t bytes, const uint8_t *to);
 
+/* The (index)th u32 of what lies at (at). */
+uint32_t raw_word(const uint8_t *at, unsigned index);
+
+/* The host does (act) with its next (on). */
+void raw_fault_once(struct raw_guest *g, enum hvhost_fault_on on, enum hvhost_fault_act act,
+                    uint64_t arg);
+
 uint64_t raw_stat_find(const struct raw_guest *g, const char *name);
 #define raw_stat(g, field) raw_stat_find(g, #field)
 /* No strict_* counter but (except) has moved. */

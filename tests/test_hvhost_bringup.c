@@ -43,14 +43,6 @@ static void write_hex(struct raw_guest *g, const char *text)
     raw_write(g, bytes, (uint32_t)hex_parse(text, bytes, sizeof(bytes)));
 }
 
-static uint32_t word(const uint8_t *at, unsigned index)
-{
-    uint32_t value;
-
-    memcpy(&value, at + 4 * index, sizeof(value));
-    return value;
-}
-
 static void golden_bytes_bring_the_card_up(void **state)
 {
     const struct hvhost_nic_config config = {.recv_buf_bytes = 31 * MIB};
@@ -98,7 +90,7 @@ static void each_version_is_spoken_up_to_the_configured_one(void **state)
 
             raw_nvs(g, &init, sizeof(init), 1);
             raw_expect(g, &pkt);
-            assert_int_not_equal(word(pkt.payload, 3), NVS_STATUS_SUCCESS);
+            assert_int_not_equal(raw_word(pkt.payload, 3), NVS_STATUS_SUCCESS);
         }
         raw_bring_ready(g, versions[max], RAW_MTU);
         raw_check_strict(g, NULL);
@@ -119,8 +111,8 @@ static void nonsense_versions_are_refused(void **state)
 
         raw_nvs(g, &init, sizeof(init), 1);
         raw_expect(g, &pkt);
-        assert_int_equal(word(pkt.payload, 0), NVS_MSG_INIT_COMPLETE);
-        assert_int_not_equal(word(pkt.payload, 3), NVS_STATUS_SUCCESS);
+        assert_int_equal(raw_word(pkt.payload, 0), NVS_MSG_INIT_COMPLETE);
+        assert_int_not_equal(raw_word(pkt.payload, 3), NVS_STATUS_SUCCESS);
     }
     raw_guest_destroy(g);
 }
@@ -152,7 +144,7 @@ static void mtu_is_granted_within_bounds_and_replaced_outside(void **state)
         raw_nvs(g, &msg, sizeof(msg), 0);
         raw_nvs(g, &recv, sizeof(recv), 1);
         raw_expect(g, &pkt);
-        assert_int_equal(word(pkt.payload, 4), 256 + rows[i].granted + 14 + 36);
+        assert_int_equal(raw_word(pkt.payload, 4), 256 + rows[i].granted + 14 + 36);
         raw_guest_destroy(g);
     }
 }
@@ -169,12 +161,12 @@ static void subchannels_are_refused_with_one_queue(void **state)
     raw_nvs(g, &some, sizeof(some), 1);
     raw_expect(g, &pkt);
     assert_int_equal(pkt.payload_bytes, NVS_MSG_BYTES); /* DPDK fails on less */
-    assert_int_equal(word(pkt.payload, 0), NVS_MSG_SUBCHANNEL);
-    assert_int_equal(word(pkt.payload, 1), NVS_STATUS_FAILURE);
-    assert_int_equal(word(pkt.payload, 2), 0);
+    assert_int_equal(raw_word(pkt.payload, 0), NVS_MSG_SUBCHANNEL);
+    assert_int_equal(raw_word(pkt.payload, 1), NVS_STATUS_FAILURE);
+    assert_int_equal(raw_word(pkt.payload, 2), 0);
     raw_nvs(g, &none, sizeof(none), 1);
     raw_expect(g, &pkt);
-    assert_int_equal(word(pkt.payload, 1), NVS_STATUS_SUCCESS);
+    assert_int_equal(raw_word(pkt.payload, 1), NVS_STATUS_SUCCESS);
     raw_check_strict(g, NULL);
     raw_guest_destroy(g);
 }
@@ -209,8 +201,8 @@ static void oid_query_ex_is_answered_not_supported(void **state)
     raw_bring_up(g);
     raw_nvs(g, msg, sizeof(msg), 1);
     raw_expect(g, &pkt);
-    assert_int_equal(word(pkt.payload, 0), NVS_MSG_OID_QUERY_EX_COMPLETE);
-    assert_int_equal(word(pkt.payload, 1), RNDIS_STATUS_NOT_SUPPORTED);
+    assert_int_equal(raw_word(pkt.payload, 0), NVS_MSG_OID_QUERY_EX_COMPLETE);
+    assert_int_equal(raw_word(pkt.payload, 1), RNDIS_STATUS_NOT_SUPPORTED);
     raw_guest_destroy(g);
 }
 
@@ -228,7 +220,8 @@ static void unusable_buffers_are_refused_and_may_be_offered_again(void **state)
     for (unsigned i = 0; i < 2; i++) {
         raw_nvs(g, &msg, sizeof(msg), 1);
         raw_expect(g, &pkt);
-        assert_int_equal(word(pkt.payload, 1), i == 0 ? NVS_STATUS_FAILURE : NVS_STATUS_SUCCESS);
+        assert_int_equal(raw_word(pkt.payload, 1),
+                         i == 0 ? NVS_STATUS_FAILURE : NVS_STATUS_SUCCESS);
         msg.gpadl = g->t.recv_gpadl;
     }
     assert_int_equal(raw_stat(g, strict_gpa), 1);
@@ -251,7 +244,7 @@ static void buffers_too_small_are_refused(void **state)
     raw_expect(g, &pkt);
     raw_nvs(g, &msg, sizeof(msg), 1);
     raw_expect(g, &pkt);
-    assert_int_equal(word(pkt.payload, 1), NVS_STATUS_FAILURE);
+    assert_int_equal(raw_word(pkt.payload, 1), NVS_STATUS_FAILURE);
     raw_guest_destroy(g);
 
     g = raw_guest_create(&tiny);
@@ -261,7 +254,7 @@ static void buffers_too_small_are_refused(void **state)
     msg.type = NVS_MSG_SEND_BUF; /* by the handle of the other buffer, which has no section */
     raw_nvs(g, &msg, sizeof(msg), 1);
     raw_expect(g, &pkt);
-    assert_int_equal(word(pkt.payload, 1), NVS_STATUS_FAILURE);
+    assert_int_equal(raw_word(pkt.payload, 1), NVS_STATUS_FAILURE);
     assert_int_equal(raw_stat(g, strict_gpa), 1);
     raw_guest_destroy(g);
 }

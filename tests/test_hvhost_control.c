@@ -2,14 +2,6 @@
 /* RNDIS control: every OID that guests ask for, requests in the wrong form, indications. */
 #include "raw_guest.h"
 
-static uint32_t word(const uint8_t *at, unsigned index)
-{
-    uint32_t value;
-
-    memcpy(&value, at + 4 * index, sizeof(value));
-    return value;
-}
-
 static void numbers_are_as_configured(void **state)
 {
     const struct hvhost_nic_config config = {.link_speed_100bps = 250000000};
@@ -34,7 +26,7 @@ static void numbers_are_as_configured(void **state)
     for (unsigned i = 0; i < countof(rows); i++) {
         assert_int_equal(raw_query(g, rows[i].oid, NULL, 0, info, &bytes), RNDIS_STATUS_SUCCESS);
         assert_int_equal(bytes, 4);
-        assert_int_equal(word(info, 0), rows[i].value);
+        assert_int_equal(raw_word(info, 0), rows[i].value);
     }
     raw_check_strict(g, NULL);
     raw_guest_destroy(g);
@@ -51,7 +43,7 @@ static void everything_on_the_supported_list_is_supported(void **state)
     assert_int_equal(raw_query(g, OID_SUPPORTED_LIST, NULL, 0, list, &list_bytes), 0);
     assert_true(list_bytes >= 4 * 20);
     for (unsigned i = 0; i < list_bytes / 4; i++) {
-        uint32_t oid = word(list, i);
+        uint32_t oid = raw_word(list, i);
         uint32_t status = raw_query(g, oid, NULL, 0, info, &bytes);
 
         if (status != RNDIS_STATUS_SUCCESS) /* then it can be set: known, if not to nothing */
@@ -70,7 +62,7 @@ static void replies_fit_what_dpdk_can_take(void **state)
     raw_bring_up(g);
     raw_query(g, OID_SUPPORTED_LIST, NULL, 0, list, &list_bytes);
     for (unsigned i = 0; i < list_bytes / 4; i++) {
-        raw_query(g, word(list, i), NULL, 0, info, &bytes);
+        raw_query(g, raw_word(list, i), NULL, 0, info, &bytes);
         assert_true(sizeof(struct rndis_query_complete) + bytes <= 256);
     }
     raw_guest_destroy(g);
@@ -102,8 +94,8 @@ static void link_state_and_speed_are_in_bits_per_second(void **state)
     raw_bring_up(g);
     assert_int_equal(raw_query(g, OID_LINK_STATE, NULL, 0, info, &bytes), 0);
     assert_int_equal(bytes, 40);
-    assert_int_equal(word(info, 0), 0x00280180); /* default object, revision 1, 40 bytes */
-    assert_int_equal(word(info, 1), 1);          /* connected */
+    assert_int_equal(raw_word(info, 0), 0x00280180); /* default object, revision 1, 40 bytes */
+    assert_int_equal(raw_word(info, 1), 1);          /* connected */
     memcpy(&speed, info + 16, 8);
     assert_int_equal(speed, UINT64_C(10000000000));
     assert_int_equal(raw_query(g, OID_MAX_LINK_SPEED, NULL, 0, info, &bytes), 0);
@@ -140,9 +132,9 @@ static void offload_object_has_the_revision_asked_for(void **state)
         assert_int_equal(info[0], NDIS_OBJECT_OFFLOAD);
         assert_int_equal(info[1], rows[i].want_revision);
         assert_int_equal(info[2], rows[i].want_bytes);
-        assert_int_equal(word(info, 1), 2);  /* 802.3 */
-        assert_int_equal(word(info, 2), 0);  /* no checksums */
-        assert_int_equal(word(info, 20), 0); /* no LSO */
+        assert_int_equal(raw_word(info, 1), 2);  /* 802.3 */
+        assert_int_equal(raw_word(info, 2), 0);  /* no checksums */
+        assert_int_equal(raw_word(info, 20), 0); /* no LSO */
     }
     raw_guest_destroy(g);
 }
@@ -242,7 +234,7 @@ static void offload_parameters_are_confirmed_by_an_indication(void **state)
     assert_int_equal(head.buffer_bytes, 156);
     assert_int_equal(range.len_bytes, head.len_bytes);
     /* The object says what is on now. */
-    assert_int_equal(word(g->t.recv.base + range.off_bytes + head.buffer_off + 8, 2), 0x155);
+    assert_int_equal(raw_word(g->t.recv.base + range.off_bytes + head.buffer_off + 8, 2), 0x155);
     assert_int_equal(raw_set(g, OID_OFFLOAD_PARAMS, params, 19), RNDIS_STATUS_INVALID_LENGTH);
     raw_guest_destroy(g);
 }
@@ -334,7 +326,7 @@ static void spoofing_can_be_forbidden(void **state)
     assert_int_equal(set_address(g, "020abcdef012"), RNDIS_STATUS_NOT_SUPPORTED);
     assert_int_equal(raw_set(g, OID_PACKET_FILTER, &all, 4), RNDIS_STATUS_NOT_SUPPORTED);
     raw_query(g, OID_PACKET_FILTER, NULL, 0, info, &bytes);
-    assert_int_equal(word(info, 0), 0x0D); /* as it was */
+    assert_int_equal(raw_word(info, 0), 0x0D); /* as it was */
     raw_guest_destroy(g);
 }
 
@@ -350,12 +342,12 @@ static void keepalive_and_reset_are_answered(void **state)
     (void)state;
     raw_bring_up(g);
     assert_int_equal(raw_control(g, &alive, sizeof(alive), reply), 16);
-    assert_int_equal(word(reply, 0), RNDIS_MSG_KEEPALIVE | RNDIS_MSG_COMPLETE);
-    assert_int_equal(word(reply, 2), 0x1234);
-    assert_int_equal(word(reply, 3), 0);
+    assert_int_equal(raw_word(reply, 0), RNDIS_MSG_KEEPALIVE | RNDIS_MSG_COMPLETE);
+    assert_int_equal(raw_word(reply, 2), 0x1234);
+    assert_int_equal(raw_word(reply, 3), 0);
     assert_int_equal(raw_control(g, &reset, sizeof(reset), reply), 16);
-    assert_int_equal(word(reply, 0), RNDIS_MSG_RESET | RNDIS_MSG_COMPLETE);
-    assert_int_equal(word(reply, 2), 0);
+    assert_int_equal(raw_word(reply, 0), RNDIS_MSG_RESET | RNDIS_MSG_COMPLETE);
+    assert_int_equal(raw_word(reply, 2), 0);
     raw_guest_destroy(g);
 }
 
@@ -388,10 +380,10 @@ static void version_two_of_rndis_is_refused_and_one_may_follow(void **state)
     raw_guest_open(g);
     raw_bring_ready(g, NVS_VERSION_61, RAW_MTU);
     raw_control(g, &msg, sizeof(msg), reply);
-    assert_int_equal(word(reply, 3), RNDIS_STATUS_BAD_VERSION);
+    assert_int_equal(raw_word(reply, 3), RNDIS_STATUS_BAD_VERSION);
     msg.version_major = 1;
     raw_control(g, &msg, sizeof(msg), reply);
-    assert_int_equal(word(reply, 3), RNDIS_STATUS_SUCCESS);
+    assert_int_equal(raw_word(reply, 3), RNDIS_STATUS_SUCCESS);
     raw_guest_destroy(g);
 }
 

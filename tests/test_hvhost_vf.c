@@ -2,22 +2,14 @@
 /* Message 128 and 129 as a guest that uses the VF sees them. */
 #include "raw_guest.h"
 
-static uint32_t word(const struct raw_packet *pkt, unsigned index)
-{
-    uint32_t value;
-
-    memcpy(&value, pkt->payload + 4 * index, sizeof(value));
-    return value;
-}
-
 static void expect_message(struct raw_guest *g, uint32_t type, uint32_t value)
 {
     struct raw_packet pkt;
 
     raw_expect(g, &pkt);
     assert_int_equal(pkt.desc.type, VMBUS_PKT_INBAND);
-    assert_int_equal(word(&pkt, 0), type);
-    assert_int_equal(word(&pkt, 1), value);
+    assert_int_equal(raw_word(pkt.payload, 0), type);
+    assert_int_equal(raw_word(pkt.payload, 1), value);
 }
 
 static void switch_path(struct raw_guest *g, uint32_t path, uint16_t flags)
