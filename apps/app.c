@@ -200,7 +200,7 @@ static int come_up(void)
 
     /* Without it libc serves lwIP, and the card copies; workers would not inherit it. */
     if (app.options.tx_copy_bytes != NETVSC_TX_COPY_ALL && !app.options.workers)
-        port_heap_open(PORT_HEAP_BYTES);
+        port_heap_open(PORT_HEAP_BYTES, app.spec->apart_bytes ? *app.spec->apart_bytes : 0);
     lwip_init();
     vmbus_heap_shared(app.options.workers > 0);
     status = app_card_open(&app.card, NULL, &app.options, &dev);

@@ -45,6 +45,8 @@ struct app_spec {
     /* Called about every second of the loop; may be NULL. */
     void (*second)(void *ctx, uint64_t now_ns);
     void *ctx;
+    /* Memory beside lwIP's from which the card sends: port_heap_apart() has it, or not. NULL: 0. */
+    const size_t *apart_bytes;
     bool forwards; /* sends on what it receives, so nobody may put segments together */
 };
 

@@ -124,6 +124,25 @@ void http_root_close(struct http_root *root)
     root->fd = -1;
 }
 
+static struct http_file_id id_of(const struct stat *st)
+{
+    return (struct http_file_id){.device = st->st_dev,
+                                 .inode = st->st_ino,
+                                 .size_bytes = (uint64_t)st->st_size,
+                                 .modified = st->st_mtim,
+                                 .changed = st->st_ctim};
+}
+
+int http_file_identify(int fd, struct http_file_id *out)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    *out = id_of(&st);
+    return 0;
+}
+
 /* Opens one name and looks at it. 200 with a file or directory open, or a status. */
 static int open_one(const struct http_root *root, const char *path, struct http_file *file,
                     bool *is_dir)
@@ -138,11 +157,7 @@ static int open_one(const struct http_root *root, const char *path, struct http_
         return 403;
     }
     *is_dir = S_ISDIR(st.st_mode);
-    file->id = (struct http_file_id){.device = st.st_dev,
-                                     .inode = st.st_ino,
-                                     .size_bytes = (uint64_t)st.st_size,
-                                     .modified = st.st_mtim,
-                                     .changed = st.st_ctim};
+    file->id = id_of(&st);
     file->size_bytes = (uint64_t)st.st_size;
     file->modified_s = (int64_t)st.st_mtim.tv_sec;
     return 200;

@@ -58,6 +58,9 @@ size_t http_path_encode(const char *path, char *out, size_t room_bytes);
  */
 int http_file_open(const struct http_root *root, const char *path, struct http_file *file);
 
+/* What is open at (fd) now: 0 or -errno. */
+int http_file_identify(int fd, struct http_file_id *out);
+
 /* Content type by suffix. */
 const char *http_file_type(const char *path);
 

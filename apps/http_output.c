@@ -2,15 +2,15 @@
 /*
  * Theory of operation
  *
- * Output is copied. lwIP would take references, but they must stay valid until acknowledged, or
- * longer: a reset connection's segments may still wait in the NIC's backlog. A mapped file can
- * change or shrink under a reference (SIGBUS, or a checksum that no longer fits on a
- * retransmission). So bytes go file -> scratch -> segment; the second copy reads what the first
- * left in the cache, and the scratch buffer serves all connections because nothing stays in it.
- * Where the NIC cuts long segments, long bodies are read into these (port_tcp_write_buffer()),
- * which spares the second copy.
+ * A mapped file is no memory to send from: it can change or shrink under a reference (SIGBUS, or a
+ * checksum that no longer fits on a retransmission). So bytes are read:
  *
- * The head and the first bytes of the body go in one tcp_write(), hence in one segment. Pieces but
+ *   a large file     into memory that is lent to TCP (http_files.h), where it stays for others
+ *   or else,         into the segment, where the NIC cuts long ones (port_tcp_write_buffer()),
+ *   a small one      or into the scratch buffer and copied; that serves all connections, because
+ *                    nothing stays in it, and the copy reads what is still in the cache
+ *
+ * The head and the first bytes of the body leave in one segment. Pieces but
  * the last are whole segments, so that none is short in mid-stream. To save system calls a file
  * is read again only once there is room for a scratch buffer full, or half of TCP's send buffer:
  * the other part of that buffer keeps the link busy meanwhile.
@@ -112,6 +112,13 @@ static void count_written(struct http_conn *c, size_t n)
     c->server->stats.bytes += n;
 }
 
+static int error_of(err_t err)
+{
+    if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
+        return -EAGAIN;
+    return err == ERR_OK ? 0 : -ECONNABORTED;
+}
+
 /*
  * Hands over (n) bytes: (p), which is gone then, or the scratch buffer, of which as many as lwIP
  * has memory for.
@@ -136,11 +143,10 @@ static err_t write_out(struct http_conn *c, struct pbuf *p, size_t n)
 }
 
 /* The next (n) bytes on their way: 0, or a negative errno. */
-static int put(struct http_conn *c, size_t n)
+static int put_copied(struct http_conn *c, size_t n)
 {
     struct pbuf *p = segment_for(c, n);
     ssize_t have;
-    err_t err;
 
     if (!p)
         n = least(n, HTTP_SCRATCH_BYTES);
@@ -154,10 +160,85 @@ static int put(struct http_conn *c, size_t n)
         keep(c);
     if (p)
         pbuf_realloc(p, (u16_t)have);
-    err = write_out(c, p, (size_t)have);
-    if (err == ERR_MEM) /* an acknowledgement frees some, else the poll callback tries again */
-        return -EAGAIN;
-    return err == ERR_OK ? 0 : -ECONNABORTED;
+    return error_of(write_out(c, p, (size_t)have));
+}
+
+/* ---- from memory that is lent -------------------------------------------------------------- */
+
+/*
+ * How many of the (n) bytes of the held file from (off) on can be lent; those after what is there
+ * are read. -EAGAIN none yet; -ESTALE it is to be sent otherwise.
+ */
+static ssize_t load(struct http_conn *c, uint64_t off, size_t n)
+{
+    struct http_held *held = c->reply.held;
+    ssize_t got = 0;
+
+    if (off > held->loaded_bytes)
+        return -ESTALE;
+    while (held->loaded_bytes < off + n && !held->changed) {
+        got = http_read(c, (char *)held->bytes + held->loaded_bytes,
+                        (size_t)(off + n - held->loaded_bytes), (off_t)held->loaded_bytes);
+        if (got < 0 || !http_files_loaded(c->server->site.files, held, c->reply.fd, (size_t)got))
+            break;
+    }
+    if (off < held->loaded_bytes)
+        return (ssize_t)least(n, (size_t)(held->loaded_bytes - off));
+    return held->changed ? -ESTALE : got;
+}
+
+/* As many of the (n) bytes as lwIP has memory for. */
+static err_t write_lent(struct http_conn *c, const uint8_t *from, size_t n)
+{
+    struct port_tcp_lent lent = {
+        .data = from, .len_bytes = (uint16_t)n, .loans = &c->reply.held->loans};
+    err_t err = port_tcp_write_lent(c->pcb, &lent, n < left_bytes(c) ? TCP_WRITE_FLAG_MORE : 0);
+
+    while (err == ERR_MEM && lent.len_bytes > tcp_mss(c->pcb)) {
+        lent.len_bytes /= 2;
+        err = port_tcp_write_lent(c->pcb, &lent, 0);
+    }
+    if (err == ERR_OK)
+        count_written(c, lent.len_bytes);
+    return err;
+}
+
+static int put_lent(struct http_conn *c, size_t n)
+{
+    const size_t head = c->reply.head_bytes - c->head_sent;
+    const uint64_t off = c->reply.off + c->body_sent;
+    ssize_t have = load(c, off, n - least(head, n - 1));
+    err_t err = ERR_OK;
+
+    if (have < 0)
+        return (int)have;
+    if (head) {
+        err = tcp_write(c->pcb, c->reply.head + c->head_sent, (u16_t)head,
+                        TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE);
+        if (err == ERR_OK)
+            count_written(c, head);
+    }
+    if (err == ERR_OK)
+        err = write_lent(c, c->reply.held->bytes + off, (size_t)have);
+    return error_of(err);
+}
+
+/* The file changed before all of it was read: what is left is read as it is now. */
+static void stop_lending(struct http_conn *c)
+{
+    http_files_release(c->reply.held);
+    c->reply.held = NULL;
+}
+
+static int put(struct http_conn *c, size_t n)
+{
+    int rc = c->reply.held ? put_lent(c, n) : -ESTALE;
+
+    if (rc != -ESTALE)
+        return rc;
+    if (c->reply.held)
+        stop_lending(c);
+    return put_copied(c, n);
 }
 
 enum http_step http_output_reply(struct http_conn *c)

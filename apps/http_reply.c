@@ -282,6 +282,8 @@ static void make(struct http_site *site, const struct http_parser *req, struct h
     reply->file = entity.file.id;
     if (reply->body_bytes == 0)
         http_reply_done(reply);
+    else if (site->files && !entity.is_page && reply->body_bytes >= HTTP_FILES_BYTES_MIN)
+        reply->held = http_files_take(site->files, &reply->file, reply->made_ms);
 }
 
 void http_reply_make(struct http_site *site, const struct http_parser *req, int64_t now_ms,
@@ -291,6 +293,7 @@ void http_reply_make(struct http_site *site, const struct http_parser *req, int6
 
     reply->made_ms = now_ms;
     reply->ready = NULL;
+    reply->held = NULL;
     reply->fd = -1;
     if (suits && take_ready(site, req, reply))
         return;
@@ -303,6 +306,9 @@ void http_reply_done(struct http_reply *reply)
     if (reply->ready)
         http_cache_release(reply->ready);
     reply->ready = NULL;
+    if (reply->held)
+        http_files_release(reply->held);
+    reply->held = NULL;
     if (reply->fd >= 0)
         close(reply->fd);
     reply->fd = -1;

@@ -10,6 +10,7 @@
 #include "http_cache.h"
 #include "http_date.h"
 #include "http_file.h"
+#include "http_files.h"
 #include "http_parse.h"
 
 #define HTTP_REPLY_HEAD_BYTES 2048u
@@ -24,6 +25,7 @@ struct http_site {
     int (*page)(void *ctx, bool json, int fd);
     void *page_ctx;
     struct http_cache *cache; /* NULL = none */
+    struct http_files *files; /* NULL = none */
     int64_t date_s;           /* of the text below, which is rewritten once a second */
     char date[HTTP_DATE_BYTES];
 };
@@ -35,6 +37,7 @@ struct http_reply {
     bool may_be_kept;          /* as a ready one, once head and body are together in memory */
     int64_t made_ms;           /* since 1970 */
     struct http_file_id file;  /* with may_be_kept */
+    struct http_held *held;    /* the file in memory, or where it is read to; NULL: not held */
     int fd;                    /* of the body, or -1 */
     uint64_t off;              /* where the body starts in it */
     uint64_t body_bytes;

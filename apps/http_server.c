@@ -90,9 +90,11 @@ static void release(struct http_server *server)
     free(server->conns);
     free(server->scratch);
     free(server->site.cache);
+    http_files_destroy(server->site.files);
     server->conns = NULL;
     server->scratch = NULL;
     server->site.cache = NULL;
+    server->site.files = NULL;
 }
 
 int http_server_open(struct http_server *server, const struct http_config *config)
@@ -109,6 +111,7 @@ int http_server_open(struct http_server *server, const struct http_config *confi
     server->conns = calloc(config->connections, sizeof(*server->conns));
     server->scratch = malloc(HTTP_SCRATCH_BYTES);
     server->site.cache = calloc(1, sizeof(*server->site.cache));
+    server->site.files = http_files_create(config->files, config->files_bytes);
     if (server->conns && server->scratch && server->site.cache)
         rc = listen_on(server);
     if (rc) {

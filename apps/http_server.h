@@ -56,11 +56,15 @@ struct http_config {
     uint32_t idle_ms;   /* between requests */
     uint32_t write_ms;  /* for the client to acknowledge 16 KiB, or all there is */
     struct http_log *access_log; /* NULL = none. The caller flushes and closes it */
+    void *files;                 /* memory the NIC sends from, for large files; NULL = none */
+    size_t files_bytes;
 };
 
 struct http_server {
     struct http_config config;
-    struct http_site site; /* filled in by the owner before opening; root closed by it, too */
+    /* Filled in by the owner before opening, but for (cache) and (files); root closed by it, too.
+     */
+    struct http_site site;
     struct http_stats stats;
     uint32_t open;     /* connections now */
     uint32_t in_count; /* buffers with input that wait, of all of them */

@@ -10,6 +10,7 @@
 #include "app.h"
 #include "http_page.h"
 #include "http_server.h"
+#include "port_heap.h"
 #include "port_log.h"
 
 enum {
@@ -20,12 +21,15 @@ enum {
     KEY_IDLE_TIMEOUT,
     KEY_WRITE_TIMEOUT,
     KEY_ACCESS_LOG,
+    KEY_FILE_CACHE,
 };
 
 #define MS_PER_S 1000u
 #define TIMEOUT_S_MAX 86400u
 #define CONNECTIONS_DEFAULT 4096u /* about 11 KiB each, once used */
-#define SPARE_FILES 64u           /* beyond one per connection: device, captures, logs */
+#define FILE_CACHE_MIB_DEFAULT 64u
+#define FILE_CACHE_MIB_MAX 65536u
+#define SPARE_FILES 64u /* beyond one per connection: device, captures, logs */
 
 static const struct argp_option options[] = {
     {"port", KEY_PORT, "PORT", 0, "TCP port [80]", 0},
@@ -35,12 +39,14 @@ static const struct argp_option options[] = {
     {"idle-timeout", KEY_IDLE_TIMEOUT, "S", 0, "seconds between requests [30]", 0},
     {"write-timeout", KEY_WRITE_TIMEOUT, "S", 0, "seconds for a client to take 16 KiB [30]", 0},
     {"access-log", KEY_ACCESS_LOG, "FILE", OPTION_ARG_OPTIONAL, "a line per request [stdout]", 0},
+    {"file-cache", KEY_FILE_CACHE, "MIB", 0, "memory for large files, 0 = none [64]", 0},
     {0},
 };
 
 struct http_app {
     const char *root;
     const char *access_log; /* "-" = standard output, NULL = none */
+    size_t file_cache_bytes;
     struct http_config config;
     struct http_server server;
     struct http_page page;
@@ -85,6 +91,10 @@ static error_t parse(int key, char *arg, void *ctx)
     case KEY_ACCESS_LOG:
         app->access_log = arg ? arg : "-";
         return 0;
+    case KEY_FILE_CACHE:
+        rc = app_number("file-cache", arg, 0, FILE_CACHE_MIB_MAX, &n);
+        app->file_cache_bytes = (size_t)n << 20;
+        return rc;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -137,6 +147,7 @@ static int start(void *ctx)
         return rc;
     if (app_connections())
         app->config.connections = app_connections();
+    app->config.files = port_heap_apart(&app->config.files_bytes);
     raise_file_limit(app->config.connections);
     app->page = (struct http_page){.netif = app_netif()};
     site->page = http_page_write;
@@ -162,17 +173,24 @@ static void print_rates(struct http_app *app)
     app->before = *now;
 }
 
+static void put_counter(char *line, size_t room, const char *name, uint64_t value)
+{
+    const size_t used = strlen(line);
+
+    if (value > 0)
+        snprintf(line + used, room - used, " %s %" PRIu64, name, value);
+}
+
 /* Every counter that is not zero, on one line, written at once: workers share their stderr. */
-static void print_counters(const struct http_stats *stats)
+static void print_counters(const struct http_stats *stats, const struct http_files_stats *files)
 {
     char line[1024] = "";
-    size_t used = 0;
 
-#define X(name, help)                                                                              \
-    if (stats->name > 0 && used < sizeof(line))                                                    \
-        used += (size_t)snprintf(line + used, sizeof(line) - used, " " #name " %" PRIu64,          \
-                                 stats->name);
+#define X(name, help) put_counter(line, sizeof(line), #name, stats->name);
     HTTP_STATS(X)
+#undef X
+#define X(name, help) put_counter(line, sizeof(line), #name, files->name);
+    HTTP_FILES_STATS(X)
 #undef X
     fprintf(stderr, "http:%s\n", line);
 }
@@ -189,9 +207,11 @@ static void second(void *ctx, uint64_t now_ns)
 static void stop(void *ctx)
 {
     struct http_app *app = ctx;
+    struct http_files_stats files;
 
     http_log_flush(&app->server);
-    print_counters(&app->server.stats);
+    http_files_stats(app->server.site.files, &files);
+    print_counters(&app->server.stats, &files);
     http_server_stop(&app->server);
 }
 
@@ -207,6 +227,7 @@ int main(int argc, char **argv)
                 .idle_ms = 30 * MS_PER_S,
                 .write_ms = 30 * MS_PER_S,
             },
+        .file_cache_bytes = FILE_CACHE_MIB_DEFAULT << 20,
         .server.site.root.fd = -1,
     };
     const struct app_spec spec = {
@@ -221,6 +242,7 @@ int main(int argc, char **argv)
         .by_workers = true,
         .counters = (const uint64_t *)(const void *)&app.server.stats,
         .counter_count = sizeof(app.server.stats) / sizeof(uint64_t),
+        .apart_bytes = &app.file_cache_bytes,
         .ctx = &app,
     };
     int status = app_main(&spec, argc, argv);

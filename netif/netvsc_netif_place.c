@@ -2,15 +2,17 @@
 /*
  * Theory of operation
  *
- * pbufs the host reads where they are. Only what lwIP's heap holds is left there (PBUF_RAM in
- * config.memory), and only behind the headers, of which a copy leaves. We keep a reference to the
+ * pbufs the host reads where they are, in config.memory: what lwIP's heap holds (PBUF_RAM), and
+ * what a program lends (custom PBUF_ROM: it does not change, and its owner is told when the last
+ * reference goes); and only behind the headers, of which a copy leaves. We keep a reference to the
  * chain until the host is done: TCP sees by it (p->ref) that a segment is still on its way and
  * neither sends it again nor touches it, and when the data is acknowledged before the completion
  * comes, or the connection is reset, the memory stays. What TCP appends to a segment that is queued
  * to be sent again lies behind the bytes the host was told of.
  *
- * What others own is copied: PBUF_ROM is the program's (file data, say), which has it back when its
- * connection is reset, sent or not; PBUF_REF and custom pbufs may be over anything. So a chain goes
+ * What others own is copied: a PBUF_ROM of lwIP's own is over memory the program has back when its
+ * connection is reset, sent or not; PBUF_REF and other custom pbufs may be over anything. So a
+ * chain goes
  *
  *   up to tx_copy_bytes                    copied into a send section
  *   longer, all of it ours, <= 32 pages    left in place
@@ -77,7 +79,7 @@ void netvsc_netif_tx_done(void *ctx, void *const *owners, unsigned count)
 
 static bool ours(const struct pbuf *p)
 {
-    return pbuf_match_type(p, PBUF_RAM) && !(p->flags & PBUF_FLAG_IS_CUSTOM);
+    return pbuf_match_type(p, p->flags & PBUF_FLAG_IS_CUSTOM ? PBUF_ROM : PBUF_RAM);
 }
 
 bool netvsc_netif_place(struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,

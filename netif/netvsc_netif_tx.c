@@ -6,8 +6,8 @@
  * it is better left where it is (netvsc_netif_place.c). When the NIC is busy the
  * chain waits in the backlog with a reference of ours: lwIP's TCP sees by that reference (p->ref)
  * that the segment is still with us and leaves it alone. Memory that its owner may change under a
- * reference (PBUF_REF, PBUF_ROM) is cloned instead. Once anything waits everything queues behind
- * it, so that order is kept.
+ * reference (PBUF_REF, PBUF_ROM of lwIP's own) is cloned instead. Once anything waits everything
+ * queues behind it, so that order is kept.
  */
 #include "netvsc_netif_var.h"
 
@@ -89,12 +89,14 @@ static bool backlog_empty(const struct netvsc_netif *nif)
 
 /*
  * Memory that is not lwIP's own. PBUF_REF says so itself; what PBUF_ROM points at is the program's,
- * which has it back when its connection is reset, be the frame sent or not.
+ * which has it back when its connection is reset, be the frame sent or not. A custom one's owner is
+ * told of the last reference instead.
  */
 static bool needs_copy(const struct pbuf *p)
 {
     for (; p; p = p->next)
-        if (PBUF_NEEDS_COPY(p) || pbuf_match_type(p, PBUF_ROM))
+        if (PBUF_NEEDS_COPY(p) ||
+            (pbuf_match_type(p, PBUF_ROM) && !(p->flags & PBUF_FLAG_IS_CUSTOM)))
             return true;
     return false;
 }

@@ -39,7 +39,8 @@ struct block {
 
 static struct {
     struct vmbus_memory memory;
-    size_t pages, fresh; /* the first that was never used */
+    size_t pages, fresh; /* the heap's; the first that was never used */
+    size_t apart_bytes;  /* behind them */
     uint8_t *shift_of;   /* by page: log2 of the size of its blocks */
     struct block *free[SHIFT_MAX + 1];
     struct port_heap_stats stats;
@@ -52,42 +53,61 @@ static size_t half(size_t len_bytes)
     return len_bytes / 2 / HUGE_BYTES * HUGE_BYTES;
 }
 
-static int get_memory(size_t len_bytes)
+/* In place of the memory there is, if it gets (len_bytes) of the locked kind. False: no memory. */
+static bool try_locked(size_t len_bytes)
 {
-    int rc = vmbus_memory_create(len_bytes, &heap.memory);
+    struct vmbus_memory other;
 
-    for (size_t less = half(len_bytes); rc == 0 && !heap.memory.locked && less; less = half(less)) {
-        struct vmbus_memory smaller;
-
-        if (vmbus_memory_create(less, &smaller) != 0)
-            break;
-        if (smaller.locked) {
-            vmbus_memory_destroy(&heap.memory);
-            heap.memory = smaller;
-        } else {
-            vmbus_memory_destroy(&smaller);
-        }
+    if (vmbus_memory_create(len_bytes, &other) != 0)
+        return false;
+    if (other.locked) {
+        vmbus_memory_destroy(&heap.memory);
+        heap.memory = other;
+    } else {
+        vmbus_memory_destroy(&other);
     }
+    return true;
+}
+
+/* Returns as vmbus_memory_create(); (*apart_bytes) is 0 then if they are not in it. */
+static int get_memory(size_t len_bytes, size_t *apart_bytes)
+{
+    const size_t all_bytes = len_bytes + *apart_bytes;
+    int rc = vmbus_memory_create(all_bytes, &heap.memory);
+    size_t less = *apart_bytes ? len_bytes : half(len_bytes);
+
+    while (rc == 0 && !heap.memory.locked && less && try_locked(less))
+        less = half(less);
+    if (rc != 0 || heap.memory.region.len_bytes < all_bytes)
+        *apart_bytes = 0;
     return rc;
 }
 
-int port_heap_open(size_t len_bytes)
+int port_heap_open(size_t len_bytes, size_t apart_bytes)
 {
     int rc;
 
     if (heap.pages)
         return -EBUSY;
-    rc = get_memory(len_bytes);
+    apart_bytes = (apart_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    rc = get_memory(len_bytes, &apart_bytes);
     if (rc)
         return rc;
-    heap.pages = heap.memory.region.len_bytes / PAGE_BYTES;
+    heap.pages = (heap.memory.region.len_bytes - apart_bytes) / PAGE_BYTES;
+    heap.apart_bytes = apart_bytes;
     heap.shift_of = calloc(heap.pages, 1);
     if (!heap.shift_of) {
         port_heap_close();
         return -ENOMEM;
     }
-    ASAN_POISON_MEMORY_REGION(heap.memory.region.base, heap.memory.region.len_bytes);
+    ASAN_POISON_MEMORY_REGION(heap.memory.region.base, heap.pages * PAGE_BYTES);
     return 0;
+}
+
+void *port_heap_apart(size_t *len_bytes)
+{
+    *len_bytes = heap.apart_bytes;
+    return heap.apart_bytes ? heap.memory.region.base + heap.pages * PAGE_BYTES : NULL;
 }
 
 void port_heap_close(void)
@@ -191,7 +211,7 @@ void port_heap_free(void *block)
     const size_t off = (uintptr_t)block - (uintptr_t)heap.memory.region.base;
     unsigned shift;
 
-    if (!heap.pages || off >= heap.memory.region.len_bytes) {
+    if (off >= heap.pages * PAGE_BYTES) {
         free(block);
         return;
     }

@@ -24,11 +24,17 @@ struct port_heap_stats {
 };
 
 /*
- * Once per process, before lwip_init() and after fork(): a child has no part in it. Tries half as
- * much, in whole huge pages, down to one, where that gets it locked memory: a real host needs it.
+ * Once per process, before lwip_init() and after fork(): a child has no part in it. With
+ * (apart_bytes) beside it for the program, or none of these, and then with half as much and so on,
+ * in whole huge pages, down to one, where that gets it locked memory: a real host needs it.
  * -EBUSY there is one already; or as vmbus_memory_create(), and libc serves.
  */
-int port_heap_open(size_t len_bytes);
+int port_heap_open(size_t len_bytes, size_t apart_bytes);
+/*
+ * Memory for the program's own use, from which the NIC sends as it does from the heap; page-aligned
+ * and zeroed. NULL, and 0 bytes: none, because there is no heap, or not enough locked memory.
+ */
+void *port_heap_apart(size_t *len_bytes);
 /* For tests, when nothing is allocated any more and no device is open. */
 void port_heap_close(void);
 /* For netvsc_config.memory; NULL: none. */

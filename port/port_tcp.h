@@ -34,6 +34,20 @@ uint16_t port_tcp_large(const struct tcp_pcb *pcb);
  */
 err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, uint8_t flags);
 
+struct port_tcp_lent {
+    const void *data;
+    uint16_t len_bytes;
+    uint32_t *loans; /* of how many pieces TCP, or the NIC, still reads */
+};
+
+/*
+ * tcp_write() of memory that stays the caller's and is not copied, if the NIC can send from it
+ * (port_heap_apart()). It must stay as it is, and (loans) where it is, until that is 0 again:
+ * acknowledged, or the connection reset, and the NIC done with it. What lies behind it in memory
+ * must be under the same count. As tcp_write().
+ */
+err_t port_tcp_write_lent(struct tcp_pcb *pcb, const struct port_tcp_lent *what, uint8_t flags);
+
 #define PORT_CONNECTIONS_DEFAULT 16384u
 
 /*

@@ -22,9 +22,6 @@
  * wire segment is retransmitted, not all of the long one. After a timeout the congestion window is
  * one wire segment, and the split above does the same.
  *
- * Copying is spared where a program has the bytes in a pbuf like those lwIP makes: tcp_write() asks
- * for one of that size, and is given it (lwip_tcp_out.h). If it wants another, it copies.
- *
  * IP would cut a long segment into fragments. It does not while the netif's MTU says 0, so it is
  * hidden during the call. The size of the wire's segments goes with the pbuf.
  */
@@ -41,8 +38,6 @@
 #define BLOCK_BYTES 65536u     /* of the heap, which has powers of two */
 #define BLOCK_OTHER_BYTES 256u /* struct pbuf and headers in it */
 #define PIECES_MAX 8u          /* of a segment that programs wrote bit by bit */
-
-static struct pbuf *offered, *given; /* what port_tcp_write_buffer() has, and tcp_write() may use */
 
 /* ---- how long -------------------------------------------------------------------------------- */
 
@@ -81,32 +76,8 @@ u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last,
     size = LWIP_MAX(size, had);
     /* Not if it is needed to fill up the last one: lwIP would read from it what it has moved. */
     if (!last || (last->len == size && !pcb->unsent_oversize))
-        given = offered;
+        port_tcp_give();
     return (u16_t)size;
-}
-
-/* ---- without a copy -------------------------------------------------------------------------- */
-
-struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type)
-{
-    struct pbuf *p = given;
-
-    if (!p || layer != PBUF_TRANSPORT || type != PBUF_RAM || bytes != p->tot_len)
-        return pbuf_alloc(layer, bytes, type);
-    offered = given = NULL;
-    return p;
-}
-
-err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, u8_t flags)
-{
-    err_t err;
-
-    offered = p;
-    err = tcp_write(pcb, p->payload, p->tot_len, (u8_t)(flags | TCP_WRITE_FLAG_COPY));
-    if (offered)
-        pbuf_free(p);
-    offered = given = NULL;
-    return err;
 }
 
 /* ---- splitting ------------------------------------------------------------------------------- */
@@ -146,7 +117,8 @@ static bool reachable(const struct pbuf *p)
     unsigned pieces = 0;
 
     for (; p; p = p->next)
-        if (++pieces > PIECES_MAX || !port_heap_has(p) || !pbuf_match_type(p, PBUF_RAM))
+        if (++pieces > PIECES_MAX || !port_heap_has(p->payload) ||
+            !(pbuf_match_type(p, PBUF_RAM) || p->flags & PBUF_FLAG_IS_CUSTOM))
             return false;
     return true;
 }

@@ -92,10 +92,9 @@ void port_tcp_timer_forget(uint32_t i);
 
 /* ---- port_tcp_large.c: segments the NIC cuts ---- */
 
-/* The MSS for a tcp_write() of (len_bytes) copied; (last) of those not yet sent, or NULL. */
+/* The MSS for a tcp_write() of (len_bytes) that the NIC may have as they are, once written, else 0;
+ * (last) of those not yet sent, or NULL. */
 u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes);
-/* For tcp_write(): as pbuf_alloc(), or what port_tcp_write_buffer() was given. */
-struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type);
 /* Split those not yet sent, of which there is one, to what may leave now. */
 void port_tcp_fit(struct tcp_pcb *pcb);
 /* In place of lwIP's: the first not yet sent, after (bytes); and the first unacknowledged again. */
@@ -104,6 +103,15 @@ void port_tcp_rexmit_fast(struct tcp_pcb *pcb);
 /* Around handing (p) to IP; (err) is passed on. (pcb) may be NULL. */
 void port_tcp_ip_begin(const struct tcp_pcb *pcb, struct pbuf *p, struct netif *netif);
 err_t port_tcp_ip_end(struct netif *netif, err_t err);
+
+/* ---- port_tcp_give.c: what programs send without a copy ---- */
+
+/* For tcp_write(): as pbuf_alloc(), or what a program gives or lends. */
+struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type);
+/* It will be asked for a buffer of its own, and not for one to fill up what is there. */
+void port_tcp_give(void);
+/* Is what is being written lent? */
+bool port_tcp_lends(void);
 
 /* lwIP's own functions under the names they have here. */
 void lwip_tcp_input(struct pbuf *p, struct netif *inp);

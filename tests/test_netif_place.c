@@ -129,6 +129,68 @@ static void memory_of_the_program_is_copied_even_if_the_host_could_read_it(void 
     stack_teardown();
 }
 
+static unsigned returned;
+
+static void on_returned(struct pbuf *p)
+{
+    (void)p;
+    returned++;
+}
+
+/* A program's memory at the end of a chain, lent until it is told. */
+static void memory_a_program_lends_stays_where_it_is_until_the_host_is_done(void **state)
+{
+    static uint8_t copy[MTU + 14];
+    struct pbuf_custom lent = {.custom_free_function = on_returned};
+    uint8_t *shared = port_heap_malloc(MTU);
+    struct pbuf *p, *rest;
+
+    (void)state;
+    setup();
+    returned = 0;
+    p = stack_chain(200, 1, 5, copy);
+    for (unsigned i = 0; i < 7000; i++)
+        copy[200 + i] = shared[i] = (uint8_t)(i * 3);
+    rest = pbuf_alloced_custom(PBUF_RAW, 7000, PBUF_ROM, &lent, shared, 7000);
+    pbuf_cat(p, rest);
+    assert_int_equal(output(p), ERR_OK);
+    assert_int_equal(p->ref, 2);
+    pbuf_free(p); /* its connection was reset */
+    assert_int_equal(returned, 0);
+    stack_turn(2);
+    assert_int_equal(returned, 1);
+    check_last(7200, copy);
+    assert_int_equal(stack.nif.stats.tx_linearised, 0);
+    port_heap_free(shared);
+    stack_teardown();
+}
+
+/* The same behind a card that is busy, and in memory the host cannot read. */
+static void what_is_lent_waits_without_a_copy_and_is_copied_if_it_must(void **state)
+{
+    static uint8_t copy[MTU + 14], elsewhere[MTU];
+    struct pbuf_custom lent = {.custom_free_function = on_returned};
+    struct pbuf *p;
+
+    (void)state;
+    setup();
+    returned = 0;
+    p = stack_chain(200, 1, 5, copy);
+    for (unsigned i = 0; i < 4000; i++)
+        copy[200 + i] = elsewhere[i] = (uint8_t)(i * 5);
+    pbuf_cat(p, pbuf_alloced_custom(PBUF_RAW, 4000, PBUF_ROM, &lent, elsewhere, 4000));
+    while (stack.nif.stats.tx_queued == 0)
+        assert_int_equal(output(p), ERR_OK);
+    assert_true(p->ref > 1);
+    pbuf_free(p);
+    assert_int_equal(returned, 0);
+    for (unsigned i = 0; i < 20 && returned == 0; i++)
+        stack_turn(2);
+    assert_int_equal(returned, 1);
+    check_last(4200, copy);
+    stack_teardown();
+}
+
 static void a_tag_inside_is_left_out(void **state)
 {
     static const uint8_t tag[] = {0x81, 0, 0x20, 0x05};
@@ -233,7 +295,7 @@ static void a_completion_for_something_else_frees_nothing(void **state)
 
 static int start(void **state)
 {
-    if (port_heap_open(16u << 20))
+    if (port_heap_open(16u << 20, 0))
         return -1;
     return stack_start(state);
 }
@@ -244,6 +306,8 @@ int main(void)
         cmocka_unit_test(chains_of_the_heap_stay_where_they_are_until_the_host_is_done),
         cmocka_unit_test(what_is_freed_meanwhile_is_not_used_again_meanwhile),
         cmocka_unit_test(memory_of_the_program_is_copied_even_if_the_host_could_read_it),
+        cmocka_unit_test(memory_a_program_lends_stays_where_it_is_until_the_host_is_done),
+        cmocka_unit_test(what_is_lent_waits_without_a_copy_and_is_copied_if_it_must),
         cmocka_unit_test(a_tag_inside_is_left_out),
         cmocka_unit_test(references_come_back_when_the_device_goes),
         cmocka_unit_test(a_completion_for_something_else_frees_nothing),

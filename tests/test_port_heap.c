@@ -44,8 +44,8 @@ static void without_memory_libc_serves(void **state)
 static void blocks_of_a_page_or_less_never_cross_one(void **state)
 {
     (void)state;
-    assert_int_equal(port_heap_open(LEN), 0);
-    assert_int_equal(port_heap_open(LEN), -EBUSY);
+    assert_int_equal(port_heap_open(LEN, 0), 0);
+    assert_int_equal(port_heap_open(LEN, 0), -EBUSY);
     for (size_t len = 1; len <= PAGE; len += len / 7 + 1) {
         uint8_t *block[9];
 
@@ -71,7 +71,7 @@ static void the_block_freed_last_comes_first(void **state)
     void *a, *b;
 
     (void)state;
-    assert_int_equal(port_heap_open(LEN), 0);
+    assert_int_equal(port_heap_open(LEN, 0), 0);
     a = port_heap_malloc(1500);
     b = port_heap_malloc(1500);
     port_heap_free(a);
@@ -89,7 +89,7 @@ static void a_cleared_block_is_clear_and_a_wrapping_size_is_refused(void **state
     uint8_t *block;
 
     (void)state;
-    assert_int_equal(port_heap_open(LEN), 0);
+    assert_int_equal(port_heap_open(LEN, 0), 0);
     block = port_heap_malloc(640);
     memset(block, 0xFF, 640);
     port_heap_free(block);
@@ -107,7 +107,7 @@ static void beyond_its_end_libc_serves_and_it_is_counted(void **state)
     void *large;
 
     (void)state;
-    assert_int_equal(port_heap_open(LEN), 0);
+    assert_int_equal(port_heap_open(LEN, 0), 0);
     for (unsigned i = 0; i < countof(block); i++)
         block[i] = port_heap_malloc(128u << 10);
     assert_true(inside(block[countof(block) - 2]));
@@ -160,11 +160,43 @@ static void a_forked_child_does_not_have_it(void **state)
     vmbus_memory_destroy(&mem);
 }
 
+static void memory_apart_is_the_programs_alone(void **state)
+{
+    static const size_t apart = 300 * 1000;
+    size_t len;
+    uint8_t *at;
+
+    (void)state;
+    assert_null(port_heap_apart(&len));
+    assert_int_equal(len, 0);
+    assert_int_equal(port_heap_open(LEN, apart), 0);
+    at = port_heap_apart(&len);
+    assert_true(len >= apart && len < apart + PAGE);
+    assert_int_equal((uintptr_t)at % PAGE, 0);
+    assert_true(inside(at) && inside(at + len - 1));
+    assert_true(port_heap_has(at + len - 1));
+    memset(at, 0x77, len);
+    for (unsigned i = 0; i <= port_heap_memory()->region.len_bytes / 65536; i++) {
+        uint8_t *block = port_heap_malloc(65536); /* all there is, and one of libc's */
+
+        assert_true(block + 65536 <= at || block >= at + len);
+        memset(block, 0x11, 65536);
+        if (!inside(block))
+            port_heap_free(block);
+    }
+    assert_int_equal(stats().beyond > 0, 1);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(at[i], 0x77);
+    port_heap_close();
+    assert_null(port_heap_apart(&len));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_memory_libc_serves),
         cmocka_unit_test(blocks_of_a_page_or_less_never_cross_one),
+        cmocka_unit_test(memory_apart_is_the_programs_alone),
         cmocka_unit_test(the_block_freed_last_comes_first),
         cmocka_unit_test(a_cleared_block_is_clear_and_a_wrapping_size_is_refused),
         cmocka_unit_test(beyond_its_end_libc_serves_and_it_is_counted),

@@ -71,6 +71,8 @@ static void far_end_gets(u32_t off, const u8_t *data, u32_t bytes)
         far.acks_due++;
 }
 
+static u8_t *lendable; /* the stream once more, beside the heap */
+
 static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
 {
     u8_t frame[65536];
@@ -284,6 +286,83 @@ static void a_buffer_is_gone_when_there_is_no_room_for_it(void **state)
     assert_int_equal(after.used_bytes, before.used_bytes);
 }
 
+/* What follows (off), in memory the NIC can send from; counted in (*loans). */
+static err_t lend(u32_t off, u16_t bytes, u8_t flags, u32_t *loans)
+{
+    const struct port_tcp_lent lent = {lendable + off, bytes, loans};
+
+    return port_tcp_write_lent(pcb, &lent, flags);
+}
+
+static void what_is_lent_is_one_long_segment_and_is_not_copied(void **state)
+{
+    u32_t loans = 0;
+
+    (void)state;
+    assert_int_equal(lend(0, LARGE, TCP_WRITE_FLAG_MORE, &loans), ERR_OK);
+    assert_int_equal(loans, 1);
+    assert_null(pcb->unsent->next);
+    assert_ptr_equal(pcb->unsent->p->next->payload, lendable);
+    tcp_output(pcb);
+    assert_int_equal(left_count, 1);
+    assert_int_equal(left[0].bytes, LARGE);
+    check_arrived(LARGE);
+    assert_int_equal(loans, 1);
+    exchange();
+    assert_int_equal(loans, 0);
+}
+
+static void what_is_lent_fills_up_a_head_that_was_copied(void **state)
+{
+    u32_t loans = 0;
+
+    (void)state;
+    pcb->snd_wnd = 0;
+    assert_int_equal(say(0, 200), ERR_OK);
+    assert_int_equal(lend(200, LARGE - 200, TCP_WRITE_FLAG_MORE, &loans), ERR_OK);
+    assert_int_equal(lend(LARGE, LARGE, 0, &loans), ERR_OK);
+    assert_int_equal(pcb->unsent->len, LARGE);
+    pcb->snd_wnd = far.window;
+    tcp_output(pcb);
+    assert_int_equal(left_count, 2);
+    check_arrived(2 * LARGE);
+    exchange();
+    assert_int_equal(loans, 0);
+}
+
+static void a_reset_returns_what_is_lent_but_what_the_nic_has(void **state)
+{
+    u32_t loans = 0;
+    struct pbuf *kept;
+
+    (void)state;
+    assert_int_equal(lend(0, LARGE, 0, &loans), ERR_OK);
+    kept = pcb->unsent->p;
+    pbuf_ref(kept);
+    assert_int_equal(lend(LARGE, LARGE, 0, &loans), ERR_OK);
+    tcp_abort(pcb);
+    pcb = NULL;
+    assert_int_equal(loans, 1);
+    pbuf_free(kept);
+    assert_int_equal(loans, 0);
+}
+
+static void without_room_nothing_is_lent(void **state)
+{
+    u32_t loans = 0;
+
+    (void)state;
+    pcb->snd_buf = LARGE - 1;
+    assert_int_equal(lend(0, LARGE, 0, &loans), ERR_MEM);
+    assert_int_equal(loans, 0);
+    pcb->snd_buf = 0xffff;
+    pcb->snd_queuelen = (u16_t)TCP_SND_QUEUELEN; /* found once it was taken */
+    pcb->unsent = NULL;
+    assert_int_not_equal(lend(0, LARGE, 0, &loans), ERR_OK);
+    pcb->snd_queuelen = 0;
+    assert_int_equal(loans, 0);
+}
+
 static void a_peer_with_a_small_window_gets_at_most_half_of_it_at_once(void **state)
 {
     (void)state;
@@ -458,12 +537,20 @@ static void disturb(void)
         far.acks_due = 1; /* what a delayed acknowledgement is */
 }
 
+static u32_t somewhere; /* what say_somehow() lent */
+
 static err_t say_somehow(u32_t off, u32_t bytes)
 {
-    if (rand() % 2)
+    const u8_t flags = rand() % 2 ? TCP_WRITE_FLAG_MORE : 0;
+
+    switch (rand() % 3) {
+    case 0:
         return say(off, bytes);
-    return port_tcp_write_buffer(pcb, buffer(off, (u16_t)bytes),
-                                 rand() % 2 ? TCP_WRITE_FLAG_MORE : 0);
+    case 1:
+        return lend(off, (u16_t)bytes, flags, &somewhere);
+    default:
+        return port_tcp_write_buffer(pcb, buffer(off, (u16_t)bytes), flags);
+    }
 }
 
 static void every_byte_arrives_once_whatever_is_lost_and_whatever_changes(void **state)
@@ -492,16 +579,21 @@ static void every_byte_arrives_once_whatever_is_lost_and_whatever_changes(void *
     assert_int_equal(reported, STREAM_BYTES);
     assert_int_equal(pcb->snd_queuelen, 0);
     assert_null(pcb->unsent);
+    assert_int_equal(somewhere, 0);
 }
 
 static int start(void **state)
 {
     struct tcp_pcb *listener;
+    size_t lendable_bytes;
 
     (void)state;
     port_clock_source(virtual_clock, NULL);
-    if (port_heap_open(16u << 20) || port_tcp_sizes(0, 0))
+    if (port_heap_open(16u << 20, STREAM_BYTES) || port_tcp_sizes(0, 0))
         return -1;
+    lendable = port_heap_apart(&lendable_bytes);
+    for (u32_t i = 0; i < STREAM_BYTES; i++)
+        lendable[i] = byte_at(i);
     lwip_init();
     card = tcp_peer_start();
     listener = tcp_new();
@@ -522,6 +614,10 @@ int main(void)
         TEST(a_buffer_behind_a_short_segment_fills_it_up_first),
         TEST(a_buffer_fills_up_what_has_memory_left),
         TEST(a_buffer_is_gone_when_there_is_no_room_for_it),
+        TEST(what_is_lent_is_one_long_segment_and_is_not_copied),
+        TEST(what_is_lent_fills_up_a_head_that_was_copied),
+        TEST(a_reset_returns_what_is_lent_but_what_the_nic_has),
+        TEST(without_room_nothing_is_lent),
         TEST(a_peer_with_a_small_window_gets_at_most_half_of_it_at_once),
         TEST(a_small_congestion_window_is_filled_and_not_exceeded),
         TEST(segments_are_a_quarter_of_the_congestion_window_at_most),

@@ -35,6 +35,12 @@ err_t port_tcp_write_buffer(struct tcp_pcb *pcb, struct pbuf *p, uint8_t flags)
     return err;
 }
 
+/* It stays: the file is there until this program ends. */
+err_t port_tcp_write_lent(struct tcp_pcb *pcb, const struct port_tcp_lent *what, uint8_t flags)
+{
+    return tcp_write(pcb, what->data, what->len_bytes, (u8_t)(flags & ~TCP_WRITE_FLAG_COPY));
+}
+
 static err_t on_discard(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     (void)arg;
@@ -56,12 +62,15 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 
 static int serve(const char *root)
 {
+    static char files[64u << 20]; /* as netvsc-http has by default */
     static const struct http_config config = {.port = 80,
                                               .backlog = 255,
                                               .connections = 1024,
                                               .header_ms = 10000,
                                               .idle_ms = 60000,
-                                              .write_ms = 60000};
+                                              .write_ms = 60000,
+                                              .files = files,
+                                              .files_bytes = sizeof(files)};
     static struct http_server server;
     struct tcp_pcb *pcb = tcp_new();
 
