@@ -25,7 +25,7 @@ function(e2e topic face)
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 180 SKIP_RETURN_CODE 77)
 endfunction()
 
-foreach(topic ping http gather echo dhcp get iperf pcap exit control change impair)
+foreach(topic ping http files gather echo dhcp get iperf pcap exit control change impair)
   e2e(${topic} both)
 endforeach()
 foreach(topic ipv6 idle kill_app)
