@@ -281,7 +281,7 @@ static void a_segment_longer_than_a_section_goes_alone(void **state)
 
 static int start(void **state)
 {
-    if (port_heap_open(16u << 20))
+    if (port_heap_open(16u << 20, 0))
         return -1;
     return stack_start(state);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Large files in memory the card sends from: replaced while they are sent, overwritten, more of
-# them than fit, larger than all of it, and over a network that loses frames. No answer is a mixture.
+# them than fit, larger than all of it, and over a network that loses frames. No answer is mixed.
 . "$(dirname "$0")/lib.sh"
 e2e_begin "$@"
 site=$work/site
