@@ -134,7 +134,8 @@ static int add_card(struct app_emulate *emulate, const struct app_emulate_option
 
 int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options)
 {
-    int rc = hvhost_create(NULL, &emulate->host);
+    const struct hvhost_config attended = {.attended = true};
+    int rc = hvhost_create(&attended, &emulate->host);
 
     if (rc)
         return app_fail(1, "emulated host", strerror(-rc), "Free some memory");
@@ -213,10 +214,16 @@ static unsigned peer_pollfds(void *ctx, struct pollfd *out, unsigned max)
     return hvhost_pollfds(ctx, out, max);
 }
 
+static bool peer_arm(void *ctx, bool on)
+{
+    return hvhost_arm(ctx, on);
+}
+
 struct port_loop_peer app_emulate_peer(struct hvhost *host)
 {
     return (struct port_loop_peer){.step = peer_step,
                                    .next_deadline = peer_next_deadline,
                                    .pollfds = peer_pollfds,
+                                   .arm = peer_arm,
                                    .ctx = host};
 }

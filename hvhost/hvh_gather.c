@@ -102,6 +102,10 @@ bool hvh_gather_copy(const struct hvh_gather *g, uint32_t off, void *to, uint32_
 
     if (off > g->bytes || len > g->bytes - off)
         return false;
+    if (g->parts == 1) { /* a section: every small frame */
+        memcpy(at, g->part[0].base + off, len);
+        return true;
+    }
     for (unsigned i = 0; len > 0; i++) {
         uint32_t part = (uint32_t)g->part[i].len_bytes;
         uint32_t take;

@@ -2,25 +2,11 @@
 /*
  * Theory of operation
  *
- * A channel sleeps until its guest rings. Asleep, the host does not look at the ring at all: a
- * guest that forgets a doorbell really stalls, as it would on Hyper-V. Rung, the host masks, drains
- * at most HVH_STEP_PACKETS, gives the room back, and when it found the ring empty unmasks and looks
- * again. With config.poll it stays masked and looks at every step. A channel with a monitor id is
- * rung by a bit in the monitor page, seen at most every monitor_latency_us. A channel without
- * traffic for a while is looked at once a millisecond only, for each look wakes a processor; the
- * first frame in either direction ends that.
+ * Each card's channels are drained in turn, bounded; when a channel is looked at is hvh_bell.c's
+ * affair.
  *
  * No guest packet is taken unless its answers fit (HVH_REPLY_ROOM), so answers need no queue. When
  * they do not fit the host asks for room with pending_send_size and waits for the guest's signal.
- *
- * Surplus doorbells. A correct guest rings only when it saw the mask clear and its batch start at
- * read_index. While the mask is clear the host does not move read_index, so of all batches of one
- * such period only the first can start there: one doorbell per unmasking. A guest in another
- * process may be overtaken once: it loads a clear mask, then the host masks and drains up to the
- * start of its batch, then it loads read_index. The next batch sees the mask. Hence two at most.
- * Each time the host asks for room allows one more. These allowances are kept as "excuses"; a
- * doorbell without one is surplus. In one thread the count is exact; across processes doorbells
- * still on their way belong to past unmaskings, so excuses are kept, up to EXCUSES_MAX.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,8 +14,6 @@
 
 #include "hvh_host_var.h"
 #include "hvh_nic_var.h"
-
-#define EXCUSES_MAX 8u
 
 void hvh_strict(struct hvh_chan *chan, uint64_t *counter)
 {
@@ -49,59 +33,6 @@ static void interrupt(struct hvh_chan *chan)
 {
     chan->nic->stats.interrupts++;
     chan->nic->face->interrupt(chan->nic->face_ctx, chan->relid);
-}
-
-/* ---- doorbells -------------------------------------------------------------------------- */
-
-static void excuse(struct hvh_chan *chan, bool unmasked)
-{
-    if (chan->nic->guest.same_thread)
-        chan->excuses = unmasked ? 1 : chan->excuses + 1;
-    else
-        chan->excuses += unmasked ? 2 : 1;
-    if (chan->excuses > EXCUSES_MAX)
-        chan->excuses = EXCUSES_MAX;
-}
-
-static void chan_wake(struct hvh_chan *chan)
-{
-    if (chan->awake)
-        return;
-    hvh_ring_mask(&chan->in);
-    chan->awake = true;
-}
-
-static void chan_sleep(struct hvh_chan *chan)
-{
-    if (chan->nic->config.poll)
-        return;
-    excuse(chan, true);
-    chan->awake = !hvh_ring_unmask(&chan->in);
-}
-
-void hvh_chan_rung(struct hvh_chan *chan)
-{
-    chan->nic->stats.doorbells++;
-    if (chan->excuses > 0)
-        chan->excuses--;
-    else
-        hvh_strict(chan, &chan->nic->stats.strict_doorbell);
-    chan->signalled = true;
-}
-
-void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid)
-{
-    uint32_t index = relid - hvh_nic_relid(nic);
-    struct hvh_chan *chan = &nic->chan[index < HVH_CHANS_MAX ? index : 0];
-
-    if (!nic->chan[0].open || nic->chan[0].faulted || chan->faulted)
-        return;
-    /* Linux does not signal for a monitored channel; who thinks it does waits in vain. */
-    if (!chan->open || chan->relid != relid || chan->monitor_id != VMBUS_MONITOR_NONE) {
-        nic->stats.strict_doorbell++;
-        return;
-    }
-    hvh_chan_rung(chan);
 }
 
 /* ---- serving ---------------------------------------------------------------------------- */
@@ -138,7 +69,7 @@ static bool room_for_answers(struct hvh_chan *chan)
     if (chan->out.corrupt)
         chan_bad_ring(chan);
     if (!asked && (chan->blocked || chan->out.waiting))
-        excuse(chan, false);
+        hvh_bell_excuse(chan);
     return !chan->blocked;
 }
 
@@ -163,7 +94,7 @@ static unsigned chan_drain(struct hvh_chan *chan)
     if (hvh_ring_release(&chan->in))
         interrupt(chan);
     if (rc == 0)
-        chan_sleep(chan);
+        hvh_bell_sleep(chan);
     return n;
 }
 
@@ -175,7 +106,7 @@ static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
     if (!chan->signalled && !chan->nic->config.poll && (!chan->awake || chan->blocked))
         return 0;
     chan->signalled = false;
-    chan_wake(chan);
+    hvh_bell_wake(chan);
     return chan_drain(chan);
 }
 
@@ -217,7 +148,9 @@ static uint64_t chan_deadline(const struct hvh_chan *chan, uint64_t now_ns)
 {
     if (!chan->open || chan->faulted)
         return UINT64_MAX;
-    if (chan->signalled || chan->nic->config.poll || (chan->awake && !chan->blocked))
+    if (chan->signalled || chan->nic->config.poll)
+        return 0;
+    if (chan->awake && !chan->blocked && !chan->nic->host->config.attended)
         return 0;
     if (chan->batch.count > 0 || chan->out.write != chan->out.published)
         return 0;
@@ -252,11 +185,15 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
 
 void hvh_chan_start(struct hvh_chan *chan)
 {
+    const bool attended = chan->nic->host->config.attended;
+
+    chan->in.attended = attended;
+    chan->out.attended = attended;
     hvh_monitor_used(chan, chan->nic->host->now_ns);
-    if (chan->nic->config.poll)
-        chan_wake(chan);
+    if (chan->nic->config.poll || attended)
+        hvh_bell_wake(chan);
     else
-        chan_sleep(chan);
+        hvh_bell_sleep(chan);
 }
 
 int hvh_nic_connect(struct hvhost_nic *nic, const struct hvh_guest *guest,

@@ -160,7 +160,15 @@ struct hvhost_nic {
     struct hvhost_nic_stats stats;
 };
 
-/* ---- hvh_nic.c -------------------------------------------------------------------------- */
+/* ---- hvh_bell.c, hvh_monitor.c ---------------------------------------------------------- */
+
+/* Its guest rang. */
+void hvh_chan_rung(struct hvh_chan *chan);
+/* Look at the ring in the next steps; or not, until the guest rings. */
+void hvh_bell_wake(struct hvh_chan *chan);
+void hvh_bell_sleep(struct hvh_chan *chan);
+/* The guest may ring once more: it was asked for room. */
+void hvh_bell_excuse(struct hvh_chan *chan);
 
 /* hvh_monitor.c: the bit in shared memory that rings for a channel, if it has one. */
 void hvh_monitor_look(struct hvh_chan *chan, uint64_t now_ns);
@@ -168,8 +176,8 @@ void hvh_monitor_look(struct hvh_chan *chan, uint64_t now_ns);
 void hvh_monitor_used(struct hvh_chan *chan, uint64_t now_ns);
 /* Nanoseconds until the next look. */
 uint64_t hvh_monitor_deadline(const struct hvh_chan *chan, uint64_t now_ns);
-/* Its guest rang. */
-void hvh_chan_rung(struct hvh_chan *chan);
+
+/* ---- hvh_nic.c -------------------------------------------------------------------------- */
 
 int hvh_nic_create(struct hvhost *host, unsigned index, const struct hvhost_nic_config *config,
                    struct hvhost_nic **out);

@@ -42,6 +42,7 @@ struct hvh_ring_in {
     uint32_t read;      /* next packet to take */
     uint32_t published; /* read_index as the guest sees it */
     uint32_t seen;      /* write_index when the last packet was taken */
+    bool attended;      /* the guest does not run while we do: no fences */
 };
 
 struct hvh_ring_out {
@@ -53,6 +54,7 @@ struct hvh_ring_out {
     uint32_t promised;  /* bytes kept for a packet still being gathered */
     bool waiting;       /* pending_send_size is set */
     bool corrupt;       /* the guest's read_index made no sense */
+    bool attended;      /* as above */
 };
 
 /*

@@ -211,12 +211,12 @@ static void rx_deliver(void *ctx, const struct hvhost_frame *frame)
     hvh_rx_whole(nic, frame, hash, csum);
 }
 
-static unsigned rx_takes(const void *ctx)
+static bool takes_gso(const void *ctx)
 {
-    return hvh_rsc_takes_large(ctx) ? HVH_TAKES_GSO : 0;
+    return hvh_rsc_takes_large(ctx);
 }
 
-const struct hvh_port_ops hvh_rx_port_ops = {.deliver = rx_deliver, .takes = rx_takes};
+const struct hvh_port_ops hvh_rx_port_ops = {.deliver = rx_deliver, .takes_gso = takes_gso};
 
 bool hvh_rx_running(const struct hvhost_nic *nic)
 {

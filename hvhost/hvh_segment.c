@@ -163,24 +163,25 @@ struct hvhost_frame hvh_frame_whole(const struct hvhost_frame *frame)
     return whole;
 }
 
-void hvh_port_deliver(struct hvhost_port *to, const struct hvhost_frame *frame)
+/* Does (to) do itself what is left to do with (frame)? */
+static bool takes_unfinished(const struct hvhost_port *to, const struct hvhost_frame *frame)
+{
+    if (!frame->mss)
+        return to->ops->takes & HVH_TAKES_CSUM;
+    return to->ops->takes & HVH_TAKES_GSO || (to->ops->takes_gso && to->ops->takes_gso(to->ctx));
+}
+
+static void deliver_unfinished(struct hvhost_port *to, const struct hvhost_frame *frame)
 {
     struct hvhost *host = to->host;
     uint8_t *scratch = host->scratch + (size_t)(host->depth - 1) * HVH_SCRATCH_BYTES;
     struct hvhost_frame whole;
-    unsigned takes = 0;
 
-    if (!frame->csum_partial && frame->mss == 0) {
-        to->ops->deliver(to->ctx, frame);
-        return;
-    }
-    if (to->ops->takes)
-        takes = to->ops->takes(to->ctx);
-    if (frame->pieces && !(takes & HVH_TAKES_PIECES)) {
+    if (frame->pieces && !(to->ops->takes & HVH_TAKES_PIECES)) {
         whole = hvh_frame_whole(frame);
         frame = &whole;
     }
-    if (frame->mss ? takes & HVH_TAKES_GSO : takes & HVH_TAKES_CSUM)
+    if (takes_unfinished(to, frame))
         to->ops->deliver(to->ctx, frame);
     else if (frame->len_bytes > HVH_SCRATCH_BYTES)
         host->stats.gso_bad++;
@@ -188,4 +189,12 @@ void hvh_port_deliver(struct hvhost_port *to, const struct hvhost_frame *frame)
         deliver_segments(to, frame, scratch);
     else
         deliver_summed(to, frame, scratch);
+}
+
+void hvh_port_deliver(struct hvhost_port *to, const struct hvhost_frame *frame)
+{
+    if (!frame->csum_partial && frame->mss == 0)
+        to->ops->deliver(to->ctx, frame);
+    else
+        deliver_unfinished(to, frame);
 }

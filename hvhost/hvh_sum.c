@@ -28,15 +28,21 @@
 uint64_t hvh_sum_add(uint64_t sum, const void *data, uint32_t bytes)
 {
     const uint8_t *at = data;
-    uint64_t word;
+    uint64_t word, all = 0;
 
+    /* What overflows comes back in: 2^64 is 1 to this kind of sum, as 2^16 is. */
     for (; bytes >= sizeof(word); bytes -= (uint32_t)sizeof(word), at += sizeof(word)) {
         memcpy(&word, at, sizeof(word));
-        sum += (word & UINT32_MAX) + (word >> 32);
+        all += word;
+        all += all < word;
     }
-    word = 0;
-    memcpy(&word, at, bytes);
-    return sum + (word & UINT32_MAX) + (word >> 32);
+    if (bytes > 0) {
+        word = 0;
+        memcpy(&word, at, bytes);
+        all += word;
+        all += all < word;
+    }
+    return sum + (all & UINT32_MAX) + (all >> 32);
 }
 
 uint16_t hvh_sum_fold(uint64_t sum)

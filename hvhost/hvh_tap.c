@@ -130,13 +130,10 @@ static void deliver(void *ctx, const struct hvhost_frame *frame)
 }
 
 /* The kernel sums and cuts as well as we do, when its turn comes. */
-static unsigned takes(const void *ctx)
-{
-    (void)ctx;
-    return HVH_TAKES_CSUM | HVH_TAKES_GSO | HVH_TAKES_PIECES;
-}
-
-static const struct hvh_port_ops port_ops = {.deliver = deliver, .takes = takes};
+static const struct hvh_port_ops port_ops = {
+    .deliver = deliver,
+    .takes = HVH_TAKES_CSUM | HVH_TAKES_GSO | HVH_TAKES_PIECES,
+};
 
 /* ---- from the kernel ------------------------------------------------------------------------- */
 

@@ -121,19 +121,17 @@ static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g,
 {
     uint32_t used = RNDIS_OFFSET_BASE + m->head.data_off + m->head.data_bytes;
     uint32_t len = m->head.len_bytes - used;
-    uint8_t bytes[PADDING_LOOKED_AT];
+    uint64_t words[PADDING_LOOKED_AT / sizeof(uint64_t)] = {0}, any = 0;
 
     if (m->head.ppi_off > m->head.data_off)
         return;
-    if (len > sizeof(bytes))
-        len = sizeof(bytes);
-    hvh_gather_copy(g, m->off + used, bytes, len);
-    for (uint32_t i = 0; i < len; i++) {
-        if (bytes[i]) {
-            hvh_strict(chan, &chan->nic->stats.strict_trailer);
-            return;
-        }
-    }
+    if (len > sizeof(words))
+        len = sizeof(words);
+    hvh_gather_copy(g, m->off + used, words, len);
+    for (uint32_t i = 0; i * sizeof(any) < len; i++)
+        any |= words[i];
+    if (any)
+        hvh_strict(chan, &chan->nic->stats.strict_trailer);
 }
 
 static bool size_ok(const struct hvhost_nic *nic, const struct message *m)

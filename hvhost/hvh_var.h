@@ -43,8 +43,9 @@ struct hvh_port_ops {
      * memory: look at a byte once. May send with hvhost_port_send(), a few levels deep.
      */
     void (*deliver)(void *ctx, const struct hvhost_frame *frame);
-    /* HVH_TAKES_*: work left over that it does itself. NULL: none. */
-    unsigned (*takes)(const void *ctx);
+    unsigned takes; /* HVH_TAKES_*: work left over that it does itself */
+    /* Does it take frames with mss just now? NULL: as (takes) says. */
+    bool (*takes_gso)(const void *ctx);
 };
 #define HVH_TAKES_CSUM 0x1u   /* frames with csum_partial */
 #define HVH_TAKES_GSO 0x2u    /* frames with mss */

@@ -62,6 +62,7 @@ struct hvhost_nic_config {
 struct hvhost_config {
     unsigned max_nics; /* [16] */
     unsigned max_ports; /* uplinks and custom ports beside NICs [8] */
+    bool attended; /* one loop turns it and its guests: no doorbells but around hvhost_arm() */
 };
 
 int hvhost_create(const struct hvhost_config *config, struct hvhost **out);
@@ -127,6 +128,9 @@ unsigned hvhost_step(struct hvhost *host, uint64_t now_ns);
 
 /* Nanoseconds until a step is due even if no file descriptor is ready; UINT64_MAX none. */
 uint64_t hvhost_next_deadline(const struct hvhost *host, uint64_t now_ns);
+
+/* Attended: before its loop sleeps (on), and after. False: a guest spoke, do not sleep but step. */
+bool hvhost_arm(struct hvhost *host, bool on);
 
 /* File descriptors to sleep on (TAP; sockets of the shared-memory face). Returns how many. */
 unsigned hvhost_pollfds(const struct hvhost *host, struct pollfd *out, unsigned max);

@@ -101,6 +101,13 @@ static unsigned collect_fds(const struct port_threads *t, struct pollfd *fds)
     return count;
 }
 
+static bool peer_arm(const struct port_threads *t, bool on)
+{
+    const struct port_loop_peer *peer = &t->config.peer;
+
+    return !peer->arm || peer->arm(peer->ctx, on);
+}
+
 /* Under the lock, which is released while asleep. */
 static void sleep_armed(struct port_threads *t, uint64_t left_ns)
 {
@@ -112,9 +119,12 @@ static void sleep_armed(struct port_threads *t, uint64_t left_ns)
 
     if (!netvsc_irq_arm(t->config.nif->nic))
         return;
-    UNLOCK_TCPIP_CORE();
-    ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
-    LOCK_TCPIP_CORE();
+    if (peer_arm(t, true)) {
+        UNLOCK_TCPIP_CORE();
+        ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
+        LOCK_TCPIP_CORE();
+    }
+    peer_arm(t, false);
     netvsc_irq_disarm(t->config.nif->nic);
     if (fds[0].revents && read(t->wake_fd, &wakes, sizeof(wakes)) < 0)
         return; /* somebody emptied it before: no matter */

@@ -5,6 +5,7 @@ foreach(test bringup control doorbell fault fault_data frames impair leave life 
     switch)
   netvsc_test(test_hvhost_${test} LIBS hvhost_core SOURCES raw_guest.c)
 endforeach()
+netvsc_test(test_hvhost_attended LIBS hvhost_core SOURCES raw_guest.c)
 netvsc_test(test_hvhost_strict LIBS hvhost_core SOURCES raw_guest.c raw_sins_nvs.c raw_sins_rndis.c
   raw_sins_memory.c raw_sins_packet.c)
 foreach(test offload rsc)

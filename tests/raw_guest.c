@@ -18,6 +18,12 @@ static void far_end(void *ctx, const struct hvhost_frame *frame)
 
 struct raw_guest *raw_guest_create(const struct hvhost_nic_config *config)
 {
+    return raw_guest_create_on(NULL, config);
+}
+
+struct raw_guest *raw_guest_create_on(const struct hvhost_config *host,
+                                      const struct hvhost_nic_config *config)
+{
     struct raw_guest *g = calloc(1, sizeof(*g));
     struct hvhost_nic_config c = {0};
 
@@ -31,7 +37,7 @@ struct raw_guest *raw_guest_create(const struct hvhost_nic_config *config)
     if (c.ring_bytes == 0)
         c.ring_bytes = 64 * 1024;
     g->now_ns = START_NS;
-    assert_int_equal(hvhost_create(NULL, &g->host), 0);
+    assert_int_equal(hvhost_create(host, &g->host), 0);
     assert_int_equal(hvhost_nic_add(g->host, &c, &g->nic), 0);
     assert_int_equal(hvhost_port_add(g->host, far_end, g, &g->port), 0);
     return g;

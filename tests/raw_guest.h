@@ -50,6 +50,8 @@ struct raw_packet {
 
 /* Host, one card, one custom port. open: also connect. Sizes of 0 get small defaults. */
 struct raw_guest *raw_guest_create(const struct hvhost_nic_config *config);
+struct raw_guest *raw_guest_create_on(const struct hvhost_config *host,
+                                      const struct hvhost_nic_config *config);
 void raw_guest_open(struct raw_guest *g);
 /* Destroys the host; checks its books first. */
 void raw_guest_destroy(struct raw_guest *g);

@@ -98,11 +98,12 @@ static int driver_create(struct bench_card *c, const struct netvsc_config *confi
 
 int bench_card_open(struct bench_card *c, const struct bench_card_config *config)
 {
+    const struct hvhost_config host = {.attended = config->attended};
     int err;
 
     memset(c, 0, sizeof(*c));
     c->to_lwip = config->to_lwip;
-    err = hvhost_create(NULL, &c->host);
+    err = hvhost_create(&host, &c->host);
     if (!err)
         err = hvhost_nic_add(c->host, &config->card, &c->card);
     if (!err)

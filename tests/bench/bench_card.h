@@ -25,6 +25,7 @@ struct bench_card_config {
     struct hvhost_nic_config card;
     struct netvsc_config nic;
     bool to_lwip; /* the driver under lwIP, which is initialised */
+    bool attended; /* see hvhost_config */
     void (*deliver)(void *ctx, const struct hvhost_frame *frame);
     void *ctx; /* of (deliver) */
 };

@@ -272,7 +272,8 @@ static bool serve(void)
 
 static int start(void)
 {
-    const struct bench_card_config config = {.to_lwip = true, .deliver = on_deliver};
+    const struct bench_card_config config = {
+        .to_lwip = true, .attended = true, .deliver = on_deliver};
     struct port_loop_config loop = {.nic = {0}, .nics = 1};
     ip4_addr_t address, mask, router;
 
