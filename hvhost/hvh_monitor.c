@@ -29,13 +29,17 @@ static uint64_t latency_ns(const struct hvh_chan *chan)
     return wish_ns && wish_ns < own_ns ? wish_ns : own_ns;
 }
 
-static uint64_t pause_ns(const struct hvh_chan *chan, uint64_t now_ns)
+/*
+ * When the channel is looked at next. Idle channels meet at whole milliseconds, so that any number
+ * of them wakes a processor once.
+ */
+static uint64_t next_look_ns(const struct hvh_chan *chan, uint64_t now_ns)
 {
     const uint64_t wanted_ns = latency_ns(chan);
 
     if (now_ns - chan->used_ns < QUIET_NS || wanted_ns > IDLE_NS)
-        return wanted_ns;
-    return IDLE_NS;
+        return now_ns + wanted_ns;
+    return (now_ns / IDLE_NS + 1) * IDLE_NS;
 }
 
 void hvh_monitor_used(struct hvh_chan *chan, uint64_t now_ns)
@@ -51,7 +55,7 @@ void hvh_monitor_look(struct hvh_chan *chan, uint64_t now_ns)
 
     if (chan->monitor_id == VMBUS_MONITOR_NONE || now_ns < chan->monitor_due_ns)
         return;
-    chan->monitor_due_ns = now_ns + pause_ns(chan, now_ns);
+    chan->monitor_due_ns = next_look_ns(chan, now_ns);
     /* Acquire: pairs with the guest's atomic OR. What it published before is seen after. */
     if (atomic_fetch_and_explicit(&page_of(chan)->group[chan->monitor_id / 32].pending, ~bit,
                                   memory_order_acq_rel) &

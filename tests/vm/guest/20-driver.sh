@@ -231,7 +231,7 @@ feature "card served, answers ping" start netvsc-echo
 feature "ping, small and full frames" pings
 feature "ping flood" flood
 feature "echo, one line" echo_line
-feature "echo, 4 MB both ways, byte-exact" echo_bulk
+feature "echo, 2 MB both ways, byte-exact" echo_bulk
 feature "sleeps when idle, woken by interrupt" sleeps
 feature "ends clean, books balance" stop
 mkdir -p /tmp/site
