@@ -9,8 +9,10 @@ endforeach()
 foreach(name test_sizes test_attach test_attach_steps test_detach test_faults)
   netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 endforeach()
-netvsc_test(test_tx_gather LIBS netvsc hvhost_core
-  SOURCES netif_fixture.c netif_books.c burst.c)
+foreach(name test_tx_gather test_tx_gather_done)
+  netvsc_test(${name} LIBS netvsc hvhost_core
+    SOURCES gather_fixture.c netif_fixture.c netif_books.c burst.c)
+endforeach()
 netvsc_test(test_tx_offload LIBS netvsc hvhost_core
   SOURCES netif_fixture.c netif_books.c burst.c)
 netvsc_test(test_netif LIBS netvsc_netif port_base hvhost_core SOURCES lwip_bench.c netif_books.c)
