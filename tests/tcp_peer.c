@@ -7,7 +7,7 @@
 #include "lwip/ip6.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
-#include "lwip/tcp.h"
+#include "lwip/priv/tcp_priv.h"
 
 static struct netif card;
 void (*tcp_peer_sees)(const struct tcp_hdr *head, u16_t bytes);
@@ -58,6 +58,31 @@ struct netif *tcp_peer_start(void)
     netif_set_up(&card);
     netif_set_link_up(&card);
     return &card;
+}
+
+int tcp_peer_listen(tcp_accept_fn accept)
+{
+    struct tcp_pcb *pcb = tcp_new();
+
+    if (!pcb || tcp_bind(pcb, IP_ADDR_ANY, TCP_PEER_PORT) != ERR_OK)
+        return -1;
+    tcp_accept(tcp_listen(pcb), accept);
+    return 0;
+}
+
+void tcp_peer_connect(u16_t from_port)
+{
+    struct tcp_peer_segment s = {.from = IPADDR4_INIT_BYTES(10, 0, 0, 2),
+                                 .to = IPADDR4_INIT_BYTES(10, 0, 0, 1),
+                                 .from_port = from_port,
+                                 .to_port = TCP_PEER_PORT,
+                                 .seq = 1,
+                                 .flags = TCP_SYN,
+                                 .wnd = 0xffff};
+
+    tcp_peer_send(&s);
+    s = tcp_peer_next(tcp_active_pcbs, TCP_ACK, 0);
+    tcp_peer_send(&s);
 }
 
 static void *put_ip4(void *at, const struct tcp_peer_segment *s)

@@ -8,6 +8,7 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/prot/tcp.h"
+#include "lwip/tcp.h"
 
 struct tcp_peer_segment {
     ip_addr_t from, to; /* of one IP version */
@@ -18,13 +19,16 @@ struct tcp_peer_segment {
     u16_t data_bytes; /* zeros */
 };
 
-struct tcp_pcb;
-
 /* lwip_init() is the caller's. An interface 10.0.0.1/8 and fd00::1 with nothing behind it. */
 struct netif *tcp_peer_start(void);
 
 /* Each TCP segment lwIP sends, from its TCP header on; NULL = nobody looks. */
 extern void (*tcp_peer_sees)(const struct tcp_hdr *head, u16_t bytes);
+
+/* A program on TCP_PEER_PORT, and a connection to it from (from_port) of 10.0.0.2. 0 or -1. */
+#define TCP_PEER_PORT 80
+int tcp_peer_listen(tcp_accept_fn accept);
+void tcp_peer_connect(u16_t from_port);
 
 /* What lwIP receives now. */
 void tcp_peer_send(const struct tcp_peer_segment *s);

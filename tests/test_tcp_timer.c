@@ -114,15 +114,8 @@ static void on_error(void *arg, err_t err)
 
 static void open_connection(void **state)
 {
-    struct tcp_peer_segment s = {.from_port = ++peer_port, .to_port = 80, .seq = 1, .wnd = 0xffff};
-
     (void)state;
-    IP_ADDR4(&s.from, 10, 0, 0, 2);
-    IP_ADDR4(&s.to, 10, 0, 0, 1);
-    s.flags = TCP_SYN;
-    tcp_peer_send(&s);
-    s = tcp_peer_next(tcp_active_pcbs, TCP_ACK, 0);
-    tcp_peer_send(&s);
+    tcp_peer_connect(++peer_port);
     assert_non_null(server);
     tcp_err(server, on_error);
     got = acked = server->snd_nxt;
@@ -293,20 +286,12 @@ static void no_response_stalls_whatever_its_size(void **state)
 
 static int start_stack(void **state)
 {
-    struct tcp_pcb *pcb;
-
     (void)state;
     now_ns = 100 * PORT_NS_PER_S;
     port_clock_source(virtual_clock, NULL);
     lwip_init();
     tcp_peer_sees = on_segment;
-    if (!tcp_peer_start())
-        return -1;
-    pcb = tcp_new();
-    if (!pcb || tcp_bind(pcb, IP4_ADDR_ANY, 80) != ERR_OK)
-        return -1;
-    tcp_accept(tcp_listen(pcb), on_accept);
-    return 0;
+    return tcp_peer_start() ? tcp_peer_listen(on_accept) : -1;
 }
 
 int main(void)
