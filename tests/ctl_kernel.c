@@ -262,7 +262,20 @@ void ctl_kernel_setup(struct ctl_kernel *k)
 
 void ctl_kernel_teardown(struct ctl_kernel *k)
 {
+    stderr_release(&k->catcher);
     remove_tree(k->root);
+}
+
+int ctl_kernel_before(void **state)
+{
+    ctl_kernel_setup(*state);
+    return 0;
+}
+
+int ctl_kernel_after(void **state)
+{
+    ctl_kernel_teardown(*state);
+    return 0;
 }
 
 void ctl_kernel_without_override(struct ctl_kernel *k)
@@ -311,4 +324,40 @@ const char *ctl_kernel_stdout(void)
     text[len] = '\0';
     fclose(caught);
     return text;
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
+
+int ctl_kernel_bind(struct ctl_kernel *k, const struct ctl_bind_options *options)
+{
+    int status;
+
+    ctl_kernel_catch_stdout();
+    stderr_catch(&k->catcher);
+    status = ctl_bind(&k->ctl, options);
+    (void)stderr_caught(&k->catcher);
+    (void)ctl_kernel_stdout();
+    return status;
+}
+
+int ctl_kernel_unbind(struct ctl_kernel *k, bool once)
+{
+    int status;
+
+    k->log[0] = '\0';
+    ctl_kernel_catch_stdout();
+    stderr_catch(&k->catcher);
+    status = ctl_unbind(&k->ctl, once, false);
+    (void)stderr_caught(&k->catcher);
+    (void)ctl_kernel_stdout();
+    return status;
+}
+
+void ctl_kernel_expect_as_before(const struct ctl_kernel *k)
+{
+    assert_string_equal(ctl_kernel_driver(k, FAKE_NIC_A), "hv_netvsc");
+    assert_true(ctl_exists(fake_path(&k->fs, "devices/" FAKE_NIC_A "/net/eth1")));
+    assert_false(ctl_exists(ctl_kernel_path(k, KERNEL_SAVED)));
+    assert_false(ctl_exists(ctl_kernel_path(k, KERNEL_KEPT)));
+    assert_false(k->id);
 }

@@ -9,9 +9,12 @@
 
 #include "ctl_var.h"
 #include "fake_sysfs.h"
+#include "stderr_catcher.h"
 
 #define KERNEL_MAC_A "00:15:5d:00:00:0a"
 #define KERNEL_MAC_B "00:15:5d:00:00:0b"
+#define KERNEL_SAVED "run/netvsc/" FAKE_NIC_A ".json"   /* what bind remembers of card A */
+#define KERNEL_KEPT "etc/driverctl.d/vmbus-" FAKE_NIC_A /* and for the next boot */
 
 struct ctl_kernel {
     char root[32];
@@ -28,11 +31,17 @@ struct ctl_kernel {
     int net_error;    /* of net_save and net_restore */
     struct ctl_net net;
     unsigned passed_ms;
+    struct stderr_catcher catcher;
 };
 
 /* Cards A as eth1 and B as eth2 with the kernel, both with driver_override; eth2 is harmless. */
 void ctl_kernel_setup(struct ctl_kernel *k);
 void ctl_kernel_teardown(struct ctl_kernel *k);
+/* The same around a test whose state is (k). */
+int ctl_kernel_before(void **state);
+int ctl_kernel_after(void **state);
+#define with_ctl_kernel(test, k)                                                                   \
+    cmocka_unit_test_prestate_setup_teardown(test, ctl_kernel_before, ctl_kernel_after, k)
 
 /* The attribute of both cards vanishes, as on an old kernel. */
 void ctl_kernel_without_override(struct ctl_kernel *k);
@@ -51,5 +60,11 @@ void ctl_kernel_default_route(const struct ctl_kernel *k, const char *ifname);
 /* What is printed in between: at most one at a time. */
 void ctl_kernel_catch_stdout(void);
 const char *ctl_kernel_stdout(void);
+
+/* netvscctl's commands for card A, whatever they say; unbind forgets the log first. Exit status. */
+int ctl_kernel_bind(struct ctl_kernel *k, const struct ctl_bind_options *options);
+int ctl_kernel_unbind(struct ctl_kernel *k, bool once);
+/* Card A is hv_netvsc's, and nothing remembers that it was not. */
+void ctl_kernel_expect_as_before(const struct ctl_kernel *k);
 
 #endif

@@ -31,13 +31,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    ctl_kernel_teardown(&k);
-    return 0;
-}
-
 static const char *doctor(const char *nic, bool json)
 {
     ctl_kernel_catch_stdout();
@@ -226,7 +219,8 @@ static void json_has_the_same_lines(void **state)
     assert_non_null(strstr(report, "}\n]\n"));
 }
 
-#define with_kernel(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_kernel(test)                                                                          \
+    cmocka_unit_test_prestate_setup_teardown(test, setup, ctl_kernel_after, &k)
 
 int main(void)
 {

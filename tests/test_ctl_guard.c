@@ -7,10 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "stderr_catcher.h"
-
 static struct ctl_kernel k;
-static struct stderr_catcher catcher;
 static struct ctl_saved saved;
 
 static int setup(void **state)
@@ -24,23 +21,15 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    stderr_release(&catcher);
-    ctl_kernel_teardown(&k);
-    return 0;
-}
-
 /* Refused, saying (why); allowed when NULL. */
 static void expect(const char *why)
 {
     const char *said;
     int status;
 
-    stderr_catch(&catcher);
+    stderr_catch(&k.catcher);
     status = ctl_guard(&k.ctl, &saved);
-    said = stderr_caught(&catcher);
+    said = stderr_caught(&k.catcher);
     if (!why) {
         assert_string_equal(said, "");
         assert_int_equal(status, 0);
@@ -201,16 +190,17 @@ static void force_binds_what_is_refused(void **state)
 
     (void)state;
     ctl_kernel_default_route(&k, "eth1");
-    stderr_catch(&catcher);
+    stderr_catch(&k.catcher);
     assert_int_equal(ctl_bind(&k.ctl, &plain), 1);
-    (void)stderr_caught(&catcher);
+    (void)stderr_caught(&k.catcher);
     assert_string_equal(k.log, "");
     ctl_kernel_catch_stdout();
     assert_int_equal(ctl_bind(&k.ctl, &force), 0);
     (void)ctl_kernel_stdout();
 }
 
-#define with_kernel(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_kernel(test)                                                                          \
+    cmocka_unit_test_prestate_setup_teardown(test, setup, ctl_kernel_after, &k)
 
 int main(void)
 {

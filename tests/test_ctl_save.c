@@ -9,20 +9,6 @@
 
 static struct ctl_kernel k;
 
-static int setup(void **state)
-{
-    (void)state;
-    ctl_kernel_setup(&k);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ctl_kernel_teardown(&k);
-    return 0;
-}
-
 static void fill(struct ctl_saved *saved)
 {
     memset(saved, 0, sizeof(*saved));
@@ -180,19 +166,17 @@ static void programs_get_the_card_alone_when_nothing_is_saved(void **state)
     assert_string_equal(options_line(), "--nic " FAKE_NIC_A "\n");
 }
 
-#define with_kernel(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_kernel(all_comes_back_as_it_was_even_when_full),
-        with_kernel(nothing_saved_is_said),
-        with_kernel(another_cards_file_is_not_believed),
-        with_kernel(nonsense_is_refused),
-        with_kernel(more_addresses_than_there_is_room_for_are_refused),
-        with_kernel(members_of_a_later_version_are_skipped),
-        with_kernel(programs_get_addresses_gateway_and_mtu),
-        with_kernel(programs_get_the_card_alone_when_nothing_is_saved),
+        with_ctl_kernel(all_comes_back_as_it_was_even_when_full, &k),
+        with_ctl_kernel(nothing_saved_is_said, &k),
+        with_ctl_kernel(another_cards_file_is_not_believed, &k),
+        with_ctl_kernel(nonsense_is_refused, &k),
+        with_ctl_kernel(more_addresses_than_there_is_room_for_are_refused, &k),
+        with_ctl_kernel(members_of_a_later_version_are_skipped, &k),
+        with_ctl_kernel(programs_get_addresses_gateway_and_mtu, &k),
+        with_ctl_kernel(programs_get_the_card_alone_when_nothing_is_saved, &k),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
