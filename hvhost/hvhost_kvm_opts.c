@@ -21,7 +21,7 @@ static const struct argp_option argp_options[] = {
     {"memory", 'm', "BYTES", 0, "Memory [512M]", 0},
     {"vmbus", KEY_VMBUS, "V", 0, "Newest VMBus version: 2.4, 3.0, 4.0, 4.1 or 5.0 to 5.3 [5.3]", 0},
     {"agent", KEY_AGENT, "COMMAND", 0, "Run it with stdin and stdout on the second serial port", 0},
-    {"control", KEY_CONTROL, "PIPE", 0, "Obey rescind N [now], offer N, link N up|down, books F", 0},
+    {"control", KEY_CONTROL, "PIPE", 0, "Obey rescind N [now], offer N, link N up|down, books", 0},
     {"check", KEY_CHECK, NULL, 0, "Say whether this machine's KVM will do, and end", 0},
     {0},
 };
