@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* CPU_SET */
 #include "bench_card.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define ATTACH_TURNS_MAX 10000u
+#define ATTACH_NS_MAX 2000000000u
 #define TURN_NS 1000u
 
 static int fail(const char *what, int err)
@@ -22,6 +24,15 @@ uint64_t bench_now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void bench_pin(unsigned cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof(set), &set);
 }
 
 static int by_value(const void *a, const void *b)
@@ -54,29 +65,32 @@ void bench_card_settle(struct bench_card *c)
     }
 }
 
+static void turn(struct bench_card *c)
+{
+    c->now_ns = c->host ? c->now_ns + TURN_NS : bench_now_ns();
+    if (c->host)
+        hvhost_step(c->host, c->now_ns);
+    bench_card_poll(c, 64);
+}
+
 static int attach(struct bench_card *c)
 {
+    const uint64_t begin_ns = bench_now_ns();
     struct vmbus_device *dev;
-    int err = hvhost_nic_open(c->card, &c->memory);
+    int err = vmbus_device_create(&c->memory, &dev);
 
-    if (err)
-        return fail("cannot open the card", err);
-    err = vmbus_device_create(&c->memory, &dev);
     if (err) {
         c->memory.ops->close(c->memory.ctx);
         return fail("cannot make a device of it", err);
     }
+    c->now_ns = c->host ? c->now_ns : begin_ns;
     err = netvsc_attach(c->nic, dev, c->now_ns);
     if (err) {
         vmbus_close(dev);
         return fail("cannot attach", err);
     }
-    for (unsigned turn = 0; turn < ATTACH_TURNS_MAX && netvsc_state(c->nic) == NETVSC_ATTACHING;
-         turn++) {
-        c->now_ns += TURN_NS;
-        hvhost_step(c->host, c->now_ns);
-        bench_card_poll(c, 64);
-    }
+    while (netvsc_state(c->nic) == NETVSC_ATTACHING && bench_now_ns() - begin_ns < ATTACH_NS_MAX)
+        turn(c);
     if (netvsc_state(c->nic) == NETVSC_UP)
         return 0;
     fprintf(stderr, "bench: attach failed: %s\n", netvsc_failure(c->nic));
@@ -96,24 +110,42 @@ static int driver_create(struct bench_card *c, const struct netvsc_config *confi
     return err;
 }
 
-int bench_card_open(struct bench_card *c, const struct bench_card_config *config)
+int bench_card_add(struct bench_card *c, struct hvhost *host,
+                   const struct bench_card_config *config)
 {
-    const struct hvhost_config host = {.attended = config->attended};
     int err;
 
     memset(c, 0, sizeof(*c));
+    c->host = host;
     c->to_lwip = config->to_lwip;
-    err = hvhost_create(&host, &c->host);
+    err = hvhost_nic_add(host, &config->card, &c->card);
     if (!err)
-        err = hvhost_nic_add(c->host, &config->card, &c->card);
-    if (!err)
-        err = hvhost_port_add(c->host, config->deliver, config->ctx, &c->port);
+        err = hvhost_nic_open(c->card, &c->memory);
+    return err ? fail("cannot open a card", err) : 0;
+}
+
+int bench_card_attach(struct bench_card *c, const struct bench_card_config *config)
+{
+    int err = driver_create(c, &config->nic);
+
+    return err ? fail("cannot make a driver", err) : attach(c);
+}
+
+int bench_card_open(struct bench_card *c, const struct bench_card_config *config)
+{
+    const struct hvhost_config attended = {.attended = config->attended};
+    struct hvhost *host;
+    int err = hvhost_create(&attended, &host);
+
     if (err)
         return fail("cannot make a host", err);
-    err = driver_create(c, &config->nic);
+    err = bench_card_add(c, host, config);
     if (err)
-        return fail("cannot make a driver", err);
-    return attach(c);
+        return err;
+    err = hvhost_port_add(host, config->deliver, config->ctx, &c->port);
+    if (err)
+        return fail("cannot make a port", err);
+    return bench_card_attach(c, config);
 }
 
 void bench_card_close(struct bench_card *c)

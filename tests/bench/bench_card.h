@@ -34,6 +34,12 @@ struct bench_card_config {
 int bench_card_open(struct bench_card *c, const struct bench_card_config *config);
 void bench_card_close(struct bench_card *c);
 
+/* The same in two steps: a card of a host that is there, and its memory; then the driver. If
+ * c->host is NULL by then, somebody else turns the host, and time is real. */
+int bench_card_add(struct bench_card *c, struct hvhost *host,
+                   const struct bench_card_config *config);
+int bench_card_attach(struct bench_card *c, const struct bench_card_config *config);
+
 /* One poll at c->now_ns. */
 void bench_card_poll(struct bench_card *c, unsigned budget);
 
@@ -41,6 +47,10 @@ void bench_card_poll(struct bench_card *c, unsigned budget);
 void bench_card_settle(struct bench_card *c);
 
 uint64_t bench_now_ns(void);
+
+#define BENCH_FAR_CPU 0u    /* of a far host, or a client */
+#define BENCH_DRIVER_CPU 1u /* of what is measured */
+void bench_pin(unsigned cpu);
 
 /* Orders (values). */
 double bench_median(double *values, unsigned count);

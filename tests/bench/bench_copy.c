@@ -22,21 +22,12 @@ static struct {
     _Alignas(64) _Atomic unsigned out;
 } copy;
 
-static void pin(unsigned cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof(set), &set);
-}
-
 static void *produce(void *arg)
 {
     static uint8_t frame[SLOT_BYTES];
 
     (void)arg;
-    pin(1);
+    bench_pin(1);
     for (unsigned n = 0; n < copy.frames; n += BATCH) {
         while (n + BATCH - atomic_load_explicit(&copy.out, memory_order_acquire) > SLOTS)
             ;
@@ -64,7 +55,7 @@ double bench_copy_ns(uint32_t len_bytes, unsigned frames)
     sched_getaffinity(0, sizeof(before), &before);
     if (pthread_create(&thread, NULL, produce, NULL))
         return 0;
-    pin(0);
+    bench_pin(0);
     begin = bench_now_ns();
     for (unsigned n = 0; n < copy.frames; n += BATCH) {
         while (atomic_load_explicit(&copy.in, memory_order_acquire) == n)

@@ -10,11 +10,9 @@
  * pile up beyond a batch: a rate it cannot keep is seen in (offered). Orders go through a page of
  * their own: the parent writes a rate and counts up, the child writes its books and counts up too.
  */
-#define _GNU_SOURCE /* CPU_SET */
 #include "bench_far.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -60,15 +58,6 @@ void bench_far_deliver(void *ctx, const struct hvhost_frame *frame)
         memcpy(copy, frame->data, frame->len_bytes);
     atomic_signal_fence(memory_order_seq_cst); /* the copy is made although nobody looks */
     copied_out++;
-}
-
-void bench_pin(unsigned cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* ---- the child ------------------------------------------------------------------------------- */

@@ -9,9 +9,6 @@
 
 #include "bench_card.h"
 
-#define BENCH_FAR_CPU 0u    /* the host's */
-#define BENCH_DRIVER_CPU 1u /* the caller's, from bench_far_start() on */
-
 /* How many frames per second the host puts on the switch; or: */
 #define BENCH_FAR_SILENT UINT64_C(0)
 #define BENCH_FAR_ROOM UINT64_MAX /* as many as the card has room for, none is lost */
@@ -32,8 +29,6 @@ struct bench_far {
 
 /* For bench_card_config.deliver: copies what the driver sends out of its memory, and counts. */
 void bench_far_deliver(void *ctx, const struct hvhost_frame *frame);
-
-void bench_pin(unsigned cpu);
 
 struct bench_far_config {
     struct bench_card *card; /* settled */

@@ -13,7 +13,8 @@
  * Connections take turns in a random order, all of them before the first again. Two stopwatches:
  * what clients and host take, and the whole; the guest's share, driver and lwIP with its timers, is
  * the difference. Both are read every WINDOW_NS; of the windows the median counts, which leaves out
- * those in which somebody else had the processor.
+ * those in which somebody else had the processor. The latencies are of all requests: from the turn
+ * in which one leaves to that in which its answer is seen.
  *
  * bench_gen rr|ack CONNECTIONS SECONDS: one JSON line, times per request or acknowledgement.
  */
@@ -23,6 +24,7 @@
 #include <string.h>
 
 #include "bench_card.h"
+#include "bench_times.h"
 #include "lwip/init.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/prot/etharp.h"
@@ -48,6 +50,7 @@ static const uint8_t far_mac[6] = {0x02, 0, 0, 0, 0, 0x99};
 
 struct client {
     uint32_t seq, ack; /* what it sent so far, and has got */
+    uint64_t asked_ns;
 };
 
 static struct {
@@ -59,6 +62,8 @@ static struct {
     uint32_t open, waiting; /* connections; requests without answer */
     bool measuring, acks;
     uint64_t done, served, wrong, host_ns; /* (done) of a window, (served) of all */
+    uint64_t turn_ns; /* when this turn's answers were there, and its requests left */
+    struct bench_times times;
     uint8_t frame[HEAD_BYTES + REQUEST_BYTES];
 } gen;
 
@@ -164,6 +169,7 @@ static void on_segment(uint32_t i, const struct tcp_hdr *tcp, uint32_t data_byte
         memcmp((const uint8_t *)tcp + TCPH_HDRLEN_BYTES(tcp), &i, sizeof(i)) != 0)
         gen.wrong++;
     c->ack += data_bytes;
+    bench_times_add(&gen.times, gen.turn_ns - c->asked_ns);
     gen.waiting--;
     gen.done++;
     gen.served++;
@@ -196,6 +202,7 @@ static void take_turns(void)
         const uint32_t i = gen.order[gen.next];
 
         gen.next = (gen.next + 1) % gen.count;
+        gen.client[i].asked_ns = gen.turn_ns;
         send_segment(i, TCP_ACK | TCP_PSH, gen.acks ? 0 : REQUEST_BYTES);
         gen.waiting++;
     }
@@ -211,9 +218,11 @@ static void take_turns(void)
 static unsigned step(void *ctx, uint64_t now_ns)
 {
     const uint64_t begin = bench_now_ns();
-    unsigned done = hvhost_step(gen.card.host, now_ns); /* what the server said */
+    unsigned done;
 
     (void)ctx;
+    gen.turn_ns = begin;
+    done = hvhost_step(gen.card.host, now_ns); /* what the server said */
     if (gen.measuring) {
         take_turns();
         done += hvhost_step(gen.card.host, now_ns);
@@ -357,6 +366,7 @@ static int measure(double seconds)
     gen.measuring = true;
     for (unsigned i = 0; i < WARM_UP_NS / WINDOW_NS; i++)
         run_window();
+    gen.times = (struct bench_times){0};
     for (unsigned i = 0; i < count; i++) {
         const struct window w = run_window();
 
@@ -372,8 +382,11 @@ static int measure(double seconds)
         return 1;
     }
     per_request = bench_median(total, count);
-    printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"total_ns\":%.1f,\"guest_ns\":%.1f}\n",
-           gen.count, 1e9 / per_request, per_request, bench_median(guest, count));
+    printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"total_ns\":%.1f,\"guest_ns\":%.1f,"
+           "\"p50_us\":%.2f,\"p99_us\":%.2f,\"p999_us\":%.2f}\n",
+           gen.count, 1e9 / per_request, per_request, bench_median(guest, count),
+           bench_times_us(&gen.times, 0.5), bench_times_us(&gen.times, 0.99),
+           bench_times_us(&gen.times, 0.999));
     free(total);
     free(guest);
     return 0;

@@ -248,9 +248,10 @@ int main(int argc, char **argv)
     seconds = run(epoll, (uint64_t)(atof(argv[6]) * 1e9));
     cpu = (cpu_seconds() - cpu) / (seconds + WARM_UP_NS / 1e9);
     printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-           "\"gbit_per_s\":%.3f,\"client_cpu\":%.2f,\"client_idle\":%.2f}\n",
+           "\"p999_us\":%.1f,\"gbit_per_s\":%.3f,\"client_cpu\":%.2f,\"client_idle\":%.2f}\n",
            count, (double)responses / seconds, quantile_us(0.5), quantile_us(0.99),
-           (double)body_bytes * 8 / seconds / 1e9, cpu, (double)idle_ns / 1e9 / seconds);
+           quantile_us(0.999), (double)body_bytes * 8 / seconds / 1e9, cpu,
+           (double)idle_ns / 1e9 / seconds);
     free(conns);
     return responses || body_bytes ? 0 : 1;
 }

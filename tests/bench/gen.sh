@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # gen.sh BIN QUICK JSON: requests and segments of many connections, made at the other end of the
-# rings (bench_gen), beside few connections, and beside the kernel's own stack over a veth pair.
+# rings (bench_gen), beside few connections, and beside the kernel's own stack over a veth pair; and
+# the same beside our own stack at both ends (bench_stack).
 set -u -o pipefail
 bin=$1 quick=$2 json=$3
 . "$(dirname "$0")/rows.sh"
 pairs=5 seconds=0.5
 [ "$quick" = 0 ] || { pairs=3; seconds=0.1; }
 
-# gen WHAT CONNECTIONS KEY: a figure of ours
+# gen WHAT CONNECTIONS: what ours says
 gen() {
-    taskset -c 0 "$bin/bench_gen" "$1" "$2" "$seconds" | jq "$3"
+    taskset -c 0 "$bin/bench_gen" "$1" "$2" "$seconds"
 }
 
 # beside NAME KEY UNIT GOAL WHAT MANY FEW: the same with many connections and with few
@@ -19,8 +20,8 @@ beside() {
     shift 4
     at=$(tag)
     for ((i = 0; i < pairs; i++)); do
-        ours=$(gen "$1" "$2" "$key") && peer=$(gen "$1" "$3" "$key") || exit 1
-        pair "$ours" "$peer"
+        ours=$(gen "$1" "$2") && peer=$(gen "$1" "$3") || exit 1
+        pair_of "$key" "$ours" "$peer"
     done
     row_end "$name" "$3 connections" "$unit" "$goal" "$at"
 }
@@ -43,11 +44,11 @@ workers() {
     at=$(tag)
     for ((i = 0; i < pairs; i++)); do
         taskset -c 1 "$bin/bench_gen" rr 64 "$seconds" >"$pairs_file.1" &
-        two=$(gen rr 64 .requests_per_s)
+        two=$(gen rr 64 | jq .requests_per_s)
         wait $! || exit 1
         two=$(jq "$two + .requests_per_s" "$pairs_file.1")
         rm -f "$pairs_file.1"
-        one=$(gen rr 64 .requests_per_s) || exit 1
+        one=$(gen rr 64 | jq .requests_per_s) || exit 1
         pair "$two" "$one"
     done
     row_end workers-2 "1 worker" requests_per_s ">= 1.9" "$at"
@@ -68,7 +69,7 @@ sweep
 near=bench-n-$$ far=bench-f-$$
 server=
 cleanup() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null
+    [ -z "$server" ] || kill -KILL "$server" 2>/dev/null
     ip netns delete "$near" 2>/dev/null
     ip netns delete "$far" 2>/dev/null
     rm -f "$pairs_file" "$pairs_file".*
@@ -81,7 +82,6 @@ ip -n "$far" addr add 10.79.0.1/24 dev f0
 ip -n "$near" link set n0 up
 ip -n "$far" link set f0 up
 ulimit -n "$(ulimit -Hn)"
-at=$(tag) # before the server takes a processor, which it does until it is killed
 ip netns exec "$far" taskset -c 1 "$bin/bench_server" >/dev/null 2>&1 &
 server=$!
 for i in {1..50}; do
@@ -89,13 +89,40 @@ for i in {1..50}; do
     sleep 0.1
 done
 
+# kernel WHAT PORT CONNECTIONS BYTES: what the client on the kernel's stack says. Its server, which
+# never sleeps, runs for that only: the other processor is ours in between.
 kernel() {
-    ip netns exec "$near" taskset -c 0 "$bin/bench_load" echo 10.79.0.1 7 "$1" 64 "$seconds" |
-        jq .requests_per_s || echo "gen: the kernel's server gave $1 connections no answer" >&2
+    local status
+    kill -CONT "$server"
+    ip netns exec "$near" taskset -c 0 "$bin/bench_load" "$1" 10.79.0.1 "$2" "$3" "$4" "$seconds"
+    status=$?
+    kill -STOP "$server"
+    [ $status = 0 ] || echo "gen: the kernel's server gave $3 connections no answer" >&2
+    return $status
 }
-for n in 1 16 256 10000; do
+
+# beside_kernel NAME KEY GOAL WHAT PORT CONNECTIONS BYTES COMMAND...: COMMAND says ours
+beside_kernel() {
+    local name=$1 key=$2 goal=$3 what=$4 port=$5 n=$6 bytes=$7 i ours peer
+    shift 7
+    at=$(tag)
     for ((i = 0; i < pairs; i++)); do
-        ours=$(gen rr $n .requests_per_s) && peer=$(kernel $n) && pair "$ours" "$peer" || exit 1
+        ours=$("$@") && peer=$(kernel "$what" "$port" "$n" "$bytes") || exit 1
+        pair_of "$key" "$ours" "$peer"
     done
-    row_end "rr-gen-$n" "Linux, epoll, veth" requests_per_s ">= 5" "$at"
+    row_end "$name" "Linux, epoll, veth" "${key#.}" "$goal" "$at"
+}
+
+kill -STOP "$server"
+for n in 1 16 256 10000; do
+    beside_kernel "rr-gen-$n" .requests_per_s ">= 5" echo 7 $n 64 gen rr $n
+done
+# Both ends ours, too, a processor for each.
+for n in 1 16 256; do
+    beside_kernel "rr-stack-$n" .requests_per_s "" echo 7 $n 64 \
+        "$bin/bench_stack" rr $n "$seconds"
+done
+for n in 1 16; do
+    beside_kernel "bulk-stack-$n" .gbit_per_s "" send 5001 $n 65536 \
+        "$bin/bench_stack" send $n "$seconds"
 done

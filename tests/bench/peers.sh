@@ -66,20 +66,20 @@ server_nginx() { kernel_side nginx -p "$work" -c "$work/nginx.conf"; }
 # Processor time of the server so far; nginx has it in another process.
 cpu_ns() { cut -d' ' -f1 "/proc/${pids[server]}/schedstat"; }
 
-# sample SERVER KEY CLIENT-ARGUMENTS...: one figure, in $value. @ stands for the server's address.
+# sample SERVER CLIENT-ARGUMENTS...: what the client said and requests_per_cpu_s, a JSON object, in
+# $value. @ stands for the server's address.
 card=(--emulate "tap=$tap" --cpu 1)
 sample() {
-    local key=$2 name=$1 before
-    shift 2
+    local name=$1 before
+    shift
     "server_$name"
     inside ip neigh flush dev "$tap"
     before=$(cpu_ns)
     inside taskset -c 0 "$bin/bench_load" "${@/@/$at}" "$seconds" >"$work/sample" ||
         fail "the client failed against $name"
-    value=$(jq --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" \
-        "(if \$ns > 0 then .requests_per_s * (\$s + 0.2) / \$ns * 1e9 | round else null end)
-        as \$r | . + {requests_per_cpu_s: \$r} | $key" \
-        "$work/sample")
+    value=$(jq -c --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" \
+        '.requests_per_cpu_s = if $ns > 0 then .requests_per_s * ($s + 0.2) / $ns * 1e9 | round
+        else null end' "$work/sample")
     kill -TERM "${pids[server]}" 2>/dev/null
     wait_for 10 gone server || fail "$name does not end"
     wait "${pids[server]}" 2>/dev/null
@@ -92,10 +92,10 @@ row() {
     shift 5
     machine=$(tag)
     for ((i = 0; i < pairs; i++)); do
-        sample "$ours" "$key" "$@"
+        sample "$ours" "$@"
         mine=$value
-        sample "$peer" "$key" "$@"
-        pair "$mine" "$value"
+        sample "$peer" "$@"
+        pair_of "$key" "$mine" "$value"
     done
     row_end "$name" "$peer" "${key#.}" ">= $target" "$machine"
 }

@@ -25,6 +25,15 @@ pair() {
     jq -cn "{ours: $1, peer: $2, ratio: ($1 / $2)}" >>"$pairs_file"
 }
 
+# pair_of KEY OURS PEER: one more, of what two programs said, a JSON object each. Latencies that are
+# in them go along: p50_us and so on, the peer's as peer_p50_us.
+pair_of() {
+    jq -cn --argjson o "$2" --argjson p "$3" "
+        def late: with_entries(select((.key | test(\"^p[0-9]+_us\$\")) and .value > 0));
+        {ours: (\$o | $1), peer: (\$p | $1)} | .ratio = .ours / .peer | . + (\$o | late) +
+            (\$p | late | with_entries(.key |= \"peer_\" + .))" >>"$pairs_file"
+}
+
 rows_head() { bash "${BASH_SOURCE[0]%/*}/table" --head; }
 
 # row_end NAME PEER UNIT GOAL TAG: the row of the pairs in the file. GOAL: ">= 5", "<= 2", or "" for

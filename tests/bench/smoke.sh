@@ -36,6 +36,14 @@ for n in 1 100; do
     done
 done
 
+for what in "rr 3" "send 2"; do
+    "$bin/bench_stack" $what 0.02 >"$work/stack" || fail "bench_stack $what"
+    pair_of ".requests_per_s + .gbit_per_s" "$(cat "$work/stack")" "$(cat "$work/stack")"
+done
+jq -es '.[0].ratio == 1 and .[0].peer_p99_us > 0' "$pairs_file" >/dev/null ||
+    fail "pair_of: no ratio, or no latency"
+: >"$pairs_file"
+
 [ "$("$here/table" "$json" | grep -Ec ' (ok|behind) ')" = 8 ] || fail "table: not eight verdicts"
 printf 'before\n<!-- rows -->\nold\n<!-- end of rows -->\nbehind\n' >"$work/page"
 "$here/table" --fill "$work/page" "$json"
