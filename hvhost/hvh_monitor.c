@@ -52,14 +52,16 @@ void hvh_monitor_used(struct hvh_chan *chan, uint64_t now_ns)
 void hvh_monitor_look(struct hvh_chan *chan, uint64_t now_ns)
 {
     uint32_t bit = 1u << (chan->monitor_id % 32);
+    _Atomic uint32_t *pending;
 
     if (chan->monitor_id == VMBUS_MONITOR_NONE || now_ns < chan->monitor_due_ns)
         return;
     chan->monitor_due_ns = next_look_ns(chan, now_ns);
+    pending = &page_of(chan)->group[chan->monitor_id / 32].pending;
+    if (!(atomic_load_explicit(pending, memory_order_relaxed) & bit))
+        return; /* and the line stays with the guest's processor */
     /* Acquire: pairs with the guest's atomic OR. What it published before is seen after. */
-    if (atomic_fetch_and_explicit(&page_of(chan)->group[chan->monitor_id / 32].pending, ~bit,
-                                  memory_order_acq_rel) &
-        bit)
+    if (atomic_fetch_and_explicit(pending, ~bit, memory_order_acq_rel) & bit)
         hvh_chan_rung(chan);
 }
 

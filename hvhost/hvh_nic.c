@@ -181,6 +181,14 @@ uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns)
     return least;
 }
 
+void hvh_nic_look(struct hvhost_nic *nic, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < nic->chans; i++) {
+        if (nic->chan[i].open && !nic->chan[i].faulted)
+            hvh_monitor_look(&nic->chan[i], now_ns);
+    }
+}
+
 /* ---- opening and closing ---------------------------------------------------------------- */
 
 void hvh_chan_start(struct hvh_chan *chan)

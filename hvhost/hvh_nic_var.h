@@ -190,6 +190,7 @@ unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns);
  */
 unsigned hvh_nic_flush(struct hvhost_nic *nic);
 uint64_t hvh_nic_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
+void hvh_nic_look(struct hvhost_nic *nic, uint64_t now_ns); /* at its doorbells in memory */
 /* A channel just opened: let the guest ring, or look at every step. */
 void hvh_chan_start(struct hvh_chan *chan);
 /* The guest broke a rule: count it in (counter) and, with config.punish, give the channel up. */

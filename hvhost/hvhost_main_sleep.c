@@ -53,7 +53,7 @@ uint64_t main_clock_ns(void)
     return (uint64_t)t.tv_sec * MAIN_SECOND_NS + (uint64_t)t.tv_nsec;
 }
 
-void main_rest(struct hvhost *host, uint64_t ns)
+bool main_rest(struct hvhost *host, uint64_t ns)
 {
     struct timespec t = {.tv_sec = (time_t)(ns / MAIN_SECOND_NS),
                          .tv_nsec = (long)(ns % MAIN_SECOND_NS)};
@@ -64,5 +64,5 @@ void main_rest(struct hvhost *host, uint64_t ns)
         count = hvhost_pollfds(host, fds, POLLFDS_MAX);
     if (count > POLLFDS_MAX)
         count = POLLFDS_MAX;
-    (void)ppoll(fds, count, ns == UINT64_MAX ? NULL : &t, &asleep);
+    return ppoll(fds, count, ns == UINT64_MAX ? NULL : &t, &asleep) == 0;
 }

@@ -58,8 +58,9 @@ void main_catch_signals(void);
 bool main_stopped(void);
 /* Since some moment in the past. */
 uint64_t main_clock_ns(void);
-/* Sleep until something happens on (host) or to us, at most (ns); UINT64_MAX: however long. */
-void main_rest(struct hvhost *host, uint64_t ns);
+/* Sleep until something happens on (host) or to us, at most (ns); UINT64_MAX: however long. True:
+ * the time is over and nothing happened. */
+bool main_rest(struct hvhost *host, uint64_t ns);
 
 struct hvhost_totals {
     uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, doorbells, interrupts, drops, strict;
