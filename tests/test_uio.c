@@ -378,7 +378,7 @@ static void memory_of_a_card_taken_away_is_zeroes_and_other_memory_a_signal(void
 
     (void)state;
     assert_int_equal(sigaction(SIGBUS, &mine, &before), 0);
-    vmbus_uio_guard(card, 4 * VMBUS_PAGE_BYTES, false);
+    vmbus_uio_guard(card, 4 * VMBUS_PAGE_BYTES);
     if (sigsetjmp(landed, 1) == 0) {
         assert_int_equal(card[0], 0);
         assert_int_equal(card[4 * VMBUS_PAGE_BYTES - 1], 0);
@@ -392,46 +392,6 @@ static void memory_of_a_card_taken_away_is_zeroes_and_other_memory_a_signal(void
     vmbus_uio_unguard(card);
     munmap(card, 4 * VMBUS_PAGE_BYTES);
     munmap(other, 4 * VMBUS_PAGE_BYTES);
-    assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
-}
-
-/* Mappings of this process that begin within the four pages at (base). */
-static unsigned mappings(const uint8_t *base)
-{
-    FILE *maps = fopen("/proc/self/maps", "re");
-    unsigned long from;
-    unsigned count = 0;
-    char line[512];
-
-    assert_non_null(maps);
-    while (fgets(line, sizeof(line), maps)) {
-        if (sscanf(line, "%lx-", &from) == 1)
-            count += (uintptr_t)from - (uintptr_t)base < 4 * VMBUS_PAGE_BYTES;
-    }
-    (void)fclose(maps);
-    return count;
-}
-
-/* Or the kernel, which may be at it, has two mappings where it took one down. */
-static void a_ring_taken_away_is_never_split(void **state)
-{
-    struct sigaction mine = {.sa_handler = land, .sa_flags = SA_NODEFER}, before;
-    uint8_t *volatile ring = taken_away();
-
-    (void)state;
-    assert_int_equal(sigaction(SIGBUS, &mine, &before), 0);
-    vmbus_uio_guard(ring, 4 * VMBUS_PAGE_BYTES, true);
-    if (sigsetjmp(landed, 1) == 0) {
-        ring[2 * VMBUS_PAGE_BYTES + 5] = 7;
-        assert_int_equal(ring[2 * VMBUS_PAGE_BYTES + 5], 7);
-        assert_int_equal(ring[0], 0);
-        assert_int_equal(ring[2 * VMBUS_PAGE_BYTES + 5], 7); /* once */
-    } else {
-        fail_msg("SIGBUS in guarded memory");
-    }
-    assert_in_range(mappings(ring), 0, 1); /* 0: joined to the one before it */
-    vmbus_uio_unguard(ring);
-    munmap(ring, 4 * VMBUS_PAGE_BYTES);
     assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
 }
 
@@ -452,7 +412,6 @@ int main(void)
         cmocka_unit_test(page_numbers_are_all_known_or_not_used),
         with_bus(a_real_host_is_told_of_locked_memory_only),
         cmocka_unit_test(memory_of_a_card_taken_away_is_zeroes_and_other_memory_a_signal),
-        cmocka_unit_test(a_ring_taken_away_is_never_split),
         cmocka_unit_test(dma_memory_has_numbers_or_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

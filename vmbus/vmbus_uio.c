@@ -103,7 +103,7 @@ static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_regi
         error = vmbus_sysfs_ring_map(uio->dir, entry.relid, &uio->ring[index]);
         if (error != 0)
             return error;
-        vmbus_uio_guard(uio->ring[index].base, uio->ring[index].len_bytes, true);
+        vmbus_uio_guard(uio->ring[index].base, uio->ring[index].len_bytes);
     }
     *out = (struct vmbus_chan_region){
         .relid = entry.relid,
@@ -212,7 +212,7 @@ static int map_all(struct uio *uio, const struct vmbus_map map[VMBUS_MAP_KINDS],
                               "cannot map map%u (%zu bytes) of the uio device: %s", map[kind].index,
                               len, strerror(errno));
         uio->map[kind] = (struct uio_mapping){base, len};
-        vmbus_uio_guard(base, len, false);
+        vmbus_uio_guard(base, len);
         out[kind].base = (uint8_t *)base + map[kind].off_bytes;
         out[kind].len_bytes = map[kind].size_bytes;
     }

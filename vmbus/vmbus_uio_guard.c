@@ -6,16 +6,11 @@
  * page of a uio map that was never touched, and a ring of a sub-channel as a whole, because its
  * file in sysfs goes. Who touches it gets SIGBUS, before it can have read that the card is gone.
  *
- * So while a card is open SIGBUS has a handler. In memory of a card it puts zeroes where the fault
- * was: to the driver a ring that is corrupt or a frame that makes no sense, and to the program a
- * card that has gone, as it will hear from its next read() anyway. Buffers are populated when they
- * are mapped, so that their contents are never replaced; zeroes there would be taken for data that
- * the host has checked. Anything else goes to who had the signal before.
- *
- * Of a uio map a page is replaced; a ring that goes with its file as a whole. A page of it would
- * split a mapping that the kernel is taking down without our knowledge: the second half kept a mark
- * (VM_PAT) that the kernel had just taken off the first, and it complained about pages that were
- * not there (6.12, two times of five).
+ * So while a card is open SIGBUS has a handler. In memory of a card it puts a page of zeroes where
+ * the fault was: to the driver a ring that is corrupt or a frame that makes no sense, and to the
+ * program a card that has gone, as it will hear from its next read() anyway. Buffers are populated
+ * when they are mapped, so that their contents are never replaced; zeroes there would be taken for
+ * data that the host has checked. Anything else goes to who had the signal before.
  *
  * The table is read by a signal handler and by any thread: an entry is claimed by its base and
  * good once it has a length, which goes first when it is given back. Beyond its end mappings are
@@ -34,26 +29,19 @@
 static struct {
     _Atomic uintptr_t base; /* 0: free */
     _Atomic size_t len_bytes;
-    _Atomic bool whole;
 } guards[GUARDS_MAX];
 
 static struct sigaction previous;
 
-/* What to put zeroes into when there was a fault in the page at (at). Length 0: not guarded. */
-static struct vmbus_region to_replace(char *at)
+static bool is_guarded(uintptr_t at)
 {
     for (unsigned i = 0; i < GUARDS_MAX; i++) {
         const uintptr_t base = atomic_load(&guards[i].base);
-        const size_t len_bytes = atomic_load(&guards[i].len_bytes);
-        const size_t off = (uintptr_t)at - base;
 
-        if (base == 0 || off >= len_bytes)
-            continue;
-        if (atomic_load(&guards[i].whole))
-            return (struct vmbus_region){.base = (uint8_t *)at - off, .len_bytes = len_bytes};
-        return (struct vmbus_region){.base = (uint8_t *)at, .len_bytes = VMBUS_PAGE_BYTES};
+        if (base != 0 && at - base < atomic_load(&guards[i].len_bytes))
+            return true;
     }
-    return (struct vmbus_region){0};
+    return false;
 }
 
 /* mmap() is no more than a system call, so it may be called here. */
@@ -61,18 +49,17 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 {
     const uintptr_t mask = VMBUS_PAGE_BYTES - 1;
     char *page = (char *)info->si_addr - ((uintptr_t)info->si_addr & mask);
-    const struct vmbus_region gone = to_replace(page);
     const int saved = errno;
 
     (void)context;
-    if (gone.len_bytes == 0 ||
-        mmap(gone.base, gone.len_bytes, PROT_READ | PROT_WRITE,
+    if (!is_guarded((uintptr_t)page) ||
+        mmap(page, VMBUS_PAGE_BYTES, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
         (void)sigaction(number, &previous, NULL); /* which gets it when we return */
     errno = saved;
 }
 
-void vmbus_uio_guard(void *base, size_t len_bytes, bool whole)
+void vmbus_uio_guard(void *base, size_t len_bytes)
 {
     const struct sigaction ours = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     struct sigaction now;
@@ -85,7 +72,6 @@ void vmbus_uio_guard(void *base, size_t len_bytes, bool whole)
         uintptr_t none = 0;
 
         if (atomic_compare_exchange_strong(&guards[i].base, &none, (uintptr_t)base)) {
-            atomic_store(&guards[i].whole, whole);
             atomic_store(&guards[i].len_bytes, len_bytes);
             return;
         }

@@ -22,9 +22,9 @@ uint32_t vmbus_uio_channels_max(const char *release, uint8_t monitor_id);
 
 /*
  * Until vmbus_uio_unguard(): memory of (base) that the kernel took away is zeroes, not SIGBUS, when
- * it is touched: the page touched, or all of it (whole). See vmbus_uio_guard.c. Any thread.
+ * it is touched; see vmbus_uio_guard.c. Any thread.
  */
-void vmbus_uio_guard(void *base, size_t len_bytes, bool whole);
+void vmbus_uio_guard(void *base, size_t len_bytes);
 /* Before it is unmapped. Nothing happens when (base) is not guarded. */
 void vmbus_uio_unguard(const void *base);
 

@@ -28,13 +28,18 @@ connections() {
     l1 "curl -s -m 60 -Z --parallel-max 8 -H 'Connection: close' -o /dev/null \
         'http://10.9.0.2/small?[1-$1]'"
 }
-# Forty connections reach every queue.
+# Forty connections reach every queue, once all are open: the program serves before that.
 spread() {
+    local times
     each rx_frames >/tmp/before
-    connections 40 || return 1
-    each rx_frames >/tmp/after
-    paste -d ' ' /tmp/before /tmp/after | tee /tmp/both
-    awk '$4 > $2 { moved++ } END { exit moved != 4 }' /tmp/both
+    for times in 1 2 3 4 5; do
+        connections 40 || return 1
+        each rx_frames >/tmp/after
+        awk 'NR == FNR { was[$1] = $2; next } $2 > was[$1] + 0 { moved++ }
+            END { exit moved != 4 }' /tmp/before /tmp/after && return
+    done
+    paste /tmp/before /tmp/after
+    return 1
 }
 bulk() {
     [ "$(l1 'for i in 1 2 3 4; do curl -s -m 90 -o /tmp/q$i http://10.9.0.2/bulk & done; wait
