@@ -2,11 +2,16 @@
 /*
  * What sleeping and starting cost. One line each, times in microseconds:
  *
- *   machine COUNT PAUSE_MS            a thread on processor 1 sleeps in poll() and is woken by an
- *                                     eventfd: until it runs. What no program here can do better.
- *   first ADDRESS PORT COUNT PAUSE_MS an echo of one byte after a pause, when the server sleeps;
- *                                     this program does not, so only the server is woken
- *   start ADDRESS PORT COMMAND...     from exec of COMMAND to the first SYN-ACK, then ends it
+ *   first ADDRESS PORT COUNT PAUSE_MS an echo of one byte after a pause, when the server sleeps,
+ * and in turns with it the machine's own wake-up start ADDRESS PORT COMMAND...     from exec of
+ * COMMAND to the first SYN-ACK, then ends it
+ *
+ * The machine's own wake-up is what no program here can do better: a thread on the server's
+ * processor sleeps in poll() and is woken by an eventfd, until it runs. This program never sleeps,
+ * so only the other side is woken. How long a processor takes to wake changes with what the machine
+ * beneath does, for seconds at a time, by more than all else here. So the two are asked one by one,
+ * quantiles are compared within blocks of BLOCK pairs, and the median block counts: a spell in
+ * which somebody else had the processor spoils blocks, not the result.
  *
  * "start" sends a SYN each 200 us: the address must be in the neighbour table, or the kernel would
  * ask for it once a second.
@@ -33,10 +38,11 @@
 #include <unistd.h>
 
 #define COUNT_MAX 100000u
+#define BLOCK 100u
 #define SYN_EVERY_US 200
 #define START_MS_MAX 5000u
 
-static double us[COUNT_MAX];
+static double us[COUNT_MAX], own_us[COUNT_MAX];
 static unsigned count;
 
 static void die(const char *what)
@@ -60,13 +66,6 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void report(void)
-{
-    qsort(us, count, sizeof(us[0]), by_size);
-    printf("{\"count\":%u,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n", count, us[count / 2],
-           us[count - 1 - count / 100], us[count - 1]);
-}
-
 static void take_count(const char *text)
 {
     const long n = atol(text);
@@ -88,7 +87,7 @@ static void pin(unsigned cpu)
         die("sched_setaffinity");
 }
 
-/* ---- machine --------------------------------------------------------------------------------- */
+/* ---- the machine's own ----------------------------------------------------------------------- */
 
 static int bell;
 static _Atomic uint64_t woken_ns;
@@ -108,28 +107,18 @@ static void *sleeper(void *arg)
     return arg;
 }
 
-static void machine(useconds_t pause_us)
+static double wake_us(void)
 {
     const uint64_t one = 1;
-    pthread_t thread;
+    uint64_t rung_ns;
 
-    bell = eventfd(0, 0);
-    if (bell < 0 || pthread_create(&thread, NULL, sleeper, NULL) != 0)
-        die("thread");
-    pin(0);
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t rung_ns;
-
-        usleep(pause_us);
-        atomic_store(&woken_ns, 0);
-        rung_ns = now_ns();
-        if (write(bell, &one, sizeof(one)) < 0)
-            die("eventfd");
-        while (atomic_load(&woken_ns) == 0)
-            continue;
-        us[i] = (double)(atomic_load(&woken_ns) - rung_ns) / 1000;
-    }
-    pthread_join(thread, NULL);
+    atomic_store(&woken_ns, 0);
+    rung_ns = now_ns();
+    if (write(bell, &one, sizeof(one)) < 0)
+        die("eventfd");
+    while (atomic_load(&woken_ns) == 0)
+        continue;
+    return (double)(atomic_load(&woken_ns) - rung_ns) / 1000;
 }
 
 /* ---- first ----------------------------------------------------------------------------------- */
@@ -145,30 +134,78 @@ static struct sockaddr_in address_of(const char *address, const char *port)
     return to;
 }
 
-static void first(const struct sockaddr_in *to, useconds_t pause_us)
+/* Awake: what it costs the asking side to come back from a pause is not what is looked for. */
+static void wait_us(uint64_t pause_us)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    char byte = 'x';
+    const uint64_t end_ns = now_ns() + pause_us * 1000;
 
+    while (now_ns() < end_ns)
+        continue;
+}
+
+static double ask_us(int fd)
+{
+    const uint64_t asked_ns = now_ns();
+    char byte = 'x';
+    ssize_t got;
+
+    if (write(fd, &byte, 1) != 1)
+        die("write");
+    do {
+        got = recv(fd, &byte, 1, MSG_DONTWAIT);
+    } while (got < 0 && errno == EAGAIN);
+    if (got != 1)
+        die("recv");
+    return (double)(now_ns() - asked_ns) / 1000;
+}
+
+/* The quantile (q) of each block less that of the same block in (less), which may be NULL; the
+ * median of these. Orders blocks. */
+static double of_blocks(double *values, double *less, double q)
+{
+    static double block[COUNT_MAX / BLOCK + 1];
+    unsigned blocks = 0;
+
+    for (unsigned i = 0; i == 0 || i + BLOCK <= count; i += BLOCK) {
+        const unsigned size = count < BLOCK ? count : BLOCK;
+        const unsigned at = (unsigned)(q * (size - 1));
+
+        qsort(values + i, size, sizeof(double), by_size);
+        if (less)
+            qsort(less + i, size, sizeof(double), by_size);
+        block[blocks++] = values[i + at] - (less ? less[i + at] : 0);
+    }
+    qsort(block, blocks, sizeof(double), by_size);
+    return block[blocks / 2];
+}
+
+static void first(const struct sockaddr_in *to, uint64_t pause_us)
+{
+    const double late = count < BLOCK ? 0.9 : 0.99;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    pthread_t thread;
+
+    bell = eventfd(0, 0);
+    if (bell < 0 || pthread_create(&thread, NULL, sleeper, NULL) != 0)
+        die("thread");
+    pin(0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
         die("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     for (unsigned i = 0; i < count; i++) {
-        uint64_t asked_ns;
-        ssize_t got;
-
-        usleep(pause_us);
-        asked_ns = now_ns();
-        if (write(fd, &byte, 1) != 1)
-            die("write");
-        do {
-            got = recv(fd, &byte, 1, MSG_DONTWAIT);
-        } while (got < 0 && errno == EAGAIN);
-        if (got != 1)
-            die("recv");
-        us[i] = (double)(now_ns() - asked_ns) / 1000;
+        wait_us(pause_us);
+        own_us[i] = wake_us();
+        wait_us(pause_us);
+        us[i] = ask_us(fd);
     }
+    pthread_join(thread, NULL);
     close(fd);
+    printf("{\"count\":%u,\"late\":%.2f,\"p50_us\":%.1f,\"late_us\":%.1f,\"own_p50_us\":%.1f,"
+           "\"own_late_us\":%.1f,",
+           count, late, of_blocks(us, NULL, 0.5), of_blocks(us, NULL, late),
+           of_blocks(own_us, NULL, 0.5), of_blocks(own_us, NULL, late));
+    printf("\"above_p50_us\":%.1f,\"above_late_us\":%.1f}\n", of_blocks(us, own_us, 0.5),
+           of_blocks(us, own_us, late));
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -211,32 +248,26 @@ static void start(const struct sockaddr_in *to, char **command)
             exit(1);
         }
     }
-    us[0] = (double)(now_ns() - begun_ns) / 1000;
-    count = 1;
+    printf("{\"start_us\":%.1f}\n", (double)(now_ns() - begun_ns) / 1000);
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "machine") == 0) {
-        take_count(argv[2]);
-        machine((useconds_t)(atoi(argv[3]) * 1000));
-    } else if (argc == 6 && strcmp(argv[1], "first") == 0) {
+    if (argc == 6 && strcmp(argv[1], "first") == 0) {
         const struct sockaddr_in to = address_of(argv[2], argv[3]);
 
         take_count(argv[4]);
-        first(&to, (useconds_t)(atoi(argv[5]) * 1000));
+        first(&to, (uint64_t)atoi(argv[5]) * 1000);
     } else if (argc >= 5 && strcmp(argv[1], "start") == 0) {
         const struct sockaddr_in to = address_of(argv[2], argv[3]);
 
         start(&to, argv + 4);
     } else {
-        fprintf(stderr, "usage: bench_wake machine COUNT PAUSE_MS\n"
-                        "       bench_wake first ADDRESS PORT COUNT PAUSE_MS\n"
+        fprintf(stderr, "usage: bench_wake first ADDRESS PORT COUNT PAUSE_MS\n"
                         "       bench_wake start ADDRESS PORT COMMAND...\n");
         return 2;
     }
-    report();
     return 0;
 }
