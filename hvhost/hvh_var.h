@@ -35,6 +35,12 @@ int hvh_service_add(struct hvhost *host, const struct hvh_service_ops *ops, void
 /* Take the service with this (ctx) off the list; its close is not called. */
 void hvh_service_remove(struct hvhost *host, const void *ctx);
 
+/*
+ * After a sleep that nothing but time has ended: look at monitor pages, and at nothing else. What
+ * is found there, or anything else that is due, makes the next deadline 0.
+ */
+void hvh_look(struct hvhost *host, uint64_t now_ns);
+
 /* ---- ports of the switch ---------------------------------------------------------------- */
 
 struct hvh_port_ops {

@@ -147,7 +147,7 @@ uint64_t hvhost_next_deadline(const struct hvhost *host, uint64_t now_ns)
     return least;
 }
 
-void hvhost_look(struct hvhost *host, uint64_t now_ns)
+void hvh_look(struct hvhost *host, uint64_t now_ns)
 {
     for (unsigned i = 0; i < host->nic_count; i++)
         hvh_nic_look(host->nics[i], now_ns);

@@ -129,12 +129,6 @@ unsigned hvhost_step(struct hvhost *host, uint64_t now_ns);
 /* Nanoseconds until a step is due even if no file descriptor is ready; UINT64_MAX none. */
 uint64_t hvhost_next_deadline(const struct hvhost *host, uint64_t now_ns);
 
-/*
- * After a sleep that nothing but time has ended: look at monitor pages, and at nothing else. What
- * is found there, or anything else that is due, makes the next deadline 0.
- */
-void hvhost_look(struct hvhost *host, uint64_t now_ns);
-
 /* Attended: before its loop sleeps (on), and after. False: a guest spoke, do not sleep but step. */
 bool hvhost_arm(struct hvhost *host, bool on);
 

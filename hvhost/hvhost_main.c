@@ -117,7 +117,7 @@ static void rest(const struct run *run, uint64_t now_ns)
 
     while (ns > 0 && main_rest(run->host, ns) && !main_stopped()) {
         now_ns = main_clock_ns();
-        hvhost_look(run->host, now_ns);
+        hvh_look(run->host, now_ns);
         ns = rest_ns(run, now_ns);
     }
 }

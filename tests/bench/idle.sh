@@ -16,7 +16,7 @@ card=(--emulate "tap=$tap" --cpu 1)
 wake() { inside taskset -c 0 "$bin/bench_wake" "$@" 2>>"$work/wake.log"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# row NAME VALUE UNIT TARGET NOTE [NOISE MORE]: at most TARGET is what was asked for. NOISE, if true:
+# row NAME VALUE UNIT TARGET NOTE [NOISE MORE]: at most TARGET is what was asked for. NOISE true:
 # others had the processor, there is no verdict. MORE: an object with what else was seen.
 row() {
     [ -n "$2" ] || fail "nothing measured for $1"
@@ -54,8 +54,8 @@ idle_row idle-inside server
 for pause in 10 1000; do
     n=$((pause == 10 ? requests : rare))
     seen=$(wake first "$addr" 7 "$n" "$pause") || fail "no answer after a pause"
-    # A machine that wakes in ten times its usual time one time in a hundred, or faster for us than
-    # for itself, is doing something else.
+    # A machine that takes ten times as long as usual one time in a hundred, or longer for itself
+    # than for us, is doing something else.
     note=$(jq -r '"p\(.late * 100) \(.late_us), p50 \(.p50_us); " +
         "machine\u0027s own \(.own_late_us), \(.own_p50_us)"' <<<"$seen")
     row "first-after-$pause-ms" "$(jq .above_late_us <<<"$seen")" us 65 "$note" \
