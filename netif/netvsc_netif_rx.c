@@ -95,7 +95,8 @@ struct pbuf *netvsc_netif_join_end(struct netvsc_netif_join *join)
     return join->head;
 }
 
-struct pbuf *netvsc_netif_copy(const struct netvsc_frame *frame, uint32_t off)
+/* The bytes of (frame) from (off) on, in pool pbufs, or NULL. */
+static struct pbuf *copy_from(const struct netvsc_frame *frame, uint32_t off)
 {
     u16_t bytes = (u16_t)(frame->len_bytes - off);
     struct pbuf *p = pbuf_alloc(PBUF_RAW, bytes, PBUF_POOL);
@@ -116,7 +117,7 @@ struct pbuf *netvsc_netif_piece(struct netvsc_netif *nif, const struct netvsc_fr
         nif->stats.rx_zerocopy++;
         return p;
     }
-    p = netvsc_netif_copy(frame, off);
+    p = copy_from(frame, off);
     if (p)
         nif->stats.rx_copied++;
     return p;
@@ -149,7 +150,7 @@ static struct pbuf *first_piece(struct netvsc_netif *nif, const struct netvsc_fr
         nif->stats.rx_zerocopy++;
         return p;
     }
-    p = tag ? copy_tagged(frame, tag) : netvsc_netif_copy(frame, 0);
+    p = tag ? copy_tagged(frame, tag) : copy_from(frame, 0);
     if (p)
         nif->stats.rx_copied++;
     return p;

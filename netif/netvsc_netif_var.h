@@ -9,9 +9,8 @@
 /* netvsc_netif_rx.c: config.rx of the NIC; (ctx) is the struct netvsc_netif. */
 void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count);
 
-/* A chain with a copy of the bytes of (frame) from (off) on, in pool pbufs, or NULL. */
-struct pbuf *netvsc_netif_copy(const struct netvsc_frame *frame, uint32_t off);
-/* The same, where the host wrote them if that may be. NULL: no pbuf. */
+/* A chain with the bytes of (frame) from (off) on, where the host wrote them if that may be, else
+ * copied to pool pbufs. NULL: there is no pbuf. */
 struct pbuf *netvsc_netif_piece(struct netvsc_netif *nif, const struct netvsc_frame *frame,
                                 uint32_t off);
 
