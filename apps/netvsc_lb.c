@@ -6,18 +6,16 @@
  *
  * As in netvsc-nat, lwIP's input comes second: lb.c sees each IPv4 packet sent to our MAC address
  * first. A virtual address other than the card's own is unknown to lwIP, so ARP for it is answered
- * here. Backends are asked by TCP connections of lwIP's whether they live: one that does not accept
- * within the interval is down, and gets no new connections.
+ * here. Backends that lb_health.c finds down get no new connections.
  */
 #include "app_var.h"
-#include "lb.h"
+#include "lb_health.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "lwip/etharp.h"
 #include "lwip/prot/ethernet.h"
-#include "lwip/tcp.h"
 #include "netif/ethernet.h"
 #include "port_clock.h"
 
@@ -25,16 +23,10 @@
 #define EXPIRE_PER_SECOND 65536u
 #define ARP_BYTES 28u
 
-/* What one backend is asked, while it is. */
-struct check {
-    struct tcp_pcb *pcb;
-    unsigned index;
-};
-
 static struct {
     struct lb lb;
     struct lb_backend backend[LB_BACKENDS_MAX];
-    struct check check[LB_BACKENDS_MAX];
+    struct lb_health health;
     unsigned backends;
     uint32_t vip;
     uint16_t vport;
@@ -117,66 +109,6 @@ static err_t input(struct pbuf *p, struct netif *netif)
     return ERR_OK;
 }
 
-/* ---- health ---------------------------------------------------------------------------------- */
-
-static void set_down(unsigned index, bool down)
-{
-    struct lb_backend *backend = &bal.lb.backend[index];
-    const ip4_addr_t address = {backend->address};
-
-    if (backend->down == down)
-        return;
-    backend->down = down;
-    port_log(down ? PORT_LOG_WARN : PORT_LOG_INFO, "backend %s:%u is %s", ip4addr_ntoa(&address),
-             lwip_ntohs(backend->port), down ? "down" : "up");
-}
-
-static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    struct check *check = arg;
-
-    (void)err; /* always ERR_OK */
-    check->pcb = NULL;
-    set_down(check->index, false);
-    tcp_arg(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_abort(pcb); /* nothing was said, so nothing need be waited for */
-    return ERR_ABRT;
-}
-
-static void on_error(void *arg, err_t err)
-{
-    struct check *check = arg;
-
-    (void)err;
-    check->pcb = NULL;
-    set_down(check->index, true);
-}
-
-static void ask(struct check *check)
-{
-    const struct lb_backend *backend = &bal.lb.backend[check->index];
-    ip_addr_t address = IPADDR4_INIT(backend->address);
-
-    if (check->pcb) { /* still no answer since the last time */
-        tcp_arg(check->pcb, NULL);
-        tcp_err(check->pcb, NULL);
-        tcp_abort(check->pcb);
-        set_down(check->index, true);
-    }
-    check->pcb = tcp_new();
-    if (!check->pcb)
-        return;
-    tcp_arg(check->pcb, check);
-    tcp_err(check->pcb, on_error);
-    if (tcp_connect(check->pcb, &address, lwip_ntohs(backend->port), on_connected) != ERR_OK) {
-        tcp_arg(check->pcb, NULL);
-        tcp_abort(check->pcb);
-        check->pcb = NULL;
-        set_down(check->index, true);
-    }
-}
-
 /* ---- program --------------------------------------------------------------------------------- */
 
 static int start(void *ctx)
@@ -197,8 +129,7 @@ static int start(void *ctx)
     bal.lb.direct = bal.direct;
     bal.lb.backends = bal.backends;
     memcpy(bal.lb.backend, bal.backend, sizeof(bal.backend));
-    for (unsigned i = 0; i < bal.backends; i++)
-        bal.check[i].index = i;
+    lb_health_open(&bal.health, &bal.lb);
     netif->input = input;
     port_log(PORT_LOG_INFO, "balancing port %u between %u backends", lwip_ntohs(bal.vport),
              bal.backends);
@@ -211,8 +142,7 @@ static void second(void *ctx, uint64_t now_ns)
     flow_expire(&bal.lb.flows, now_ns, EXPIRE_PER_SECOND);
     if (bal.health_s == 0 || bal.udp || bal.seconds++ % bal.health_s != 0)
         return;
-    for (unsigned i = 0; i < bal.backends; i++)
-        ask(&bal.check[i]);
+    lb_health_ask(&bal.health);
 }
 
 static void stop(void *ctx)
@@ -222,15 +152,11 @@ static void stop(void *ctx)
     (void)ctx;
     app_netif()->netif.input = ethernet_input;
     bal.health_s = 0;
+    lb_health_close(&bal.health);
     for (unsigned i = 0; i < bal.backends; i++) {
         const struct lb_backend *backend = &bal.lb.backend[i];
         const ip4_addr_t address = {backend->address};
 
-        if (bal.check[i].pcb) {
-            tcp_arg(bal.check[i].pcb, NULL);
-            tcp_err(bal.check[i].pcb, NULL);
-            tcp_abort(bal.check[i].pcb);
-        }
         port_log(PORT_LOG_INFO, "backend %s:%u had %llu connections", ip4addr_ntoa(&address),
                  lwip_ntohs(backend->port), (unsigned long long)backend->flows_all);
     }
