@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket of a running program: one line of JSON in, one answer out, closed. A request
- * is
- * {"command": "stats", "format": "json"} or {"command": "set", "name": "mtu", "value": "9000"};
- * formats are json and text. What is wrong is answered with {"error": "..."} in either. Private to
- * apps/.
+ * is {"command": "stats", "format": "json"} or
+ * {"command": "set", "name": "mtu", "value": "9000"}; formats are json and text. What is wrong is
+ * answered with {"error": "..."} in either. Private to apps/.
  */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
@@ -63,6 +62,12 @@ struct port_loop_peer app_control_peer(struct app_control *control);
 
 /* /run/netvsc for root, else netvsc in $XDG_RUNTIME_DIR. -ENOENT there is none. */
 int app_control_folder(char *out, size_t out_bytes);
+
+/*
+ * Listens on (wish) or, NULL, on a path in that folder; (path) is where. A descriptor, or -errno:
+ * -EADDRINUSE somebody else does.
+ */
+int app_control_listen(const char *wish, char path[APP_CONTROL_PATH_BYTES]);
 
 /* Connected to (path), or -errno; -ECONNREFUSED means that its program has gone. */
 int app_control_connect(const char *path);
