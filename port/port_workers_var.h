@@ -100,6 +100,19 @@ uint32_t port_mail_tag(const struct netif *netif, uint32_t to);
 void port_mail_input(struct netif *netif, netif_input_fn input, const uint8_t *mail, uint32_t bytes,
                      uint32_t tag);
 
+static inline struct netvsc *port_workers_nic(const struct port_workers *w)
+{
+    return w->config.nif->nic;
+}
+
+/* port_workers_lives.c: those that died, and their queues until others live. How many, and how much
+ * was done. */
+#define PORT_WORKERS_LOOK_NS                                                                       \
+    PORT_NS_PER_MS /* while awake, how often to look whether somebody died */
+unsigned port_workers_look_for_deaths(struct port_workers *w);
+unsigned port_workers_tend(struct port_workers *w);
+void port_workers_kill(struct port_workers *w, int signal);
+
 /* port_workers_mail.c */
 void port_workers_hook_owner(struct port_workers *w);
 /* Frames from workers; returns how many. */
