@@ -148,7 +148,7 @@ feature "sums by host" grows tx_csum 1 bulk_in
 feature "data in send sections" grows tx_section_packets 5 ping_l1
 feature "frames packed into one section" trains
 feature "segments put together by host (RSC)" grows rx_rsc_frames 10 rsc
-feature "VLAN, tag beside the frame" grows tx_vlan 100 vlan
+feature "VLAN, tag beside the frame" grows tx_vlan 30 vlan
 feature "MTU 9000, data by guest page" grows tx_gpa_packets 4 jumbo
 feature "MTU 1500 again" normal
 feature "MAC address changed and back" new_mac
