@@ -243,6 +243,7 @@ struct hvh_chan *hvh_subchan_for(struct hvhost_nic *nic, struct hvh_hash hash);
 struct hvh_gather {
     struct vmbus_region part[HVH_PARTS_MAX];
     unsigned parts;
+    unsigned pages; /* they are of, a section counting as one */
     uint32_t bytes;
     bool from_section;
 };

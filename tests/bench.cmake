@@ -48,6 +48,9 @@ target_link_libraries(bench_wake PRIVATE Threads::Threads)
 # Peers: the kernel's own stack, and lwIP over the TAP interface it comes with.
 add_executable(bench_server bench/bench_server.c)
 netvsc_target(bench_server)
+# And what the TAP device itself takes.
+add_executable(bench_tapwrite bench/bench_tapwrite.c)
+netvsc_target(bench_tapwrite)
 if(EXISTS ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c)
   add_library(lwip_tapif STATIC ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c
     ${LWIP_DIR}/contrib/apps/tcpecho_raw/tcpecho_raw.c)

@@ -51,6 +51,11 @@ server_tapif() {
     start server taskset -c 1 "$bin/bench_tapif" "$tap" "$addr" "$work/site"
     wait_for 10 answers || fail "bench_tapif does not answer"
 }
+server_tapwrite() {
+    at=$addr
+    start server taskset -c 1 "$bin/bench_tapwrite" "$tap" "$addr" 10000000
+    ready server ready
+}
 kernel_side() {
     at=$far
     : >"$work/server.log"
@@ -86,7 +91,7 @@ sample() {
     unset "pids[server]"
 }
 
-# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS...
+# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS... TARGET may be empty: a bound, not a peer.
 row() {
     local name=$1 key=$2 ours=$3 peer=$4 target=$5 i machine mine
     shift 5
@@ -97,7 +102,7 @@ row() {
         sample "$peer" "$@"
         pair_of "$key" "$mine" "$value"
     done
-    row_end "$name" "$peer" "${key#.}" ">= $target" "$machine"
+    row_end "$name" "$peer" "${key#.}" "${target:+>= $target}" "$machine"
 }
 
 rows_head
@@ -119,5 +124,6 @@ row rr-cpu-16 $cpu echo_sleep linux_sleep 2 echo @ 7 16 64
 row http-cpu-16 $cpu http_sleep linux_sleep 2 get @ 80 16 /128
 row bulk-tap-out $speed http tapif 15 get @ 80 1 /10000000
 row bulk-tap-out $speed http linux 3 get @ 80 1 /10000000
+row bulk-tap-out $speed http tapwrite "" get @ 80 1 /10000000
 row bulk-tap-in $speed iperf tapif 5 send @ 5001 1 65536
 row bulk-tap-in $speed iperf linux 0.9 send @ 5001 1 65536
