@@ -8,7 +8,9 @@
  *                    sent ones are copied in there and out by the host. Peer: the same bytes copied
  *                    in by one processor and out by the other, through 1024 slots (bench_copy.c)
  *   overload-N-X     60-byte frames, N in a VMBus packet, offered at X hundredths of the rate the
- *                    driver delivers at best. Peer: that best rate, offered as it is
+ *                    driver delivers at best, to a UDP socket of lwIP or (none) to a callback.
+ *                    Peer: that best rate, offered as it is. X 0: no row but the curve, offered and
+ *                    delivered
  *
  * The best rate is looked for once: the offered rate grows by steps of a sixth until several in a
  * row deliver less than nine tenths of what was offered; best is the one that delivered most. Both
@@ -36,6 +38,7 @@
 #define SWEEP_STEP 1.1667
 #define SWEEP_LATE 4u /* steps in a row that deliver too little: one may be an accident */
 #define SWEEP_MAX 1e9
+#define CURVE_STEP 1.414
 #define COPY_FRAMES 400000u
 #define FRAME_BYTES_MAX 65536u /* smaller, and gcc copies with an instruction slow to start */
 #define FLOOD_BYTES 60u
@@ -250,6 +253,18 @@ static void overload(double times, unsigned pairs)
     }
 }
 
+/* What is delivered of what is offered, up to far more than can be. */
+static void curve(void)
+{
+    const double most = 5 * best_rate();
+
+    for (double offered = SWEEP_FIRST; offered < most; offered *= CURVE_STEP) {
+        const struct sample s = receive((uint64_t)offered);
+
+        printf("{\"x\":%.0f,\"ours\":%.0f}\n", s.offered_per_s, s.per_s);
+    }
+}
+
 static bool take_case(const char *name, unsigned *hundredths)
 {
     char sink[8] = "";
@@ -264,7 +279,7 @@ static bool take_case(const char *name, unsigned *hundredths)
     if (sscanf(name, "overload-%u-%u-%4s", &b.per_packet, hundredths, sink) != 3)
         return false;
     b.to_lwip = strcmp(sink, "lwip") == 0;
-    return b.per_packet > 0 && *hundredths > 0 && (b.to_lwip || strcmp(sink, "none") == 0);
+    return b.per_packet > 0 && (b.to_lwip || strcmp(sink, "none") == 0);
 }
 
 int main(int argc, char **argv)
@@ -279,7 +294,9 @@ int main(int argc, char **argv)
     }
     if (!open_all())
         return 1;
-    if (hundredths)
+    if (b.len_bytes == FLOOD_BYTES && hundredths == 0)
+        curve();
+    else if (hundredths)
         overload(hundredths / 100.0, (unsigned)atoi(argv[2]));
     else
         copies((unsigned)atoi(argv[2]));

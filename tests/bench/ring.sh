@@ -36,3 +36,5 @@ overload 1.5x 8 150
 overload 2x 8 200
 overload 4x 8 400
 overload 4x-1 1 400
+"$bin/bench_cross" overload-8-0-lwip 1 |
+    jq -c '{name: "sweep-overload-\(.x)", sweep: "overload", unit: "frames_per_s"} + .' >>"$json"

@@ -36,6 +36,7 @@ for n in 1 100; do
     done
 done
 
+"$bin/bench_cross" overload-8-0-lwip 1 | jq -c '{sweep: "overload"} + .' >>"$json"
 for what in "rr 3" "send 2"; do
     "$bin/bench_stack" $what 0.02 >"$work/stack" || fail "bench_stack $what"
     pair_of ".requests_per_s + .gbit_per_s" "$(cat "$work/stack")" "$(cat "$work/stack")"
@@ -53,5 +54,7 @@ printf 'before\n<!-- rows -->\nold\n<!-- end of rows -->\nbehind\n' >"$work/page
 [ "$(sed -n '1p;$p' "$work/page" | xargs)" = "before behind" ] ||
     fail "table --fill: the page's rest"
 "$here/plot" "$json" "$work"
-grep -q '</svg>' "$work/bench-connections.svg" || fail "plot: no plot"
+for name in connections overload; do
+    grep -q '</svg>' "$work/bench-$name.svg" || fail "plot: no $name"
+done
 echo "smoke: all there"
