@@ -10,8 +10,13 @@
  * peer that does not read stops being able to write, and one connection holds at most a window of
  * memory. A full ring refuses the pbuf: lwIP keeps it and offers it again.
  *
+ * A short message on a connection that owes nothing by reference is copied instead: one pbuf and
+ * its freeing cost more than 256 bytes. It counts against the send buffer like all else, so that
+ * bounds what a peer who does not read can make us keep.
+ *
  * A peer that shuts its sending side down first gets all that is still owed, then our FIN.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -24,6 +29,7 @@
 #define RING_SLOTS                                                                                 \
     256u /* pbufs per connection; a power of two. 256 KiB of full segments take 180 */
 #define POLL_HALF_SECONDS 2
+#define COPY_BYTES_MAX 256u
 
 struct echo_conn {
     struct tcp_pcb *pcb;
@@ -33,6 +39,7 @@ struct echo_conn {
     uint32_t tail;
     uint32_t acked_bytes;   /* of the pbuf at head */
     uint32_t written_bytes; /* of the pbuf at next */
+    uint32_t copied_bytes;  /* not yet acknowledged; they come before those in the ring */
     bool peer_done;         /* the peer's FIN came */
 };
 
@@ -125,6 +132,21 @@ static err_t conn_finish(struct echo_conn *conn)
     return ERR_ABRT;
 }
 
+/* Answer with a copy. False: not this one, or no memory for it. */
+static bool conn_copy(struct echo_conn *conn, struct pbuf *p)
+{
+    const uint16_t len = p->tot_len;
+
+    if (conn->head != conn->tail || p->next || len > COPY_BYTES_MAX ||
+        len > tcp_sndbuf(conn->pcb) ||
+        tcp_write(conn->pcb, p->payload, len, TCP_WRITE_FLAG_COPY) != ERR_OK)
+        return false;
+    conn->copied_bytes += len;
+    tcp_recved(conn->pcb, len);
+    pbuf_free(p);
+    return true; /* lwIP sends it when this callback has returned */
+}
+
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     struct echo_conn *conn = arg;
@@ -135,6 +157,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
         conn->peer_done = true;
         return conn_finish(conn);
     }
+    if (conn_copy(conn, p))
+        return ERR_OK;
     if (conn->tail - conn->head == RING_SLOTS)
         return ERR_MEM;
     *slot(conn, conn->tail++) = p;
@@ -146,9 +170,12 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
     struct echo_conn *conn = arg;
+    const uint32_t copied = len < conn->copied_bytes ? len : conn->copied_bytes;
 
-    conn->acked_bytes += len;
     echo.tcp_bytes += len;
+    conn->copied_bytes -= copied;
+    len = (u16_t)(len - copied);
+    conn->acked_bytes += len;
     while (conn->head != conn->tail && conn->acked_bytes >= (*slot(conn, conn->head))->tot_len) {
         struct pbuf *p = *slot(conn, conn->head);
 
@@ -156,8 +183,11 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
         conn->head++;
         pbuf_free(p);
     }
-    tcp_recved(pcb, len);
-    conn_write(conn);
+    assert(conn->head != conn->tail || conn->acked_bytes == 0);
+    if (len)
+        tcp_recved(pcb, len);
+    if (conn->next != conn->tail)
+        conn_write(conn);
     return conn_finish(conn);
 }
 

@@ -14,6 +14,19 @@ tcp_echo() {
 }
 check "20 MB over one TCP connection" tcp_echo many 0
 check "eight TCP connections at a time" at_once 8 tcp_echo some
+# What is short is answered with a copy, what is long by reference: each in the other's midst.
+in_pieces() {
+    local i size
+    for i in {1..12}; do
+        for size in 1 256 5000 200 257 12000; do dd bs=$size count=1 status=none; done
+    done
+    cat
+}
+pieces_echo() {
+    in_pieces <"$work/some" | inside timeout 60 ncat "$addr" 7 >"$work/back.pieces" &&
+        same_bytes "$work/some" "$work/back.pieces"
+}
+check "short and long pieces in turn" pieces_echo
 check "one byte over TCP" equal "$(printf x | inside ncat -w 5 "$addr" 7)" x
 check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
 check "UDP datagrams that travel in fragments" inside "$bin/udp_echo" "$addr" 7 1473 1600
