@@ -5,10 +5,12 @@
 # Each row is measured in pairs, ours then the peer's, again and again, with the same client; what
 # counts is the median of the pairs' ratios. Server on processor 1, client on processor 0. Both
 # sides of a row never sleep, or both may: those of the rows that say how many requests a server
-# answers with a second of processor time. That is the time the kernel books for the server. What it
-# does on the client's processor for a server of its own (receiving) is not in it, and what a server
-# behind a TAP device does for the client (receiving, too) is. Ours and lwIP's tapif are behind the
-# same TAP; the kernel's servers are in a namespace of their own behind a veth pair.
+# answers with a second of processor time. That is the time the kernel books for the server. What
+# it does on the client's processor for a server of its own (receiving) is not in it, and what a
+# server behind a TAP device does for the client (receiving, too) is. So rows rr-both and http-both
+# add what the client's processor did: all of its time but that in which it found nothing to do.
+# Ours and lwIP's tapif are behind the same TAP; the kernel's servers are in a namespace of their
+# own behind a veth pair.
 . "$(dirname "$0")/rows.sh"
 . "$(dirname "$0")/../e2e/lib.sh"
 quick=$2
@@ -82,16 +84,18 @@ sample() {
     before=$(cpu_ns)
     inside taskset -c 0 "$bin/bench_load" "${@/@/$at}" "$seconds" >"$work/sample" ||
         fail "the client failed against $name"
-    value=$(jq -c --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" \
-        '.requests_per_cpu_s = if $ns > 0 then .requests_per_s * ($s + 0.2) / $ns * 1e9 | round
-        else null end' "$work/sample")
+    value=$(jq -c --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" '
+        ($ns / ($s + 0.2) / 1e9) as $cpu |
+        .requests_per_cpu_s = (if $cpu > 0 then .requests_per_s / $cpu | round else null end) |
+        .requests_per_both_cpu_s =
+            (.requests_per_s / ($cpu + .client_cpu - .client_idle) | round)' "$work/sample")
     kill -TERM "${pids[server]}" 2>/dev/null
     wait_for 10 gone server || fail "$name does not end"
     wait "${pids[server]}" 2>/dev/null
     unset "pids[server]"
 }
 
-# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS... TARGET may be empty: a bound, not a peer.
+# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS... TARGET may be empty: nothing to reach.
 row() {
     local name=$1 key=$2 ours=$3 peer=$4 target=$5 i machine mine
     shift 5
@@ -122,6 +126,9 @@ fi
 cpu=.requests_per_cpu_s
 row rr-cpu-16 $cpu echo_sleep linux_sleep 2 echo @ 7 16 64
 row http-cpu-16 $cpu http_sleep linux_sleep 2 get @ 80 16 /128
+both=.requests_per_both_cpu_s
+row rr-both-16 $both echo_sleep linux_sleep "" echo @ 7 16 64
+row http-both-16 $both http_sleep linux_sleep "" get @ 80 16 /128
 row bulk-tap-out $speed http tapif 15 get @ 80 1 /10000000
 row bulk-tap-out $speed http linux 3 get @ 80 1 /10000000
 row bulk-tap-out $speed http tapwrite "" get @ 80 1 /10000000
