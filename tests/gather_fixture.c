@@ -29,13 +29,6 @@ void gather_prepare(struct netif_fixture *f)
     f->card_config.recv_buf_bytes = 4u << 20;
 }
 
-void gather_up(struct netif_fixture *f)
-{
-    bench_start(f);
-    bench_attach(f);
-    bench_until(f, NETVSC_UP);
-}
-
 uint8_t gather_byte(uint32_t i)
 {
     static const uint8_t head[14] = {2,    0xfa, 0,    0,    0,    1,    0,

@@ -22,8 +22,6 @@ int gather_free_memory(void **state);
 /* As bench_init(), with the memory, frames of any length, and whole ones of up to 256 bytes copied.
  */
 void gather_prepare(struct netif_fixture *f);
-/* From there to NETVSC_UP. */
-void gather_up(struct netif_fixture *f);
 /* The host found nothing to blame; then bench_stop(). */
 void gather_stop(struct netif_fixture *f);
 

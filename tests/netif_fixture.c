@@ -96,12 +96,17 @@ void bench_until(struct netif_fixture *f, enum netvsc_state state)
     assert_string_equal(netvsc_state_name(netvsc_state(f->nic)), netvsc_state_name(state));
 }
 
-void bench_up(struct netif_fixture *f)
+void bench_come_up(struct netif_fixture *f)
 {
-    bench_init(f);
     bench_start(f);
     bench_attach(f);
     bench_until(f, NETVSC_UP);
+}
+
+void bench_up(struct netif_fixture *f)
+{
+    bench_init(f);
+    bench_come_up(f);
 }
 
 void bench_stop(struct netif_fixture *f)

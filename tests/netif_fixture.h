@@ -41,7 +41,9 @@ void bench_init(struct netif_fixture *f);
 void bench_start(struct netif_fixture *f);
 /* Open the card and start attaching to it. */
 void bench_attach(struct netif_fixture *f);
-/* init, start, attach, and turn until NETVSC_UP. */
+/* Both, and turn until NETVSC_UP. */
+void bench_come_up(struct netif_fixture *f);
+/* The same, with the defaults. */
 void bench_up(struct netif_fixture *f);
 void bench_until(struct netif_fixture *f, enum netvsc_state state);
 /* (count) turns of poll, step, one millisecond. */

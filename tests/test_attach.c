@@ -61,9 +61,7 @@ static void each_of_six_versions_carries_frames_both_ways(void **state)
             f.card_config.nvs_version_max = version;
         else
             f.config.nvs_version_max = version;
-        bench_start(&f);
-        bench_attach(&f);
-        bench_until(&f, NETVSC_UP);
+        bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->nvs_version, version);
         bench_far_send(&f, 1514, 3);
         assert_int_equal(bench_send(&f, 1514, 5), 0);
@@ -84,9 +82,7 @@ static void control_works_where_page_numbers_are_unknown(void **state)
     (void)state;
     bench_init(&f);
     f.card_config.dma_bytes = UINT32_MAX;
-    bench_start(&f);
-    bench_attach(&f);
-    bench_until(&f, NETVSC_UP);
+    bench_come_up(&f);
     assert_false(netvsc_info(f.nic)->gpa_direct);
     /* One section is the control requests': all others carry frames. */
     for (uint32_t i = 1; i < netvsc_info(f.nic)->send_sections; i++)
@@ -116,9 +112,7 @@ static void the_mtu_is_the_least_of_wanted_and_granted(void **state)
         bench_init(&f);
         f.config.mtu_bytes = cases[i].wanted;
         f.card_config.mtu_max_bytes = cases[i].host_max;
-        bench_start(&f);
-        bench_attach(&f);
-        bench_until(&f, NETVSC_UP);
+        bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->mtu_bytes, cases[i].want);
         assert_int_equal(bench_send(&f, cases[i].want + 14, 1), 0);
         assert_int_equal(bench_send(&f, cases[i].want + 15, 1), -EMSGSIZE);

@@ -60,9 +60,7 @@ static void a_refusal_is_told_and_changes_nothing(void **state)
     (void)state;
     bench_init(&f);
     f.card_config.refuse_promiscuous = true;
-    bench_start(&f);
-    bench_attach(&f);
-    bench_until(&f, NETVSC_UP);
+    bench_come_up(&f);
     netvsc_promiscuous(f.nic, true);
     bench_turn(&f, 5);
     assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
@@ -135,9 +133,7 @@ static void a_host_without_lists_gives_all_multicast(void **state)
     (void)state;
     bench_init(&f);
     f.card_config.refuse_multicast = true;
-    bench_start(&f);
-    bench_attach(&f);
-    bench_until(&f, NETVSC_UP);
+    bench_come_up(&f);
     netvsc_all_multicast(f.nic, false);
     netvsc_multicast(f.nic, groups, 1);
     bench_turn(&f, 8);
@@ -264,9 +260,7 @@ static void a_refused_address_is_told(void **state)
     (void)state;
     bench_init(&f);
     f.card_config.refuse_promiscuous = true;
-    bench_start(&f);
-    bench_attach(&f);
-    bench_until(&f, NETVSC_UP);
+    bench_come_up(&f);
     memcpy(own, netvsc_info(f.nic)->mac, 6);
     assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
     bench_turn(&f, 6);

@@ -14,9 +14,7 @@ static void up(struct netif_fixture *f, uint32_t host_us, uint32_t wish_us)
     f->card_config.monitor_latency_us = host_us;
     f->config.monitor_latency_us = wish_us;
     f->config.step_timeout_ms = 1000;
-    bench_start(f);
-    bench_attach(f);
-    bench_until(f, NETVSC_UP);
+    bench_come_up(f);
     bench_turn(f, 50);
 }
 

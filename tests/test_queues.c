@@ -114,9 +114,7 @@ static void there_are_as_many_queues_as_asked_host_and_64_allow(void **state)
         bench_init(&f);
         f.card_config.max_queues = row[i].host;
         f.config.queues = row[i].asked;
-        bench_start(&f);
-        bench_attach(&f);
-        bench_until(&f, NETVSC_UP);
+        bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->queues, row[i].queues);
         assert_int_equal(bench_stats(&f).queues_short, row[i].queues < row[i].asked);
         each_queue_sends(&f);
@@ -184,9 +182,7 @@ static void without_rings_of_sub_channels_there_is_one_queue(void **state)
     f.card_config.max_queues = 64;
     f.card_config.no_subchannel_rings = true;
     f.config.queues = 4;
-    bench_start(&f);
-    bench_attach(&f);
-    bench_until(&f, NETVSC_UP);
+    bench_come_up(&f);
     assert_int_equal(netvsc_info(f.nic)->queues, 1);
     flows_send(&f, 1);
     assert_int_equal(f.rx_count, FLOWS);
@@ -251,9 +247,7 @@ static void every_version_carries_frames_with_the_queues_it_knows(void **state)
         f.card_config.max_queues = 4;
         f.card_config.nvs_version_max = version[i];
         f.config.queues = 4;
-        bench_start(&f);
-        bench_attach(&f);
-        bench_until(&f, NETVSC_UP);
+        bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->nvs_version, version[i]);
         assert_int_equal(netvsc_info(f.nic)->queues, version[i] < NVS_VERSION_5 ? 1 : 4);
         each_queue_sends(&f);

@@ -17,9 +17,7 @@ static void start(struct netif_fixture *f)
     f->card_config.send_section_bytes = LARGEST + 128;
     f->card_config.send_buf_bytes = 2u << 20;
     f->card_config.recv_buf_bytes = 4u << 20;
-    bench_start(f);
-    bench_attach(f);
-    bench_until(f, NETVSC_UP);
+    bench_come_up(f);
     assert_int_equal(netvsc_info(f->nic)->mtu_bytes, LARGEST - 14);
 }
 

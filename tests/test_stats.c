@@ -25,9 +25,7 @@ static void up_with_jumbo(struct netif_fixture *f)
     bench_init(f);
     f->config.mtu_bytes = 9000;
     f->card_config.send_section_bytes = 9216;
-    bench_start(f);
-    bench_attach(f);
-    bench_until(f, NETVSC_UP);
+    bench_come_up(f);
 }
 
 static void frames_are_counted_by_size(void **state)

@@ -19,7 +19,7 @@ static void chains_of_1_to_40_pieces_at_odd_offsets_arrive_whole(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     assert_true(netvsc_info(f.nic)->tx_gpa);
     for (unsigned count = 1; count <= GATHER_PIECES; count++) {
         unsigned before = f.far_count, told_before = gather_told;
@@ -62,7 +62,7 @@ static void a_piece_may_start_and_end_at_any_byte_of_its_pages(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     for (unsigned s = 0; s < countof(start); s++) {
         for (unsigned e = 0; e < countof(end); e++) {
             for (uint32_t pages = 1; pages <= 3; pages++)
@@ -79,7 +79,7 @@ static void neighbours_become_one_piece_but_never_across_a_page(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     /* 128 bytes of head, then 10 x 100 and 28 without a gap, ending 4 bytes into the next page. */
     for (unsigned n = 0; n < 11; n++)
         bytes = gather_put(n, 2 * VMBUS_PAGE_BYTES - 1152 + n * 100, bytes, 100);
@@ -107,7 +107,7 @@ static void sizes_up_to_65536_go_through_small_sections(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     assert_int_equal(netvsc_info(f.nic)->mtu_bytes, 65522);
     for (unsigned i = 0; i < countof(edges); i++) {
         gather_put(0, 3 * VMBUS_PAGE_BYTES + i, 0, edges[i]);
@@ -137,7 +137,7 @@ static void memory_the_host_does_not_know_is_refused_and_leaves_no_trace(void **
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     gather_put(0, 50, 0, 300);
     gather_piece[1] = (struct netvsc_piece){own, 9000};
     assert_int_equal(gather_send(&f, 2, own), -EFAULT);
@@ -172,7 +172,7 @@ static void what_may_change_is_copied_whatever_its_length(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     gather_put(0, 1, 0, 5000);
     f.begins += 2;
     assert_int_equal(netvsc_queue_tx_vector(f.nic, 0, &v), NETVSC_TX_COPIED);
@@ -196,7 +196,7 @@ static void without_page_numbers_everything_goes_through_sections(void **state)
             f.card_config.dma_bytes = UINT32_MAX; /* they are not known */
         else
             f.config.tx_copy_bytes = NETVSC_TX_COPY_ALL; /* not wanted */
-        gather_up(&f);
+        bench_come_up(&f);
         assert_false(netvsc_info(f.nic)->tx_gpa);
         assert_int_equal(netvsc_info(f.nic)->mtu_bytes, SECTION_MTU);
         gather_put(0, 1, 0, 3000);

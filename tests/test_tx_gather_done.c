@@ -111,7 +111,7 @@ static void a_capture_sees_the_frame_in_one_piece(void **state)
     (void)state;
     gather_prepare(&f);
     f.config.capture = on_capture;
-    gather_up(&f);
+    bench_come_up(&f);
     gather_put(0, VMBUS_PAGE_BYTES - 7, 0, 5000);
     gather_put(1, 10 * VMBUS_PAGE_BYTES - 1, 5000, 4014);
     assert_int_equal(gather_send(&f, 2, NULL), 0);
@@ -136,7 +136,7 @@ static void owners_wait_for_the_completion_of_their_own_frame(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     fault(&f, HVH_ACT_WRONG_ID);
     gather_put(0, 0, 0, 900);
     assert_int_equal(gather_send(&f, 1, &a), 0);
@@ -161,7 +161,7 @@ static void a_repeated_completion_and_one_of_failure_tell_once(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     fault(&f, HVH_ACT_TWICE);
     gather_put(0, 0, 0, 900);
     assert_int_equal(gather_send(&f, 1, &f), 0);
@@ -182,7 +182,7 @@ static void a_device_that_goes_gives_everything_back_once(void **state)
 
     (void)state;
     gather_prepare(&f);
-    gather_up(&f);
+    bench_come_up(&f);
     gather_put(0, 0, 0, 900);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(gather_send(&f, 1, &gather_piece[i % GATHER_PIECES]), 0);
@@ -211,7 +211,7 @@ static void a_full_ring_is_busy_and_loses_nothing(void **state)
     (void)state;
     gather_prepare(&f);
     f.card_config.ring_bytes = 6 * VMBUS_PAGE_BYTES;
-    gather_up(&f);
+    bench_come_up(&f);
     for (unsigned n = 0; n < NETVSC_PIECES_MAX; n++)
         gather_put(n, n * 2 * VMBUS_PAGE_BYTES, n * 300, 300);
     for (unsigned round = 0; round < 20; round++) {

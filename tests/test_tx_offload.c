@@ -132,9 +132,7 @@ static void old_hosts_are_not_asked_for_udp(void **state)
     (void)state;
     bench_init(&f);
     f.card_config.nvs_version_max = 0x00040000;
-    bench_start(&f);
-    bench_attach(&f);
-    bench_until(&f, NETVSC_UP);
+    bench_come_up(&f);
     assert_int_equal(netvsc_info(f.nic)->offload.csum,
                      NETVSC_CSUM_IP4 | NETVSC_CSUM_TCP4 | NETVSC_CSUM_TCP6);
     bench_check_strict(&f);
