@@ -18,7 +18,6 @@
 #include "app_life_var.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "lwip/init.h"
@@ -148,8 +147,6 @@ static int open_loop(void)
         .attach = {&app.card.attach},
         .spin_us = app.options.spin_us,
     };
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    int rc;
 
     if (app.options.emulated)
         config.peer = app_emulate_peer(app.card.emulate.host);
@@ -159,13 +156,7 @@ static int open_loop(void)
         config.control = app_control_peer(&app.control);
     if (app.options.stats || app_captures() || app.spec->second)
         config.second = app_each_second;
-    rc = port_loop_open(&app.loop, &config);
-    if (rc)
-        return app_fail(1, "poll loop", strerror(-rc), "Allow more open files: ulimit -n");
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    return 0;
+    return app_loop_open(&app.loop, &config, on_signal);
 }
 
 /* A program that cannot be asked serves all the same, unless it was told where. */

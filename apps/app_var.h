@@ -64,6 +64,9 @@ int app_options_parse(const struct app_spec *spec, int argc, char **argv, struct
 int app_begin(const struct app_spec *spec, int argc, char **argv, struct app_options *options);
 /* To the CPU of --cpu, or (more) behind it; 0, or exit status. */
 int app_pin(const struct app_options *options, unsigned more);
+/* The loop, and (on_signal) for SIGINT and SIGTERM; 0, or exit status. */
+int app_loop_open(struct port_loop *loop, const struct port_loop_config *config,
+                  void (*on_signal)(int signal));
 
 /* "tap=NAME,..." 0, or EINVAL after saying what is wrong. Changes (text). */
 error_t app_emulate_parse(char *text, struct app_emulate_options *out);

@@ -11,7 +11,6 @@
 #include "pair.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "lwip/init.h"
@@ -122,8 +121,6 @@ static int open_card(unsigned side)
 static int open_loop(void)
 {
     struct port_loop_config config = {.nics = PAIR_CARDS, .spin_us = pair.options.spin_us};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    int rc;
 
     for (unsigned i = 0; i < PAIR_CARDS; i++) {
         config.nif[i] = pair.nif[i];
@@ -139,13 +136,7 @@ static int open_loop(void)
                                                  .ctx = pair.spec->app.ctx};
     if (pair.options.stats)
         config.second = each_second;
-    rc = port_loop_open(&pair.loop, &config);
-    if (rc)
-        return app_fail(1, "poll loop", strerror(-rc), "Allow more open files: ulimit -n");
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    return 0;
+    return app_loop_open(&pair.loop, &config, on_signal);
 }
 
 static int come_up(void)

@@ -6,6 +6,7 @@
 #include "lwip/init.h"
 #include "lwip/stats.h"
 #include "netif_books.h"
+#include "port_heap.h"
 #include "vmbus.h"
 
 const uint8_t stack_card_mac[6] = {0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
@@ -171,4 +172,9 @@ int stack_start(void **state)
     while (netif_list) /* the loop interface: only ours are looked at here */
         netif_remove(netif_list);
     return 0;
+}
+
+int stack_start_in_heap(void **state)
+{
+    return port_heap_open(16u << 20, 0) ? -1 : stack_start(state);
 }

@@ -63,5 +63,7 @@ uint32_t stack_sum(const uint8_t *data, uint32_t bytes);
 
 /* For cmocka_run_group_tests(): lwIP without its loop interface. */
 int stack_start(void **state);
+/* The same, its heap in memory that hosts can be told of (port_heap_memory()). */
+int stack_start_in_heap(void **state);
 
 #endif

@@ -293,13 +293,6 @@ static void a_completion_for_something_else_frees_nothing(void **state)
     stack_teardown();
 }
 
-static int start(void **state)
-{
-    if (port_heap_open(16u << 20, 0))
-        return -1;
-    return stack_start(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,5 +308,5 @@ int main(void)
         cmocka_unit_test(what_the_heap_has_no_room_for_is_copied_or_refused),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, stack_start_in_heap, NULL);
 }

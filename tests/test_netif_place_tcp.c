@@ -279,13 +279,6 @@ static void a_segment_longer_than_a_section_goes_alone(void **state)
     stop(pcb);
 }
 
-static int start(void **state)
-{
-    if (port_heap_open(16u << 20, 0))
-        return -1;
-    return stack_start(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,5 +291,5 @@ int main(void)
         cmocka_unit_test(switched_off_a_burst_is_what_a_section_holds),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, stack_start_in_heap, NULL);
 }
