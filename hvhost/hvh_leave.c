@@ -82,14 +82,16 @@ static bool is_silent(const struct hvh_chan *chan, uint64_t now_ns)
     return now_ns - chan->used_ns >= SILENCE_NS && hvh_ring_all_read(&chan->out);
 }
 
-void hvh_leave_serve(struct hvhost_nic *nic, uint64_t now_ns)
+unsigned hvh_leave_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
     bool silent = nic->leave.due_ns && now_ns - nic->leave.begun_ns >= SILENCE_NS;
 
     for (unsigned i = 0; silent && i < nic->chans; i++)
         silent = is_silent(&nic->chan[i], now_ns);
-    if (nic->leave.due_ns && (silent || !nic->face || now_ns >= nic->leave.due_ns))
-        hvhost_nic_rescind(nic);
+    if (!nic->leave.due_ns || (!silent && nic->face && now_ns < nic->leave.due_ns))
+        return 0;
+    hvhost_nic_rescind(nic);
+    return 1;
 }
 
 uint64_t hvh_leave_deadline(const struct hvhost_nic *nic)

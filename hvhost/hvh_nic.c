@@ -112,9 +112,9 @@ static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
 
 unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
-    unsigned n = hvh_late_serve(nic, now_ns) + hvh_subchan_serve(nic, now_ns);
+    unsigned n = hvh_late_serve(nic, now_ns) + hvh_subchan_serve(nic, now_ns) +
+                 hvh_leave_serve(nic, now_ns);
 
-    hvh_leave_serve(nic, now_ns);
     for (unsigned i = 0; i < nic->chans; i++)
         n += chan_serve(&nic->chan[i], now_ns);
     return n;

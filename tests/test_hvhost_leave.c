@@ -75,6 +75,21 @@ static void it_goes_when_its_guest_has_been_silent(void **state)
     raw_guest_destroy(g);
 }
 
+/* Or a host that nobody else wakes would sleep, and its guest never hear of it. */
+static void that_it_goes_is_work_for_another_turn(void **state)
+{
+    struct raw_guest *g = leaving();
+
+    (void)state;
+    raw_step(g); /* takes what the guest had sent */
+    g->now_ns += 510 * MS;
+    assert_int_equal(hvhost_step(g->host, g->now_ns), 1);
+    assert_true(is_gone(g));
+    assert_int_equal(hvhost_step(g->host, g->now_ns), 0);
+    assert_int_equal(hvhost_next_deadline(g->host, g->now_ns), UINT64_MAX);
+    raw_guest_destroy(g);
+}
+
 static void it_stays_while_its_guest_sends(void **state)
 {
     struct raw_guest *g = leaving();
@@ -168,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_goes_when_its_guest_has_been_silent),
+        cmocka_unit_test(that_it_goes_is_work_for_another_turn),
         cmocka_unit_test(it_stays_while_its_guest_sends),
         cmocka_unit_test(it_stays_while_a_completion_is_unread),
         cmocka_unit_test(no_guest_keeps_it),

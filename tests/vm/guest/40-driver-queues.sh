@@ -39,6 +39,7 @@ spread() {
             END { exit moved != 4 }' /tmp/before /tmp/after && return
     done
     paste /tmp/before /tmp/after
+    cat /tmp/app.log # it goes on with fewer when the kernel needs too long for one
     return 1
 }
 bulk() {
