@@ -63,27 +63,26 @@ static inline void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *fr
         *(netvsc_is_broadcast(frame) ? &stats->tx_broadcast : &stats->tx_multicast) += 1;
 }
 
+/* (frames) more handed up, untagged and to us alone, each of (len_bytes). */
+static inline void netvsc_count_alike(struct netvsc_stats *stats, uint64_t frames,
+                                      uint32_t len_bytes)
+{
+    (&stats->rx_size_64)[netvsc_size_class(len_bytes)] += frames;
+    stats->rx_frames += frames;
+    stats->rx_bytes += frames * len_bytes;
+}
+
 /* Number, sizes and kinds of (frames) handed up. */
 static inline void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames,
                                    unsigned count)
 {
-    uint64_t whole = 0, sum = 0, tagged = 0;
-
     for (unsigned i = 0; i < count; i += 1u + frames[i].more) {
-        const uint32_t bytes =
-            frames[i].more ? netvsc_frame_bytes(&frames[i]) : frames[i].len_bytes;
-
-        whole++;
-        sum += bytes;
-        tagged += frames[i].has_tci;
-        netvsc_count_size(stats, offsetof(struct netvsc_stats, rx_size_64), bytes);
+        netvsc_count_alike(stats, 1, netvsc_frame_bytes(&frames[i]));
+        stats->rx_vlan += frames[i].has_tci;
         if (netvsc_is_group(frames[i].data))
             *(netvsc_is_broadcast(frames[i].data) ? &stats->rx_broadcast : &stats->rx_multicast) +=
                 1;
     }
-    stats->rx_frames += whole;
-    stats->rx_bytes += sum;
-    stats->rx_vlan += tagged;
 }
 
 #endif

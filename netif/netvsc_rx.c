@@ -8,70 +8,21 @@
  * are collected and handed up in one call per batch; a packet with more frames than a batch takes
  * several calls.
  *
- * Control travels on the primary channel only, so that queue 0's thread alone deals with it.
+ * Nearly all messages are alike, and nothing is wrong with them. These are taken in runs, the quick
+ * way: a few comparisons on words read once (rndis_quick.h), limits looked up once per run. The
+ * first range that is anything else ends the run and is judged from its beginning, on a copy of its
+ * own (netvsc_rx_message.c), as if nobody had looked at it.
  *
  * Every packet is owed exactly one completion, malformed ones too (status 2), or its sections are
- * lost. Completions are written after the frames were handed up. When the ring to the host has no
- * room for them they stay here, in order, and receiving goes on: a host that waits for us to read
- * before it reads itself must not find us waiting for it. There is place for more of them than the
- * receive buffer has sections, so only a host that lends what it does not have makes receiving
- * stop.
+ * lost.
  */
 #include "netvsc_count_var.h"
 #include "netvsc_var.h"
+#include "rndis_quick.h"
 
-#include <errno.h>
 #include <string.h>
 
-/* ---- completions owed ------------------------------------------------------------------------ */
-
-static struct netvsc_ack *owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t sections)
-{
-    const struct netvsc_ack ack = {.xid = xid, .status = NVS_STATUS_FAILURE, .sections = sections};
-
-    return netvsc_owe(q, &ack);
-}
-
-/* Completions the ring takes without touching what frames begun, or piled up, need. */
-static uint32_t ack_room(struct netvsc_queue *q)
-{
-    const uint32_t packets = netvsc_tx_kept_packets(&q->tx);
-    uint32_t keep, room;
-
-    if (!packets)
-        return q->ack_count; /* the ring itself says when it is full */
-    keep = VMBUS_CHAN_RESERVE_ACKS + 2 * packets;
-    room = vmbus_chan_ack_room(q->chan, q->ack_count + keep);
-    return room > keep ? room - keep : 0;
-}
-
-static void send_acks(struct netvsc_queue *q)
-{
-    uint32_t room = ack_room(q);
-    uint32_t done = 0;
-
-    while (done < q->ack_count && done < room) {
-        const struct nvs_rndis_complete msg = {.type = NVS_MSG_RNDIS_COMPLETE,
-                                               .status = q->ack[done].status};
-
-        if (vmbus_chan_complete(q->chan, q->ack[done].xid, &msg, sizeof(msg)))
-            break;
-        done++;
-    }
-    q->stats.rx_acks += done;
-    q->tx.credit = 0; /* the ring has less room than when it was last looked at */
-    for (uint32_t i = done; done && i < q->ack_count; i++) {
-        q->ack[i - done] = q->ack[i];
-        atomic_signal_fence(memory_order_seq_cst); /* entry by entry: see netvsc_takeover.c */
-    }
-    q->ack_count -= done;
-    if (q->ack_count)
-        q->stats.rx_ack_wait++;
-}
-
-/* ---- frames ---------------------------------------------------------------------------------- */
-
-static void hand_up(struct netvsc_queue *q)
+void netvsc_rx_hand_up(struct netvsc_queue *q)
 {
     struct netvsc *nic = q->nic;
     unsigned count = q->batch_count;
@@ -81,154 +32,161 @@ static void hand_up(struct netvsc_queue *q)
     q->batch_count = 0;
     for (unsigned i = 0; nic->config.capture && i < count; i += 1u + q->batch[i].more)
         nic->config.capture(nic->config.ctx, false, &q->batch[i]);
-    netvsc_count_rx(&q->stats, q->batch, count);
+    if (q->batch_mixed)
+        netvsc_count_rx(&q->stats, q->batch, count);
+    else
+        netvsc_count_alike(&q->stats, count, q->alike_bytes);
+    q->alike_bytes = q->batch[0].len_bytes;
+    q->batch_mixed = false;
     nic->config.rx(nic->config.ctx, q->batch, count);
 }
 
-static uint8_t csum_verdict(uint32_t word)
-{
-    uint8_t verdict = 0;
+/* ---- the quick way --------------------------------------------------------------------------- */
 
-    if (word & RNDIS_RXCSUM_IP_OK)
-        verdict |= NETVSC_CSUM_IP_OK;
-    if (word & (RNDIS_RXCSUM_TCP_OK | RNDIS_RXCSUM_UDP_OK))
-        verdict |= NETVSC_CSUM_L4_OK;
-    if (word & RNDIS_RXCSUM_IP_BAD)
-        verdict |= NETVSC_CSUM_IP_BAD;
-    if (word & (RNDIS_RXCSUM_TCP_BAD | RNDIS_RXCSUM_UDP_BAD))
-        verdict |= NETVSC_CSUM_L4_BAD;
-    if (word & (RNDIS_RXCSUM_TCP_STALE | RNDIS_RXCSUM_IP_STALE))
-        verdict |= NETVSC_CSUM_STALE;
-    return verdict;
+/* What all messages of a run are held against. */
+struct run {
+    const uint8_t *base; /* of the receive buffer */
+    size_t off_max;      /* a section that begins here lies inside */
+    uint32_t range_bytes_max, frame_bytes_max;
+    uint32_t alike_bytes; /* how long frames have been */
+    uint64_t origin;      /* the frame's queue and packet, as they lie in it */
+};
+
+/* A frame is four words; by field its making would be most of the work. */
+static_assert(offsetof(struct netvsc_frame, len_bytes) == 8, "word 1: length; no tag, no verdict");
+static_assert(offsetof(struct netvsc_frame, tci) == 12, "in word 1");
+static_assert(offsetof(struct netvsc_frame, queue) == 16, "word 2: queue, nothing more, packet");
+static_assert(offsetof(struct netvsc_frame, packet) == 20, "in word 2");
+static_assert(offsetof(struct netvsc_frame, hash) == 24, "word 3: no hash");
+static_assert(sizeof(struct netvsc_frame) == 32, "and nothing else");
+
+static inline void put_frame(struct netvsc_frame *out, const uint8_t *data, uint32_t len_bytes,
+                             uint64_t origin)
+{
+    const uint64_t len = len_bytes;
+
+    out->data = data;
+    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, len_bytes), &len, sizeof(len));
+    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, queue), &origin, sizeof(origin));
+    memset((uint8_t *)out + offsetof(struct netvsc_frame, hash), 0, sizeof(uint64_t));
 }
 
-/* What goes with a frame; (*fragment): RNDIS_PACKET_ID_*, 0 for a whole one. */
-static int parse_meta(const uint8_t *msg, const struct rndis_layout *at, struct netvsc_frame *frame,
-                      uint8_t *fragment)
+/* Inside the buffer, no longer than a section, and long enough for a header. */
+static inline bool range_usual(const struct run *run, uint32_t off_bytes, uint32_t len_bytes)
 {
-    uint8_t copy[RNDIS_PPI_AREA_BYTES_MAX];
+    const uint32_t len_min = sizeof(struct rndis_packet);
+
+    return off_bytes <= run->off_max && len_bytes - len_min <= run->range_bytes_max - len_min;
+}
+
+static inline bool length_usual(const struct run *run, uint32_t data_bytes)
+{
+    return data_bytes - NETVSC_ETH_BYTES <= run->frame_bytes_max - NETVSC_ETH_BYTES;
+}
+
+/* A message with elements; not inlined, so that the loop below has the registers. */
+static __attribute__((noinline)) bool take_with_elements(const struct run *run, uint64_t range,
+                                                         struct netvsc_frame *out)
+{
+    const uint8_t *msg = run->base + (range >> 32);
+    struct rndis_layout at;
     struct rndis_meta meta;
 
-    memcpy(copy, msg + at->ppi_off, at->ppi_bytes);
-    if (rndis_parse_ppis(copy, at->ppi_bytes, &meta))
-        return -EPROTO;
-    frame->tci = meta.tci;
-    frame->has_tci = meta.has_tci;
-    frame->csum = csum_verdict(meta.csum);
-    frame->hash = meta.hash;
-    *fragment = meta.fragment;
-    return 0;
+    if (!range_usual(run, (uint32_t)(range >> 32), (uint32_t)range) ||
+        !rndis_quick_packet(msg, (uint32_t)range, &at) || !length_usual(run, at.data_bytes) ||
+        !rndis_quick_ppis(msg + at.ppi_off, at.ppi_bytes, &meta))
+        return false;
+    put_frame(out, msg + at.data_off, at.data_bytes, run->origin);
+    netvsc_rx_meta(out, &meta);
+    return true;
+}
+
+static inline bool take_plain(const struct run *run, uint64_t range, struct netvsc_frame *out)
+{
+    const uint8_t *msg = run->base + (range >> 32);
+    uint32_t data_bytes;
+
+    if (!range_usual(run, (uint32_t)(range >> 32), (uint32_t)range))
+        return false;
+    data_bytes = rndis_quick_plain(msg, (uint32_t)range);
+    if (!length_usual(run, data_bytes)) /* 0 is none */
+        return false;
+    put_frame(out, msg + sizeof(struct rndis_packet), data_bytes, run->origin);
+    return true;
 }
 
 /*
- * A frame in one message. False: dropped, and counted why. (frame) is behind the batch, which is
- * its place unless fragments in front of it had to go.
+ * Frames of the first of (count) ranges at (host), as long as they are as most are. How many.
+ * (*mixed) is set when one is tagged, to a group, or not as long as those before: then each has to
+ * be looked at again to be counted.
  */
-static bool take_whole(struct netvsc_queue *q, const struct netvsc_frame *frame)
+static __attribute__((noinline)) uint32_t take_run(const struct run *run, const uint8_t *host,
+                                                   struct netvsc_frame *out, uint32_t count,
+                                                   bool *mixed)
 {
-    bool ok = netvsc_rsc_end(q);
+    uint32_t done, lengths = 0;
+    uint8_t groups = 0;
 
-    if (frame->len_bytes < NETVSC_ETH_BYTES || frame->len_bytes > q->nic->rx_frame_bytes_max) {
-        q->stats.rx_drop_size++;
-        return false;
+    for (done = 0; done < count; done++, out++) {
+        const uint64_t range = rndis_quick_word(host + done * sizeof(range));
+
+        if (!take_plain(run, range, out) && !take_with_elements(run, range, out))
+            break;
+        lengths |= out->len_bytes ^ run->alike_bytes;
+        groups |= out->data[0] | out->has_tci;
     }
-    if (frame != &q->batch[q->batch_count])
-        q->batch[q->batch_count] = *frame;
-    q->batch_count++;
-    return ok;
+    *mixed |= lengths || groups & 1;
+    return done;
 }
 
-/* One data message whose header is in (copy). False: dropped, and counted why. */
-static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct rndis_packet *copy,
-                      uint32_t range_bytes)
+/* As many of (count) ranges as there is room for in the batch. */
+static uint32_t take_usual(struct netvsc_queue *q, const uint8_t *host, uint32_t count)
 {
-    struct netvsc_frame *frame = &q->batch[q->batch_count]; /* made where it will be */
-    struct rndis_layout at;
-    uint8_t fragment = 0;
-    bool ok;
+    const struct netvsc *nic = q->nic;
+    const struct vmbus_region *recv = &nic->mem->recv;
+    const struct run run = {
+        .base = recv->base,
+        .off_max = recv->len_bytes - nic->info.recv_section_bytes,
+        .range_bytes_max = nic->info.recv_section_bytes,
+        .frame_bytes_max = nic->rx_frame_bytes_max,
+        .alike_bytes = q->alike_bytes,
+        .origin = q->index | (uint64_t)(q->ack_count - 1) << 32,
+    };
+    const uint32_t room = q->batch_count < NETVSC_BATCH_MAX ? NETVSC_BATCH_MAX - q->batch_count : 0;
+    uint32_t done;
 
-    q->stats.rx_messages++;
-    if (q->nic->state != NETVSC_UP) {
-        q->stats.rx_drop_down++;
-        return true; /* nothing wrong with it */
-    }
-    *frame = (struct netvsc_frame){.packet = q->ack_count - 1, .queue = (uint8_t)q->index};
-    if (rndis_parse_packet(copy, sizeof(*copy), range_bytes, &at) ||
-        (at.ppi_bytes && parse_meta(msg, &at, frame, &fragment))) {
-        q->stats.rx_drop_rndis++;
-        netvsc_rsc_end(q);
-        return false;
-    }
-    frame->data = msg + at.data_off;
-    frame->len_bytes = at.data_bytes;
-    ok = fragment ? netvsc_rsc_take(q, frame, fragment) : take_whole(q, frame);
-    if (q->batch_count >= NETVSC_BATCH_MAX && !q->chain.pieces)
-        hand_up(q);
-    return ok;
+    if (nic->state != NETVSC_UP || q->chain.pieces)
+        return 0;
+    done = take_run(&run, host, &q->batch[q->batch_count], count < room ? count : room,
+                    &q->batch_mixed);
+    q->stats.rx_messages += done;
+    q->batch_count += done;
+    if (done == room)
+        netvsc_rx_hand_up(q);
+    return done;
 }
 
-/* The receive-buffer range named by the host, or NULL if it is no range of one section. */
-static const uint8_t *range_at(const struct netvsc *nic, const struct vmbus_xfer_range *host)
+/* ---- packets --------------------------------------------------------------------------------- */
+
+static struct netvsc_ack *owe_ack(struct netvsc_queue *q, uint64_t xid, uint32_t sections)
 {
-    size_t size = nic->mem->recv.len_bytes;
+    const struct netvsc_ack ack = {.xid = xid, .status = NVS_STATUS_FAILURE, .sections = sections};
 
-    if (host->off_bytes > size || host->len_bytes > size - host->off_bytes)
-        return NULL;
-    if (host->len_bytes > nic->info.recv_section_bytes ||
-        host->len_bytes < sizeof(struct rndis_header))
-        return NULL;
-    return nic->mem->recv.base + host->off_bytes;
-}
-
-/* A message that cannot be read: in the books if it was announced as data. */
-static bool drop_message(struct netvsc_queue *q, bool is_data, uint64_t *reason)
-{
-    netvsc_rsc_end(q);
-    if (is_data) {
-        q->stats.rx_messages++;
-        (*reason)++;
-    } else {
-        q->stats.host_bad_packet++;
-    }
-    return false;
-}
-
-/* One range. False: malformed. */
-static bool take_range(struct netvsc_queue *q, const struct vmbus_xfer_range *range, bool is_data)
-{
-    const uint8_t *msg = range_at(q->nic, range);
-    struct rndis_packet copy;
-
-    if (!msg)
-        return drop_message(q, is_data, &q->stats.rx_drop_range);
-    if (range->len_bytes >= sizeof(copy)) {
-        memcpy(&copy, msg, sizeof(copy)); /* of a length known here it is four instructions */
-    } else {
-        memset(&copy, 0, sizeof(copy));
-        memcpy(&copy, msg, range->len_bytes);
-    }
-    if (copy.type == RNDIS_MSG_PACKET)
-        return take_data(q, msg, &copy, range->len_bytes);
-    if (q->index == 0 && netvsc_ctl_message(q->nic, msg, range->len_bytes))
-        return netvsc_rsc_end(q);
-    return drop_message(q, is_data, &q->stats.rx_drop_rndis);
+    return netvsc_owe(q, &ack);
 }
 
 /* The range list's header and the NVSP message agree with what a receive packet must be. */
 static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *set,
                       struct nvs_rndis *nvs)
 {
-    uint8_t copy[sizeof(*nvs)];
-    uint32_t bytes = pkt->payload_bytes < sizeof(copy) ? pkt->payload_bytes : sizeof(copy);
+    uint64_t copy;
 
-    if (pkt->header_bytes < sizeof(*set))
+    if (pkt->header_bytes < sizeof(*set) || pkt->payload_bytes < sizeof(copy))
         return false;
-    memcpy(set, pkt->header, sizeof(*set));
-    if (bytes == sizeof(copy))
-        memcpy(copy, pkt->payload, sizeof(copy));
-    else
-        memcpy(copy, pkt->payload, bytes);
-    if (set->set_id != NVS_RECV_BUF_ID || nvs_parse_rndis(copy, bytes, nvs))
+    copy = rndis_quick_word(pkt->header);
+    memcpy(set, &copy, sizeof(*set));
+    copy = rndis_quick_word(pkt->payload); /* type and channel type */
+    if (set->set_id != NVS_RECV_BUF_ID || nvs_parse_rndis(&copy, sizeof(copy), nvs))
         return false;
     return set->range_count >= 1 && set->range_count <= VMBUS_XFER_RANGES_MAX &&
            set->range_count <= (pkt->header_bytes - sizeof(*set)) / sizeof(struct vmbus_xfer_range);
@@ -237,6 +195,8 @@ static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
     struct vmbus_xfer_header set;
+    const uint8_t *ranges = pkt->header + sizeof(set);
+    struct vmbus_xfer_range range;
     struct netvsc_ack *ack;
     struct nvs_rndis nvs;
     bool ok = true;
@@ -250,101 +210,15 @@ unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt
         q->stats.rx_packets++;
     ack = owe_ack(q, pkt->xid, set.range_count);
     for (uint32_t i = 0; i < set.range_count; i++) {
-        struct vmbus_xfer_range range;
-
-        memcpy(&range, pkt->header + sizeof(set) + i * sizeof(range), sizeof(range));
-        ok &= take_range(q, &range, nvs.channel_type == NVS_RNDIS_DATA);
+        i += take_usual(q, ranges + i * sizeof(range), set.range_count - i);
+        if (i == set.range_count)
+            break;
+        memcpy(&range, ranges + i * sizeof(range), sizeof(range));
+        ok &= netvsc_rx_range(q, &range, nvs.channel_type == NVS_RNDIS_DATA);
     }
-    ok &= netvsc_rsc_end(q);
+    if (q->chain.pieces)
+        ok &= netvsc_rsc_end(q);
     if (ok)
         ack->status = NVS_STATUS_SUCCESS;
     return set.range_count;
-}
-
-/* ---- poll ------------------------------------------------------------------------------------ */
-
-/*
- * Frames lie anywhere in the receive buffer, and when we are behind none is in a cache: while a
- * packet is at work the beginnings of the next one's frames are asked for. Hints only: nothing is
- * checked but where they are, nothing believed.
- */
-#define ASK_BYTES 128u /* RNDIS header, per-packet info, and the frame's headers */
-#define ASK_RANGES_MAX 16u
-#define LINE_BYTES 64u
-
-static void ask_range(const struct netvsc_queue *q, const uint8_t *host)
-{
-    const struct vmbus_region *recv = &q->nic->mem->recv;
-    struct vmbus_xfer_range range;
-
-    memcpy(&range, host, sizeof(range));
-    if (range.off_bytes > recv->len_bytes - ASK_BYTES)
-        return;
-    for (uint32_t off = 0; off < ASK_BYTES; off += LINE_BYTES)
-        __builtin_prefetch(recv->base + range.off_bytes + off);
-}
-
-static void ask_ahead(const struct netvsc_queue *q)
-{
-    const uint32_t first = sizeof(struct vmbus_pkt_desc) + sizeof(struct vmbus_xfer_header);
-    struct vmbus_xfer_header set;
-    uint32_t bytes, ranges;
-    const uint8_t *next = vmbus_chan_ahead(q->chan, &bytes);
-
-    if (bytes < first)
-        return;
-    memcpy(&set, next + sizeof(struct vmbus_pkt_desc), sizeof(set));
-    ranges = (bytes - first) / (uint32_t)sizeof(struct vmbus_xfer_range);
-    if (ranges > set.range_count)
-        ranges = set.range_count;
-    for (uint32_t i = 0; i < ranges && i < ASK_RANGES_MAX; i++)
-        ask_range(q, next + first + i * sizeof(struct vmbus_xfer_range));
-}
-
-/* One packet of any type; returns how much work it was. */
-static unsigned dispatch(struct netvsc_queue *q, const struct vmbus_packet *pkt)
-{
-    switch (pkt->type) {
-    case VMBUS_PKT_XFER_PAGES:
-        ask_ahead(q);
-        return netvsc_rx_packet(q, pkt);
-    case VMBUS_PKT_COMPLETION:
-        netvsc_tx_completion(q, pkt);
-        return 1;
-    case VMBUS_PKT_INBAND:
-        if (q->index == 0) {
-            netvsc_ctl_inband(q->nic, pkt->payload, pkt->payload_bytes);
-            return 1;
-        }
-        /* fallthrough */
-    default:
-        q->stats.host_bad_packet++;
-        return 1;
-    }
-}
-
-unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
-{
-    struct vmbus_packet pkt;
-    unsigned done = 0;
-    bool any = false;
-    int rc;
-
-    while (done < budget && q->ack_count < NETVSC_ACKS_MAX - NETVSC_HOLDS_MAX) {
-        rc = vmbus_chan_recv(q->chan, &pkt);
-        if (rc < 0)
-            q->nic->trouble = rc;
-        if (rc <= 0)
-            break;
-        any = true;
-        done += dispatch(q, &pkt);
-    }
-    hand_up(q);
-    netvsc_hold_settle(q);
-    netvsc_hold_collect(q);
-    if (q->ack_count)
-        send_acks(q);
-    if (any)
-        vmbus_chan_recv_done(q->chan);
-    return done;
 }

@@ -56,6 +56,8 @@ struct netvsc_queue {
     struct netvsc_stats stats;
     uint64_t now_ns; /* of its last poll */
     unsigned batch_count;
+    bool batch_mixed;     /* its frames are to be counted one by one */
+    uint32_t alike_bytes; /* else they are all so long */
     uint32_t ack_count;
     struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
     uint32_t held_packets, held_sections;
@@ -295,10 +297,18 @@ bool netvsc_hold_pending(const struct netvsc_queue *q);
 /* Owe the completions of all that is out; whoever held it is dead. */
 void netvsc_hold_takeover(struct netvsc_queue *q);
 
-/* netvsc_rx.c */
+/* netvsc_rx_poll.c, netvsc_rx.c */
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);
+/* The batch is complete. */
+void netvsc_rx_hand_up(struct netvsc_queue *q);
 /* Take one transfer-page packet; returns how many messages it carried. */
 unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+
+/* netvsc_rx_message.c */
+/* Take one range. False: malformed. */
+bool netvsc_rx_range(struct netvsc_queue *q, const struct vmbus_xfer_range *range, bool is_data);
+/* What goes with (frame). */
+void netvsc_rx_meta(struct netvsc_frame *frame, const struct rndis_meta *meta);
 
 /* netvsc_rsc.c */
 /* Is RSC to be asked for, as far as the version and the configuration go? */

@@ -149,17 +149,6 @@ int nvs_parse_send_buf_complete(const void *bytes, size_t len_bytes, size_t buf_
     return 0;
 }
 
-int nvs_parse_rndis(const void *bytes, size_t len_bytes, struct nvs_rndis *out)
-{
-    memset(out, 0, sizeof(*out));
-    return parse(bytes, len_bytes, NVS_MSG_RNDIS, out, offsetof(struct nvs_rndis, section));
-}
-
-int nvs_parse_rndis_complete(const void *bytes, size_t len_bytes, struct nvs_rndis_complete *out)
-{
-    return parse(bytes, len_bytes, NVS_MSG_RNDIS_COMPLETE, out, sizeof(*out));
-}
-
 int nvs_parse_subchannel(const void *bytes, size_t len_bytes, uint32_t *granted)
 {
     struct nvs_subchannel msg;

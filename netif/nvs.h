@@ -10,8 +10,10 @@
 #ifndef NVS_H
 #define NVS_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "nvs_reg.h"
 
@@ -42,8 +44,6 @@ int nvs_parse_recv_buf_complete(const void *bytes, size_t len_bytes, size_t buf_
                                 struct nvs_recv_buf_complete *out);
 int nvs_parse_send_buf_complete(const void *bytes, size_t len_bytes, size_t buf_bytes,
                                 struct nvs_send_buf_complete *out);
-/* Inside a transfer-page packet: only type and channel type are looked at. */
-int nvs_parse_rndis(const void *bytes, size_t len_bytes, struct nvs_rndis *out);
 /* How many more channels were (granted). */
 int nvs_parse_subchannel(const void *bytes, size_t len_bytes, uint32_t *granted);
 /*
@@ -52,7 +52,27 @@ int nvs_parse_subchannel(const void *bytes, size_t len_bytes, uint32_t *granted)
  */
 int nvs_parse_send_table(const void *bytes, size_t len_bytes, uint32_t nvs_version,
                          uint32_t *table);
+
+/* What comes with every packet is inline. */
+
+/* Inside a transfer-page packet: only type and channel type are looked at. */
+static inline int nvs_parse_rndis(const void *bytes, size_t len_bytes, struct nvs_rndis *out)
+{
+    *out = (struct nvs_rndis){0};
+    if (len_bytes < offsetof(struct nvs_rndis, section))
+        return -EPROTO;
+    memcpy(out, bytes, offsetof(struct nvs_rndis, section));
+    return out->type == NVS_MSG_RNDIS ? 0 : -EPROTO;
+}
+
 /* Any status is a valid answer here; the caller looks at it. */
-int nvs_parse_rndis_complete(const void *bytes, size_t len_bytes, struct nvs_rndis_complete *out);
+static inline int nvs_parse_rndis_complete(const void *bytes, size_t len_bytes,
+                                           struct nvs_rndis_complete *out)
+{
+    if (len_bytes < sizeof(*out))
+        return -EPROTO;
+    memcpy(out, bytes, sizeof(*out));
+    return out->type == NVS_MSG_RNDIS_COMPLETE ? 0 : -EPROTO;
+}
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rndis.h"
+#include "rndis_quick.h"
 
 #include <errno.h>
 #include <string.h>
@@ -188,45 +189,6 @@ int rndis_parse_packet(const void *bytes, size_t len_bytes, uint32_t range_bytes
     return overlap(out) ? -EPROTO : 0;
 }
 
-static uint16_t vlan_to_tci(uint32_t word)
-{
-    uint32_t priority = (word >> RNDIS_VLAN_PRIO_SHIFT) & 0x7;
-    uint32_t dei = (word >> RNDIS_VLAN_DEI_SHIFT) & 0x1;
-    uint32_t id = (word >> RNDIS_VLAN_ID_SHIFT) & 0xFFF;
-
-    return (uint16_t)(priority << 13 | dei << 12 | id);
-}
-
-static uint8_t fragment_flags(uint32_t word)
-{
-    struct rndis_packet_id id;
-
-    memcpy(&id, &word, sizeof(id));
-    return id.flags & RNDIS_PACKET_ID_FRAGMENT ? id.flags : 0;
-}
-
-/* One element with a u32 of data. */
-static void take_ppi(uint32_t type, uint32_t word, struct rndis_meta *out)
-{
-    switch (type) {
-    case RNDIS_PPI_CSUM:
-        out->csum = word;
-        break;
-    case RNDIS_PPI_VLAN:
-        out->tci = vlan_to_tci(word);
-        out->has_tci = true;
-        break;
-    case RNDIS_PPI_HASH:
-        out->hash = word;
-        break;
-    case RNDIS_PPI_PACKET_ID:
-        out->fragment = fragment_flags(word);
-        break;
-    default: /* not ours to judge: hosts add elements */
-        break;
-    }
-}
-
 static bool ppi_known(uint32_t type)
 {
     return type == RNDIS_PPI_CSUM || type == RNDIS_PPI_VLAN || type == RNDIS_PPI_HASH ||
@@ -252,7 +214,7 @@ int rndis_parse_ppis(const void *bytes, size_t len_bytes, struct rndis_meta *out
                 ppi.data_off > ppi.size_bytes - sizeof(word))
                 return -EPROTO;
             memcpy(&word, at + ppi.data_off, sizeof(word));
-            take_ppi(ppi.type, word, out);
+            rndis_take_ppi(ppi.type, word, out);
         }
         at += ppi.size_bytes;
         left -= ppi.size_bytes;

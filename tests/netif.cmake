@@ -3,6 +3,7 @@
 netvsc_test(test_nvs LIBS netvsc)
 netvsc_test(test_rndis LIBS netvsc)
 netvsc_test(test_rndis_packet LIBS netvsc)
+netvsc_test(test_rndis_quick LIBS netvsc)
 foreach(name test_control test_rsc test_rx test_rx_control test_tx test_tx_done test_tx_pile)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()

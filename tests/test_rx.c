@@ -8,6 +8,7 @@
 
 #include "hex.h"
 #include "netif_wire.h"
+#include "rndis.h"
 
 #define MTU 1500u
 
@@ -159,8 +160,10 @@ static const struct range_case range_cases[] = {
     {0xFFFFFFF8, 16, false}, /* the 32-bit sum is 8 */
     {104, 0xFFFFFFF8, false},
     {0, 0xFFFFFFFF, false},
-    {0, 1729, false}, /* longer than a section */
-    {0, 7, false},    /* shorter than a header */
+    {0, 1729, false},                /* longer than a section */
+    {BUF_BYTES - 1728, 1728, true},  /* the last section */
+    {BUF_BYTES - 1727, 1728, false}, /* a byte beyond it, its message well inside */
+    {0, 7, false},                   /* shorter than a header */
     {0, 0, false},
     {64, 104, true}, /* sections are the host's business, the buffer is ours */
 };
@@ -178,7 +181,7 @@ static void a_range_must_lie_in_the_buffer_and_fit_a_section(void **state)
         print_message("case %zu\n", i);
         wire_up(&w, NULL);
         ranges[1] = wire_message(&w, 9, 60, 9);
-        if (c->good)
+        if (c->off_bytes <= BUF_BYTES - sizeof(head)) /* nothing wrong with what is there */
             memcpy(w.t.recv.base + c->off_bytes, &head, sizeof(head));
         wire_xfer(&w, 1, NVS_RNDIS_DATA, ranges, 2);
         wire_poll(&w);
@@ -188,6 +191,48 @@ static void a_range_must_lie_in_the_buffer_and_fit_a_section(void **state)
         wire_expect_nothing(&w);
         wire_close(&w);
     }
+}
+
+/* Of 60 bytes, with a tag beside it. */
+static struct vmbus_xfer_range tagged_message(struct wire *w, uint32_t index)
+{
+    const struct vmbus_xfer_range range = {.len_bytes = 44 + RNDIS_PPI_BYTES + 60,
+                                           .off_bytes = index * 1728};
+    const struct rndis_ppi ppi = {RNDIS_PPI_BYTES, RNDIS_PPI_VLAN, RNDIS_PPI_DATA_OFF};
+    uint8_t *msg = w->t.recv.base + range.off_bytes;
+
+    memset(msg, 0, range.len_bytes);
+    rndis_put_packet(msg, RNDIS_PPI_BYTES, 60);
+    memcpy(msg + 44, &ppi, sizeof(ppi));
+    return range;
+}
+
+static void a_frame_unlike_its_neighbours_is_counted_as_what_it_is(void **state)
+{
+    struct vmbus_xfer_range ranges[3];
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    for (uint32_t i = 0; i < 6; i++) {
+        ranges[0] = wire_message(&w, 3, 60, 2);
+        ranges[1] = i == 1   ? wire_message(&w, 4, 60, 1)
+                    : i == 2 ? wire_message(&w, 4, 60, 0xff)
+                    : i == 3 ? wire_message(&w, 4, 61, 2)
+                    : i == 4 ? tagged_message(&w, 4)
+                             : wire_message(&w, 4, 60, 2);
+        ranges[2] = wire_message(&w, 5, 60, 2);
+        wire_xfer(&w, 7, NVS_RNDIS_DATA, ranges, 3);
+        wire_poll(&w);
+        assert_int_equal(wire_stats(&w).rx_multicast, i >= 1);
+        assert_int_equal(wire_stats(&w).rx_broadcast, i >= 2);
+        assert_int_equal(wire_stats(&w).rx_size_65_127, i >= 3);
+        assert_int_equal(wire_stats(&w).rx_vlan, i >= 4);
+        assert_int_equal(wire_stats(&w).rx_size_64, 3 * (i + 1) - (i >= 3));
+        assert_int_equal(wire_stats(&w).rx_bytes, 180 * (i + 1) + (i >= 3));
+        wire_expect_ack(&w, 7, NVS_STATUS_SUCCESS);
+    }
+    wire_close(&w);
 }
 
 static void a_message_may_be_as_long_as_its_section_and_end_in_padding(void **state)
@@ -364,6 +409,7 @@ int main(void)
         cmocka_unit_test(packets_of_one_poll_come_in_one_call_with_one_doorbell),
         cmocka_unit_test(the_budget_bounds_one_poll),
         cmocka_unit_test(a_range_must_lie_in_the_buffer_and_fit_a_section),
+        cmocka_unit_test(a_frame_unlike_its_neighbours_is_counted_as_what_it_is),
         cmocka_unit_test(a_message_may_be_as_long_as_its_section_and_end_in_padding),
         cmocka_unit_test(frames_have_a_least_and_a_largest_size),
         cmocka_unit_test(malformed_packets_are_counted_and_still_acked),

@@ -133,27 +133,10 @@ int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt)
     return chan_put(chan, pkt, VMBUS_CHAN_RESERVE_ACKS * VMBUS_CHAN_ACK_BYTES);
 }
 
-/* What nearly every completion is: one word of payload, not around the end. False: not so. */
-static bool put_short_ack(struct vmbus_chan *chan, uint64_t xid, const void *payload)
-{
-    struct vmbus_tx_ring *tx = &chan->tx;
-    uint64_t word;
-
-    if (chan->dead || vmbus_tx_reserve(tx, VMBUS_CHAN_ACK_BYTES, 0) != 0)
-        return false;
-    memcpy(&word, payload, sizeof(word));
-    if (!vmbus_tx_write_ack(tx, xid, word))
-        return false;
-    chan->stats.tx_packets++;
-    return true;
-}
-
 int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,
                         uint32_t payload_bytes)
 {
-    if (payload_bytes == sizeof(uint64_t) && put_short_ack(chan, xid, payload))
-        return 0;
-    struct vmbus_send pkt = {
+    const struct vmbus_send pkt = {
         .type = VMBUS_PKT_COMPLETION,
         .xid = xid,
         .payload = payload,
@@ -163,6 +146,26 @@ int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *paylo
     if (!send_ok(&pkt))
         return -EINVAL;
     return chan_put(chan, &pkt, 0);
+}
+
+uint32_t vmbus_chan_complete_all(struct vmbus_chan *chan, const struct vmbus_ack *acks,
+                                 uint32_t count)
+{
+    struct vmbus_tx_ring *tx = &chan->tx;
+    uint32_t done = 0, quick = 0;
+
+    while (done < count && !chan->dead) {
+        const struct vmbus_ack *ack = &acks[done];
+
+        if (vmbus_tx_reserve(tx, VMBUS_CHAN_ACK_BYTES, 0) == 0 &&
+            vmbus_tx_write_ack(tx, ack->xid, ack->payload))
+            quick++;
+        else if (vmbus_chan_complete(chan, ack->xid, &ack->payload, sizeof(ack->payload)))
+            break;
+        done++;
+    }
+    chan->stats.tx_packets += quick;
+    return done;
 }
 
 uint32_t vmbus_chan_ack_room(struct vmbus_chan *chan, uint32_t limit)

@@ -27,7 +27,7 @@ struct vmbus_packet {
 
 struct vmbus_chan_stats {
     uint64_t rx_packets;
-    uint64_t rx_interrupts;     /* filled by vmbus_irq_take(), primary channel only */
+    uint64_t rx_interrupts; /* filled by vmbus_irq_take(), primary channel only */
     uint64_t tx_packets;
     uint64_t tx_doorbells;      /* signals given: ring was empty and the host had not masked */
     uint64_t tx_no_doorbell;    /* flushes with data that needed no signal */
@@ -72,6 +72,13 @@ int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt);
 /* Complete the host's packet (xid) with (payload). May use the reserve. As vmbus_chan_send(). */
 int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,
                         uint32_t payload_bytes);
+
+/* The same for (count) packets, in order, with a word each: how many, and what is left can wait. */
+struct vmbus_ack {
+    uint64_t xid, payload;
+};
+uint32_t vmbus_chan_complete_all(struct vmbus_chan *chan, const struct vmbus_ack *acks,
+                                 uint32_t count);
 
 #define VMBUS_CHAN_RESERVE_ACKS 64u
 #define VMBUS_CHAN_ACK_BYTES 32u /* ring bytes of a completion with an 8-byte payload */

@@ -218,10 +218,16 @@ static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view
         vmbus_rx_word(ring, read),
         vmbus_rx_word(ring, vmbus_ring_advance(read, 8, size)),
     };
-    memcpy(&out->desc, word, sizeof(out->desc));
-    uint32_t header = out->desc.header_qwords * 8u;
-    uint32_t len = out->desc.total_qwords * 8u;
+    /* The fields from a register: stored whole and loaded in pieces they would be waited for. */
+    const uint64_t field_max = UINT16_MAX;
+    const uint32_t header = (uint32_t)(word[0] >> 16 & field_max) * 8u;
+    const uint32_t len = (uint32_t)(word[0] >> 32 & field_max) * 8u;
 
+    out->desc = (struct vmbus_pkt_desc){.type = (uint16_t)word[0],
+                                        .header_qwords = (uint16_t)(word[0] >> 16),
+                                        .total_qwords = (uint16_t)(word[0] >> 32),
+                                        .flags = (uint16_t)(word[0] >> 48),
+                                        .xid = word[1]};
     /* (used) may be as little as 8; then the second word above was stale, and this says no. */
     if (header < sizeof(out->desc) || header > len || len > VMBUS_PKT_BYTES_MAX || len >= used) {
         vmbus_rx_corrupt(ring);

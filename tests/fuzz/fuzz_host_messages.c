@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Anything a host may say, to the parsers of NVSP and RNDIS: what they return lies inside what they
- * were given. The first byte picks the parser, the next two the range a PACKET claims to be in.
+ * were given, and the quick way through a PACKET comes to what the long one does. The first byte
+ * picks the parser, the next two the range a PACKET claims to be in.
  */
 #include <string.h>
 
 #include "fuzz.h"
 #include "rndis.h"
+#include "rndis_both.h"
 
 static void check_inside(const struct rndis_info *info, const uint8_t *bytes, size_t len)
 {
@@ -22,6 +24,9 @@ static void packet(const uint8_t *bytes, size_t len, uint32_t range)
     struct rndis_layout at;
     struct rndis_meta meta;
 
+    if (len >= sizeof(struct rndis_packet) + RNDIS_QUICK_PPIS_BYTES_MAX &&
+        range >= sizeof(struct rndis_packet))
+        fuzz_must(rndis_both(bytes, range) != RNDIS_BOTH_DIFFER);
     if (rndis_parse_packet(bytes, len, range, &at) != 0)
         return;
     fuzz_must(at.data_bytes <= range && at.data_off <= range - at.data_bytes);
