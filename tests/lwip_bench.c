@@ -139,11 +139,16 @@ struct pbuf *stack_chain(uint32_t bytes, unsigned pieces, uint32_t order, uint8_
     return head;
 }
 
+err_t stack_output(struct pbuf *p)
+{
+    return stack.nif.netif.linkoutput(&stack.nif.netif, p);
+}
+
 err_t stack_send(uint32_t bytes, unsigned pieces, uint32_t order)
 {
     uint8_t copy[2048];
     struct pbuf *p = stack_chain(bytes, pieces, order, copy);
-    err_t err = stack.nif.netif.linkoutput(&stack.nif.netif, p);
+    err_t err = stack_output(p);
 
     pbuf_free(p);
     return err;

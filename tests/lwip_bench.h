@@ -55,6 +55,8 @@ void stack_turn(unsigned count);
  * and is found again in stack.far[].
  */
 struct pbuf *stack_chain(uint32_t bytes, unsigned pieces, uint32_t order, uint8_t *copy);
+/* Through linkoutput. */
+err_t stack_output(struct pbuf *p);
 /* Such a chain through linkoutput, and freed. */
 err_t stack_send(uint32_t bytes, unsigned pieces, uint32_t order);
 /* A frame from the far end, until it has arrived. */

@@ -60,7 +60,7 @@ static struct pbuf *tcp_frame(const struct shape *shape)
 
 static err_t output(struct pbuf *p)
 {
-    err_t err = stack.nif.netif.linkoutput(&stack.nif.netif, p);
+    err_t err = stack_output(p);
 
     pbuf_free(p);
     stack_turn(2);

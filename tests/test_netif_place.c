@@ -21,11 +21,6 @@ static void setup(void)
     assert_true(netvsc_info(stack.nif.nic)->tx_gpa);
 }
 
-static err_t output(struct pbuf *p)
-{
-    return stack.nif.netif.linkoutput(&stack.nif.netif, p);
-}
-
 static void check_last(uint32_t bytes, const uint8_t *copy)
 {
     const struct far_frame *far = &stack.far[stack.far_count - 1];
@@ -61,7 +56,7 @@ static void chains_of_the_heap_stay_where_they_are_until_the_host_is_done(void *
             struct pbuf *p = stack_chain(sizes[s], pieces, pieces, copy);
             unsigned before = stack.far_count;
 
-            assert_int_equal(output(p), ERR_OK);
+            assert_int_equal(stack_output(p), ERR_OK);
             assert_int_equal(p->ref, stays ? 2 : 1);
             stack_turn(2);
             assert_int_equal(p->ref, 1);
@@ -82,7 +77,7 @@ static void what_is_freed_meanwhile_is_not_used_again_meanwhile(void **state)
     (void)state;
     setup();
     p = stack_chain(5000, 3, 7, copy);
-    assert_int_equal(output(p), ERR_OK);
+    assert_int_equal(stack_output(p), ERR_OK);
     pbuf_free(p); /* its connection was reset */
     for (unsigned i = 0; i < 50; i++)
         pbuf_free(stack_chain(5000, 3, 99, other));
@@ -117,7 +112,7 @@ static void memory_of_the_program_is_copied_even_if_the_host_could_read_it(void 
         struct pbuf *p = with_rom(bytes, at);
 
         memcpy(keep, at, 1400 + bytes);
-        assert_int_equal(output(p), ERR_OK);
+        assert_int_equal(stack_output(p), ERR_OK);
         assert_int_equal(p->ref, 1);
         pbuf_free(p);
         memset(at, 0xEE, 1400 + bytes); /* the program has it back */
@@ -153,7 +148,7 @@ static void memory_a_program_lends_stays_where_it_is_until_the_host_is_done(void
         copy[200 + i] = shared[i] = (uint8_t)(i * 3);
     rest = pbuf_alloced_custom(PBUF_RAW, 7000, PBUF_ROM, &lent, shared, 7000);
     pbuf_cat(p, rest);
-    assert_int_equal(output(p), ERR_OK);
+    assert_int_equal(stack_output(p), ERR_OK);
     assert_int_equal(p->ref, 2);
     pbuf_free(p); /* its connection was reset */
     assert_int_equal(returned, 0);
@@ -180,7 +175,7 @@ static void what_is_lent_waits_without_a_copy_and_is_copied_if_it_must(void **st
         copy[200 + i] = elsewhere[i] = (uint8_t)(i * 5);
     pbuf_cat(p, pbuf_alloced_custom(PBUF_RAW, 4000, PBUF_ROM, &lent, elsewhere, 4000));
     while (stack.nif.stats.tx_queued == 0)
-        assert_int_equal(output(p), ERR_OK);
+        assert_int_equal(stack_output(p), ERR_OK);
     assert_true(p->ref > 1);
     pbuf_free(p);
     assert_int_equal(returned, 0);
@@ -202,7 +197,7 @@ static void a_tag_inside_is_left_out(void **state)
     for (unsigned pieces = 1; pieces <= 34; pieces += 33) {
         p = stack_chain(8000, pieces, 1, copy);
         pbuf_take_at(p, tag, sizeof(tag), 12);
-        assert_int_equal(output(p), ERR_OK);
+        assert_int_equal(stack_output(p), ERR_OK);
         pbuf_free(p);
         stack_turn(2);
         memmove(copy + 12, copy + 16, 8000 - 16);
@@ -230,13 +225,13 @@ static void what_the_heap_has_no_room_for_is_copied_or_refused(void **state)
         assert_true(count < countof(all));
     }
     p = stack_chain(5000, 2, 1, copy);
-    assert_int_equal(output(p), ERR_OK);
+    assert_int_equal(stack_output(p), ERR_OK);
     assert_int_equal(p->ref, 1);
     pbuf_free(p);
     stack_turn(2);
     check_last(5000, copy);
     p = stack_chain(9014, 2, 1, copy);
-    assert_int_equal(output(p), ERR_MEM);
+    assert_int_equal(stack_output(p), ERR_MEM);
     pbuf_free(p);
     assert_int_equal(stack.nif.stats.tx_drop_heap, 1);
     while (count)
@@ -255,7 +250,7 @@ static void references_come_back_when_the_device_goes(void **state)
     setup();
     for (unsigned i = 0; i < countof(p); i++) {
         p[i] = stack_chain(3000, 2, i, copy);
-        assert_int_equal(output(p[i]), ERR_OK);
+        assert_int_equal(stack_output(p[i]), ERR_OK);
         assert_int_equal(p[i]->ref, 2);
     }
     hvhost_nic_rescind(stack.card);
@@ -281,7 +276,7 @@ static void a_completion_for_something_else_frees_nothing(void **state)
     setup();
     p = stack_chain(3000, 2, 1, copy);
     hvhost_fault_arm(stack.card, &wrong);
-    assert_int_equal(output(p), ERR_OK);
+    assert_int_equal(stack_output(p), ERR_OK);
     stack_turn(5);
     check_last(3000, copy);
     assert_int_equal(p->ref, 2);
