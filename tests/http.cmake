@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 netvsc_test(test_http_parse LIBS http)
 netvsc_test(test_http_file LIBS http)
+netvsc_test(test_http_path LIBS http)
 netvsc_test(test_http_reply LIBS http)
 netvsc_test(test_http_cache LIBS http SOURCES http_site.c http_wire.c)
 netvsc_test(test_http_files LIBS http SOURCES http_site.c http_wire.c)
