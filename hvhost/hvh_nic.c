@@ -105,6 +105,8 @@ static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
     hvh_monitor_look(chan, now_ns);
     if (!chan->signalled && !chan->nic->config.poll && (!chan->awake || chan->blocked))
         return 0;
+    if (chan->in.attended && !chan->signalled && hvh_ring_empty(&chan->in))
+        return 0;
     chan->signalled = false;
     hvh_bell_wake(chan);
     return chan_drain(chan);
@@ -112,9 +114,12 @@ static unsigned chan_serve(struct hvh_chan *chan, uint64_t now_ns)
 
 unsigned hvh_nic_serve(struct hvhost_nic *nic, uint64_t now_ns)
 {
-    unsigned n = hvh_late_serve(nic, now_ns) + hvh_subchan_serve(nic, now_ns) +
-                 hvh_leave_serve(nic, now_ns);
+    unsigned n = hvh_leave_serve(nic, now_ns);
 
+    if (nic->late_count)
+        n += hvh_late_serve(nic, now_ns);
+    if (nic->granted || nic->table_due)
+        n += hvh_subchan_serve(nic, now_ns);
     for (unsigned i = 0; i < nic->chans; i++)
         n += chan_serve(&nic->chan[i], now_ns);
     return n;

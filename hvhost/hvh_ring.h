@@ -75,6 +75,13 @@ int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt);
  */
 bool hvh_ring_ahead(const struct hvh_ring_in *in, void *to, uint32_t bytes);
 
+/* Nothing to take: the least a look at a ring can cost. */
+static inline bool hvh_ring_empty(const struct hvh_ring_in *in)
+{
+    /* Relaxed: no byte is read for it, and who finds something asks hvh_ring_take(). */
+    return atomic_load_explicit(&in->ctl->write_index, memory_order_relaxed) == in->read;
+}
+
 /* Is everything of the payload from (off) on zero, as padding must be? */
 bool hvh_packet_tail_zero(const struct hvh_packet *pkt, uint32_t off);
 
