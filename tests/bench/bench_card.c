@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ATTACH_NS_MAX 2000000000u
+#define ATTACH_NS_MAX UINT64_C(10000000000)
 #define TURN_NS 1000u
 
 static int fail(const char *what, int err)

@@ -35,7 +35,7 @@
 #define DISCARD_PORT 9u
 #define CONNECTIONS_MAX 10000u
 #define WARM_UP_NS 200000000u
-#define WAIT_NS_MAX 5000000000u
+#define WAIT_NS_MAX UINT64_C(20000000000)
 
 struct conn {
     struct tcp_pcb *pcb;
