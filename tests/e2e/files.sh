@@ -42,6 +42,9 @@ for n in 1 2 3; do
         'wait "${slow[n]}" && same_bytes "$work/slow.$n" "$work/hot.old"'
 done
 
+# In place, which no name shows.
+sleep 2.1
+check "the new file into memory" exact hot
 dd if="$work/hot.old" of="$site/hot" bs=1000000 skip=1 conv=notrunc status=none
 check "overwritten in place: the new bytes at once" exact hot
 sleep 2.1
