@@ -24,6 +24,7 @@ enum { REG_DATA, REG_IER, REG_IIR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRAT
 #define LSR_INPUT 0x01u
 #define LSR_EMPTY 0x60u
 #define MSR_READY 0xB0u /* carrier, data set ready, clear to send */
+#define INPUT_LOW (HVH_UART_FIFO / 2)
 
 static void line_update(struct hvh_kvm *kvm, struct hvh_uart *uart)
 {
@@ -78,6 +79,8 @@ uint8_t hvh_uart_read(struct hvh_kvm *kvm, struct hvh_uart *uart, unsigned reg)
     switch (reg) {
     case REG_DATA:
         value = divisor ? uart->divisor[0] : data_read(uart);
+        if (!divisor && uart->count == INPUT_LOW)
+            hvh_kvm_wake(kvm); /* see input_room() */
         break;
     case REG_IER:
         return divisor ? uart->divisor[1] : uart->ier;
@@ -148,14 +151,18 @@ void hvh_uart_write(struct hvh_kvm *kvm, struct hvh_uart *uart, unsigned reg, ui
 
 /* ---- on the host's thread --------------------------------------------------------------- */
 
+/*
+ * None until the guest has read down to INPUT_LOW, which wakes us: meanwhile we do not look at the
+ * descriptor, and nobody else might.
+ */
 static unsigned input_room(struct hvh_kvm *kvm, const struct hvh_uart *uart)
 {
-    unsigned room;
+    unsigned count;
 
     pthread_mutex_lock(&kvm->port_lock);
-    room = HVH_UART_FIFO - uart->count;
+    count = uart->count;
     pthread_mutex_unlock(&kvm->port_lock);
-    return room;
+    return count > INPUT_LOW ? 0 : HVH_UART_FIFO - count;
 }
 
 int hvh_uart_wants(struct hvh_kvm *kvm, const struct hvh_uart *uart)

@@ -280,7 +280,7 @@ bool hvh_tell_by_vf(const struct hvhost_nic *nic, const uint8_t *frame);
 
 /* ---- hvh_leave.c ------------------------------------------------------------------------ */
 
-/* Withdraw the card if it is leaving and its guest has come to rest. 1: done, the face has to act. */
+/* Withdraw the card if it is leaving and its guest has come to rest. 1: the face has to act. */
 unsigned hvh_leave_serve(struct hvhost_nic *nic, uint64_t now_ns);
 /* Nanoseconds until the next look. */
 uint64_t hvh_leave_deadline(const struct hvhost_nic *nic);

@@ -2,6 +2,7 @@
 # Real kernels: host and driver against Linux, in nested virtual machines. Minutes, not seconds.
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
   netvsc_test(test_hvhost_kvm LIBS hvhost_kvm)
+  netvsc_test(test_hvhost_uart LIBS hvhost_kvm)
   netvsc_test(test_hvhost_vmbus LIBS hvhost_kvm SOURCES vmbus_bench.c)
   netvsc_test(test_hvhost_vmbus_sub LIBS hvhost_kvm SOURCES vmbus_bench.c)
   add_executable(vm_exit vm/vm_exit.c)
