@@ -27,6 +27,7 @@
 #include "bench_times.h"
 #include "lwip/init.h"
 #include "lwip/tcp.h"
+#include "port_heap.h"
 #include "port_loop.h"
 #include "port_tcp.h"
 
@@ -61,13 +62,18 @@ static struct {
 static bool bring_up(struct bench_card *card, uint8_t last, const struct port_loop_peer *peer)
 {
     struct port_loop_config loop = {.nif = {&card->nif}, .nics = 1};
+    struct bench_card_config mine = config;
     struct netif *netif = &card->nif.netif;
     ip4_addr_t address, mask;
 
-    if (peer)
+    if (peer) {
         loop.peer = *peer;
+        /* The server's memory would have to be shown to the host after the fork: it copies. */
+        if (port_heap_open(PORT_HEAP_BYTES, 0) == 0)
+            mine.nic.memory = port_heap_memory();
+    }
     lwip_init();
-    if (bench_card_attach(card, &config))
+    if (bench_card_attach(card, &mine))
         return false;
     IP4_ADDR(&address, 10, 0, 0, last);
     IP4_ADDR(&mask, 255, 255, 255, 0);

@@ -69,7 +69,7 @@ sweep
 near=bench-n-$$ far=bench-f-$$
 server=
 cleanup() {
-    [ -z "$server" ] || kill -KILL "$server" 2>/dev/null
+    [ -z "$server" ] || { kill -KILL "$server" && wait "$server"; } 2>/dev/null
     ip netns delete "$near" 2>/dev/null
     ip netns delete "$far" 2>/dev/null
     rm -f "$pairs_file" "$pairs_file".*
