@@ -149,8 +149,8 @@ static enum http_step start_reply(struct http_conn *c)
     http_server_list(c, NULL);
     c->may_wait = c->is_cold = false;
     c->server->stats.requests++;
-    http_reply_make(&c->server->site, &c->parser, (int64_t)(port_clock_wall() / PORT_NS_PER_MS),
-                    &c->reply);
+    http_reply_make(&c->server->site, &c->parser,
+                    (int64_t)(port_clock_turn_wall() / PORT_NS_PER_MS), &c->reply);
     c->server->stats.ready += c->reply.ready != NULL;
     http_server_count(c->server, c->reply.status);
     c->state = HTTP_CONN_SEND;

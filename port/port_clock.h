@@ -12,8 +12,17 @@
 /* Nanoseconds of a monotonic clock with an arbitrary zero. About 20 ns, no system call. */
 uint64_t port_clock_now(void);
 
-/* Nanoseconds since 1970, for captures. Follows the replaced clock, too. */
+/* Nanoseconds since 1970. Follows the replaced clock, too. */
 uint64_t port_clock_wall(void);
+
+/*
+ * A loop's turn of this thread begins at (now_ns), or is over (0). Within it the two below say when
+ * it began, without a look at the clock for each segment: turns take microseconds, and who asks
+ * counts in milliseconds. Outside they are the two above.
+ */
+void port_clock_turn(uint64_t now_ns);
+uint64_t port_clock_turn_now(void);
+uint64_t port_clock_turn_wall(void);
 
 /* Take the time from (now) instead; NULL for the machine's clock again. */
 void port_clock_source(uint64_t (*now)(void *ctx), void *ctx);

@@ -129,6 +129,7 @@ bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
     const struct port_loop_config *config = &loop->config;
     unsigned done = 0;
 
+    port_clock_turn(now_ns);
     for (unsigned i = 0; i < config->nics; i++) {
         done += poll_nic(config, i, now_ns);
         if (config->attach[i])
@@ -137,6 +138,7 @@ bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
     run_timers(loop, now_ns);
     for (unsigned i = 0; i < config->nics; i++)
         flush_nic(config, i);
+    port_clock_turn(0);
     done += step_peer(&config->peer, now_ns);
     done += step_peer(&config->control, now_ns);
     loop->stats.turns++;

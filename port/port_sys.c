@@ -46,7 +46,7 @@ int port_tcp_connections(uint32_t count)
 /* Milliseconds, wrapping: lwIP compares by difference. */
 u32_t sys_now(void)
 {
-    return (u32_t)(port_clock_now() / PORT_NS_PER_MS);
+    return (u32_t)(port_clock_turn_now() / PORT_NS_PER_MS);
 }
 
 /* The addresses of one connection, without padding, as the hash reads them. */

@@ -42,12 +42,37 @@ static void a_test_can_stop_time_and_let_it_go_on(void **state)
     assert_true(port_clock_now() > 43);
 }
 
+static void within_a_turn_time_is_that_of_its_begin_for_who_does_not_mind(void **state)
+{
+    uint64_t now = 42;
+
+    (void)state;
+    port_clock_source(stopped_clock, &now);
+    assert_int_equal(port_clock_turn_now(), 42);
+    assert_int_equal(port_clock_turn_wall(), 42);
+    port_clock_turn(40);
+    assert_int_equal(port_clock_turn_now(), 40);
+    assert_int_equal(port_clock_turn_wall(), 42);
+    now = 43;
+    assert_int_equal(port_clock_turn_now(), 40);
+    assert_int_equal(port_clock_turn_wall(), 42); /* looked at once */
+    assert_int_equal(port_clock_now(), 43);
+    port_clock_turn(41); /* the next */
+    assert_int_equal(port_clock_turn_wall(), 43);
+    port_clock_turn(0);
+    now = 44;
+    assert_int_equal(port_clock_turn_now(), 44);
+    assert_int_equal(port_clock_turn_wall(), 44);
+    port_clock_source(NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(time_never_runs_backwards),
         cmocka_unit_test(wall_clock_counts_from_1970),
         cmocka_unit_test(a_test_can_stop_time_and_let_it_go_on),
+        cmocka_unit_test(within_a_turn_time_is_that_of_its_begin_for_who_does_not_mind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

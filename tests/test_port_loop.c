@@ -17,6 +17,7 @@ static struct {
     struct port_loop loop;
     uint64_t now_ns;
     unsigned seconds, ticks;
+    uint64_t hook_late_ns; /* what turn's time the hook saw, after when the turn began */
 } f;
 
 static uint64_t ticking_clock(void *ctx)
@@ -29,8 +30,8 @@ static uint64_t ticking_clock(void *ctx)
 static void each_second(void *ctx, uint64_t now_ns)
 {
     (void)ctx;
-    (void)now_ns;
     f.seconds++;
+    f.hook_late_ns = port_clock_turn_now() - now_ns;
 }
 
 static int make_loop(void **state)
@@ -185,6 +186,19 @@ static void nothing_to_do_means_sleeping_until_the_deadline(void **state)
     assert_int_equal(f.loop.stats.busy_turns, 0);
 }
 
+static void time_stands_still_within_a_turn_and_goes_on_after_it(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    f.hook_late_ns = 1;
+    assert_int_equal(run_for(PORT_NS_PER_S + PORT_NS_PER_MS), -ETIMEDOUT);
+    assert_int_equal(f.seconds, 1);
+    assert_int_equal(f.hook_late_ns, 0);
+    before = port_clock_turn_now();
+    assert_true(port_clock_turn_now() > before);
+}
+
 #define LOOP_TEST(f) cmocka_unit_test_setup_teardown(f, make_loop, drop_loop)
 
 int main(void)
@@ -196,6 +210,7 @@ int main(void)
         LOOP_TEST(each_stop_ends_one_run),
         LOOP_TEST(a_stop_before_the_sleep_is_not_slept_through),
         LOOP_TEST(the_second_hook_is_called_once_a_second),
+        LOOP_TEST(time_stands_still_within_a_turn_and_goes_on_after_it),
         LOOP_TEST(timers_of_lwip_run_on_time),
         LOOP_TEST(it_sleeps_no_longer_than_the_next_timer_allows),
         LOOP_TEST(nothing_to_do_means_sleeping_until_the_deadline),

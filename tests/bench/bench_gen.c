@@ -62,7 +62,7 @@ static struct {
     uint32_t count, next, batch;
     uint32_t open, waiting; /* connections; requests without answer */
     bool measuring, acks;
-    bool timing; /* in this window host_ns is measured */
+    bool timing;                           /* in this window host_ns is measured */
     uint64_t done, served, wrong, host_ns; /* (done) of a window, (served) of all */
     uint64_t turn_ns; /* when this turn's answers were there, and its requests left */
     struct bench_times times;
