@@ -2,12 +2,13 @@
 /*
  * The NIC's life and its poll.
  *
- * Theory of operation. Everything happens inside netvsc_poll(): per queue receive (netvsc_rx.c) and
- * completions (netvsc_tx.c), then for the NIC, with queue 0, one look at the interrupt every 10 ms
- * to learn whether the device still exists, the next step of attach or detach (netvsc_steps.c),
- * then one flush. What a callback or a packet asks for that would take the device away under the
- * poll's feet is only noted (trouble, detach_pending) and done at the end; events are told last of
- * all, when the NIC is in its new state, so that an event function may attach again.
+ * Theory of operation. Everything happens inside netvsc_poll(): per queue receive
+ * (netvsc_rx_poll.c) and completions (netvsc_tx.c), then for the NIC, with queue 0, one look at the
+ * interrupt every 10 ms to learn whether the device still exists, the next step of attach or detach
+ * (netvsc_steps.c), then one flush. What a callback or a packet asks for that would take the device
+ * away under the poll's feet is only noted (trouble, detach_pending) and done at the end; events
+ * are told last of all, when the NIC is in its new state, so that an event function may attach
+ * again.
  *
  * States: DOWN --attach--> ATTACHING --last step--> UP --detach--> DETACHING --last step--> DOWN.
  * ATTACHING --a step fails--> FAILED. Any --ring corrupt--> FAILED. Any --interrupt says EIO-->

@@ -17,8 +17,8 @@
  * slots that are free by now were taken before: so many are expected (taken_again).
  *
  * The compiler must not move these stores across each other: that is what the signal fences in
- * netvsc_hold.c, netvsc_rx.c, netvsc_tx_send.c and vmbus_ring_var.h are for. The machine does not
- * matter, as whoever looks does so after the death.
+ * netvsc_hold.c, netvsc_rx_poll.c, netvsc_tx_send.c and vmbus_ring_var.h are for. The machine does
+ * not matter, as whoever looks does so after the death.
  */
 #include <errno.h>
 #include <stdlib.h>

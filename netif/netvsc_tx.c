@@ -272,39 +272,6 @@ void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct net
     netvsc_tx_free_slot(q, index);
 }
 
-bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
-                      const struct netvsc_tx_meta *meta)
-{
-    struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
-    struct netvsc_tx_meta wish = *meta;
-    struct rndis_tx_info before, now;
-
-    if (!entry)
-        return false;
-    if (!wish.has_tci) {
-        wish.has_tci = entry->meta.has_tci;
-        wish.tci = entry->meta.tci;
-    }
-    before = netvsc_tx_info(q, &entry->meta);
-    now = netvsc_tx_info(q, &wish);
-    if (!netvsc_offload_ok(q->nic, &wish, (uint32_t)len_bytes) ||
-        rndis_tx_info_bytes(&before) != rndis_tx_info_bytes(&now)) {
-        netvsc_queue_tx_cancel(q->nic, q->index, slot);
-        return false;
-    }
-    entry->meta = wish;
-    return true;
-}
-
-void netvsc_queue_tx_commit_meta(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
-                                 size_t len_bytes, const struct netvsc_tx_meta *meta)
-{
-    if (len_bytes > slot->room_bytes)
-        netvsc_queue_tx_cancel(nic, queue, slot);
-    else if (netvsc_tx_rewish(nic->queue[queue], slot, len_bytes, meta))
-        netvsc_queue_tx_commit(nic, queue, slot, len_bytes);
-}
-
 uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned queue)
 {
     return nic->queue[queue]->tx.outstanding;

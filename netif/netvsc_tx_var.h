@@ -121,9 +121,6 @@ struct netvsc_tx_want {
 };
 int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
                     struct netvsc_slot *slot);
-/* Put (meta) in place of what was asked for at begin. False: cancelled. */
-bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
-                      const struct netvsc_tx_meta *meta);
 /* It is not begun any more, and takes (ring_packets) of the room kept for it. */
 void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets);
 
@@ -207,5 +204,8 @@ bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *me
                        uint32_t len_bytes);
 void netvsc_offload_prepare(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes);
 void netvsc_offload_info(const struct netvsc_tx_meta *meta, struct rndis_tx_info *out);
+/* Put (meta) in place of what was asked for at begin. False: cancelled. */
+bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes,
+                      const struct netvsc_tx_meta *meta);
 
 #endif
