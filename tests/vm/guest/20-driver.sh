@@ -68,9 +68,9 @@ lost_session() {
     cat /tmp/session
     grep -q bound /tmp/session && in_user_space && ! no_switch
 }
-lost_and_undone() { lost_session 4 && undone; }
+lost_and_undone() { lost_session 7 && undone; }
 lost_and_confirmed() {
-    lost_session 5 && netvscctl confirm $card && no_switch && sleep 6 && in_user_space &&
+    lost_session 7 && netvscctl confirm $card && no_switch && sleep 8 && in_user_space &&
         netvscctl unbind $card && until_true 5 as_it_was
 }
 # driverctl 0.111 itself, beside us: each undoes what the other did, and both see the same.
