@@ -4,6 +4,7 @@
 
 #include "hex.h"
 #include "hvh_ring.h"
+#include "hvh_var.h"
 #include "raw_guest.h"
 
 static uint32_t free_bytes(const struct raw_guest *g)
@@ -227,6 +228,49 @@ static void one_step_takes_a_bounded_number_of_packets(void **state)
     raw_guest_destroy(g);
 }
 
+/* ---- the packet after this one --------------------------------------------------------------- */
+
+/* A packet of 32 bytes with its trailer, at (at) of the first ring. */
+static void put_bare(uint8_t *base, uint32_t at, uint64_t xid)
+{
+    const struct vmbus_pkt_desc desc = {
+        .type = VMBUS_PKT_INBAND, .header_qwords = 2, .total_qwords = 3, .xid = xid};
+
+    memcpy(base + VMBUS_PAGE_BYTES + at, &desc, sizeof(desc));
+}
+
+static void what_comes_next_is_shown_if_it_is_there_and_in_one_piece(void **state)
+{
+    static _Alignas(4096) uint8_t memory[4 * VMBUS_PAGE_BYTES];
+    const struct vmbus_region rings = {memory, sizeof(memory)};
+    struct vmbus_ring_ctl *ctl = (void *)memory;
+    const uint32_t last = VMBUS_PAGE_BYTES - 16; /* half of a packet's place before the end */
+    struct vmbus_pkt_desc next;
+    struct hvh_ring_in in;
+    struct hvh_ring_out out;
+    static struct hvh_packet pkt;
+
+    (void)state;
+    hvh_rings_init(&rings);
+    assert_int_equal(hvh_ring_attach(&rings, &in, &out), 0);
+    put_bare(memory, 0, 1);
+    put_bare(memory, 32, 2);
+    atomic_store(&ctl->write_index, 64);
+    assert_false(hvh_ring_ahead(&in, &next, sizeof(next))); /* nobody has looked yet */
+    assert_int_equal(hvh_ring_take(&in, &pkt), 1);
+    assert_true(hvh_ring_ahead(&in, &next, sizeof(next)));
+    assert_int_equal(next.xid, 2);
+    assert_int_equal(in.read, 32); /* and it is still there to be taken */
+    assert_false(hvh_ring_ahead(&in, &next, 40));
+    assert_int_equal(hvh_ring_take(&in, &pkt), 1);
+    assert_int_equal(pkt.desc.xid, 2);
+    assert_false(hvh_ring_ahead(&in, &next, sizeof(next)));
+    in.read = last;
+    in.seen = 16;
+    assert_true(hvh_ring_ahead(&in, &next, 16));
+    assert_false(hvh_ring_ahead(&in, &next, 24)); /* goes around the end */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +280,7 @@ int main(void)
         cmocka_unit_test(frames_gathered_keep_their_room),
         cmocka_unit_test(host_without_room_for_answers_asks_and_waits),
         cmocka_unit_test(one_step_takes_a_bounded_number_of_packets),
+        cmocka_unit_test(what_comes_next_is_shown_if_it_is_there_and_in_one_piece),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

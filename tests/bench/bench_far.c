@@ -177,6 +177,7 @@ int bench_far_start(struct bench_far *f, const struct bench_far_config *config)
         host_main(f->shared, &g);
         _exit(0);
     }
+    free(g.min.queue); /* the child has its own */
     bench_pin(BENCH_DRIVER_CPU);
     return 0;
 }

@@ -79,7 +79,8 @@ card=(--emulate "tap=$tap" --cpu 1)
 for ((i = 0; i < pairs; i++)); do
     for spin in 50 always; do
         app4 server netvsc-echo --spin "$spin"
-        inside taskset -c 0 "$bin/bench_load" echo "$addr" 7 1 64 "$seconds" | jq .p50_us
+        inside taskset -c 0 "$bin/bench_load" echo "$addr" 7 1 64 "$seconds" |
+            jq -e 'select(.p50_us > 0).p50_us' || fail "no answer from a busy server"
         stop server TERM
     done | xargs | awk '{ print $1 / $2 }'
 done >"$work/busy"
