@@ -5,6 +5,10 @@
 e2e_begin "$@"
 card_up
 listening() { inside ss -Hltn "sport = :$1" | grep -q .; }
+# The server has closed all too: nobody is left who waits for its FIN.
+all_over() {
+    ! inside ss -Htn state established state fin-wait-1 state fin-wait-2 "dport = :5001" | grep -q .
+}
 
 # The kernel's iperf sends; both must have counted the same.
 app4 server netvsc-iperf
@@ -19,6 +23,7 @@ many() {
     done
 }
 check "300 connections" inside bash -c "addr=$addr; $(declare -f many); many"
+check "the server has seen their ends" wait_for 10 all_over
 app_down server
 lines=$(grep -c ' port .*: 0 bytes' "$work/server.log")
 more=$(sed -n 's/.*and \([0-9]*\) more connections: 0 bytes.*/\1/p' "$work/server.log" | paste -sd+)
