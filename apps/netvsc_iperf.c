@@ -47,7 +47,7 @@ static struct {
     struct tcp_pcb *listener;
     struct flow *flows;
     uint32_t open, failed;
-    uint64_t flows_done, bytes, start_ns, end_ns;
+    uint64_t flows_done, bytes, start_ns; /* of the first connection; 0: none yet */
     struct ended ended;
 } iperf = {.port = 5001, .seconds = 10, .flows_wanted = 1};
 
@@ -198,12 +198,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 
 /* ---- client ---------------------------------------------------------------------------------- */
 
-/* As much as lwIP takes; the end when the time is over. */
+/* As much as lwIP takes; the end when the time is over, which begins with the connection. */
 static err_t send_more(struct flow *flow)
 {
     struct tcp_pcb *pcb = flow->pcb;
 
-    if (port_clock_now() >= iperf.end_ns) {
+    if (port_clock_now() - flow->start_ns >= iperf.seconds * PORT_NS_PER_S) {
         const err_t err = flow_close(flow, "");
 
         client_check();
@@ -257,6 +257,8 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     (void)err;
     flow->is_open = true;
     flow->start_ns = port_clock_now();
+    if (!iperf.start_ns)
+        iperf.start_ns = flow->start_ns;
     tcp_sent(pcb, on_sent);
     tcp_poll(pcb, on_poll, POLL_HALF_SECONDS);
     return send_more(flow);
@@ -307,8 +309,6 @@ static int connect_one(void)
 static void connect_all(void *ctx)
 {
     (void)ctx;
-    iperf.start_ns = port_clock_now();
-    iperf.end_ns = iperf.start_ns + iperf.seconds * PORT_NS_PER_S;
     for (uint32_t i = 0; i < iperf.flows_wanted; i++) {
         if (connect_one()) {
             app_finish(1);
@@ -344,10 +344,10 @@ static void stop(void *ctx)
     while (iperf.flows)
         flow_close(iperf.flows, ", interrupted");
     say_others(NULL, 0);
-    if (iperf.client && iperf.start_ns)
+    if (iperf.client && iperf.flows_done)
         port_log(PORT_LOG_INFO, "all %llu connections: %llu bytes, %.2f Gbit/s",
                  (unsigned long long)iperf.flows_done, (unsigned long long)iperf.bytes,
-                 gbits(iperf.bytes, ns));
+                 iperf.start_ns ? gbits(iperf.bytes, ns) : 0);
 }
 
 static error_t parse_number(const char *name, const char *text, uint32_t max, uint32_t *out)
