@@ -17,9 +17,12 @@ for round in 1 2; do
     for said in "Hello from lwIP" "doorbells" "frames" "--stay" "--pcap"; do
         check "it says: $said" grep -q -- "$said" "$work/demo.log"
     done
-    for counted in "frames to lwIP" "frames from lwIP" "doorbells rung by the driver"; do
+    for counted in "frames to lwIP" "frames from lwIP"; do
         check "it counted $counted" grep -qE "^$counted +[1-9]" "$work/demo.log"
     done
+    # None may be needed: this host looks by itself as long as its guest's loop turns.
+    check "both count the same doorbells" \
+        grep -qE '^doorbells rung by the driver +([0-9]+) +\1$' "$work/demo.log"
     check "round $round leaves nothing behind" equal "$(leftovers)" ""
 done
 # --stay puts the TAP where it is started: here, in a network of its own.
