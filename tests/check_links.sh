@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # check_links.sh ROOT BUILD: the programs stand alone. What they need at run time is libc and
-# libuuid; what the build insists on is lwIP and libuuid.
+# libuuid; what the build insists on is lwIP and libuuid, so it can be configured where nothing else
+# is.
 build=$(cd "${2:?usage: check_links.sh ROOT BUILD}" && pwd) || exit 2
 . "$(dirname "${BASH_SOURCE[0]}")/check_lib.sh"
 
@@ -27,5 +28,14 @@ while read -r where; do
 done < <(all_files | grep -E '(CMakeLists\.txt|\.cmake)$' |
     xargs grep -HE 'find_(package|path|library)\(.*REQUIRED|pkg_check_modules\(' |
     grep -vE "UUID_|Threads")
+
+# As on a machine that only apps/demo has prepared: 0 is "looked for, and not there".
+if [ -f CMakeLists.txt ]; then
+    bare=$(mktemp -d)
+    trap 'rm -rf "$bare"' EXIT
+    cmake -S . -B "$bare" -G Ninja -DBUILD_TESTING=ON -DCMOCKA_LIBRARY=0 -DCHECK_LIBRARY=0 \
+        >"$bare/log" 2>&1 ||
+        finding CMakeLists.txt "needs cmocka or check: $(grep -A 2 -m 1 'CMake Error' "$bare/log")"
+fi
 
 conclude check_links "$programs programs"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Several queues: the host's spreading, the driver's queues, their threads.
 netvsc_test(test_hvhost_rss LIBS hvhost_core)
-target_include_directories(test_hvhost_rss PRIVATE ${CMAKE_SOURCE_DIR}/netif)
 netvsc_test(test_queues LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 netvsc_test(test_takeover LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c
   TIMEOUT 240)
