@@ -37,8 +37,16 @@ struct side {
     _Atomic uint64_t far_frames; /* that came out of the card */
     _Atomic uint64_t delivered;  /* to the card, once over */
     struct netvsc *nic;
-    uint64_t rx[QUEUES];   /* each its queue's thread's */
-    _Atomic unsigned done; /* threads that have sent all */
+    _Atomic uint64_t rx[QUEUES];
+    _Atomic unsigned done; /* queues whose frames are all sent and completed */
+};
+
+struct worker {
+    struct side *side;
+    unsigned q;
+    pthread_t thread;
+    unsigned sent;
+    bool done;
 };
 
 static uint64_t now_ns(void)
@@ -167,55 +175,63 @@ static void open_and_attach(struct side *s)
     assert_int_equal(netvsc_state(s->nic), NETVSC_UP);
 }
 
-/* Poll queue (q), and send until SENT are sent. Returns how many have been. */
-static unsigned turn(struct side *s, unsigned q, unsigned sent)
+/* Poll the worker's queue, and send until SENT are sent. */
+static void turn(struct worker *w)
 {
+    struct side *s = w->side;
     struct netvsc_slot slot;
+    struct netvsc_stats stats;
 
-    netvsc_queue_poll(s->nic, q, now_ns(), 64);
-    for (unsigned i = 0; i < 8 && sent < SENT; i++) {
-        if (netvsc_queue_tx_begin(s->nic, q, 60, &slot))
+    netvsc_queue_poll(s->nic, w->q, now_ns(), 64);
+    for (unsigned i = 0; i < 8 && w->sent < SENT; i++) {
+        if (netvsc_queue_tx_begin(s->nic, w->q, 60, &slot))
             break;
         memset(slot.data, 0, 60);
         slot.data[0] = 2; /* to the far end */
         memcpy(slot.data + 6, card_mac, sizeof(card_mac));
-        netvsc_queue_tx_commit(s->nic, q, &slot, 60);
-        if (++sent == SENT)
-            s->done++;
+        netvsc_queue_tx_commit(s->nic, w->q, &slot, 60);
+        w->sent++;
     }
-    netvsc_queue_flush(s->nic, q);
-    return sent;
+    netvsc_queue_flush(s->nic, w->q);
+    netvsc_queue_stats(s->nic, w->q, &stats);
+    if (!w->done && stats.tx_completed == SENT) {
+        w->done = true;
+        s->done++;
+    }
 }
-
-struct worker {
-    struct side *side;
-    unsigned q;
-    pthread_t thread;
-};
 
 static void *worker_thread(void *ctx)
 {
-    const struct worker *w = ctx;
-    unsigned sent = 0;
+    struct worker *w = ctx;
 
     while (!w->side->quit) {
-        sent = turn(w->side, w->q, sent);
+        turn(w);
         sched_yield();
     }
     return NULL;
 }
 
-/* Queue 0's thread: the table changes now and then until all is sent and received. */
-static void run(struct side *s)
+static uint64_t received(const struct side *s)
 {
-    uint64_t start = now_ns(), settled = 0;
+    uint64_t frames = 0;
+
+    for (unsigned q = 0; q < QUEUES; q++)
+        frames += s->rx[q];
+    return frames;
+}
+
+/* Queue 0's thread: the table changes now and then until all is sent and received. */
+static void run(struct worker *w)
+{
+    struct side *s = w->side;
+    uint64_t start = now_ns();
     struct netvsc_rss rss;
-    unsigned sent = 0, turns = 0;
+    unsigned turns = 0;
 
     s->go = true;
-    while ((s->done < QUEUES || !s->over || settled < 1000) && now_ns() - start < WAIT_NS) {
-        sent = turn(s, 0, sent);
-        settled += s->over && s->far_frames == (uint64_t)QUEUES * SENT;
+    while ((s->done < QUEUES || !s->over || received(s) != s->delivered) &&
+           now_ns() - start < WAIT_NS) {
+        turn(w);
         if (++turns % 64 == 0 && netvsc_rss_get(s->nic, &rss) != -EINPROGRESS) {
             for (unsigned i = 0; i < NETVSC_RETA_ENTRIES; i++)
                 rss.reta[i] = (uint8_t)((i + turns / 64) % QUEUES);
@@ -237,28 +253,25 @@ static void each_queue_has_a_thread_and_nothing_is_lost(void **state)
     struct netvsc_stats stats;
     struct hvhost_nic_stats host_stats;
     pthread_t host;
-    uint64_t rx = 0;
 
     assert_int_equal(pthread_create(&host, NULL, host_thread, s), 0);
     open_and_attach(s);
     assert_int_equal(netvsc_info(s->nic)->queues, QUEUES);
-    for (unsigned q = 1; q < QUEUES; q++) {
+    for (unsigned q = 0; q < QUEUES; q++)
         worker[q] = (struct worker){.side = s, .q = q};
+    for (unsigned q = 1; q < QUEUES; q++)
         assert_int_equal(pthread_create(&worker[q].thread, NULL, worker_thread, &worker[q]), 0);
-    }
-    run(s);
+    run(&worker[0]);
     s->quit = true;
     for (unsigned q = 1; q < QUEUES; q++)
         pthread_join(worker[q].thread, NULL);
     pthread_join(host, NULL);
-    for (unsigned q = 0; q < QUEUES; q++) {
+    for (unsigned q = 0; q < QUEUES; q++)
         assert_true(s->rx[q] > 0);
-        rx += s->rx[q];
-    }
-    assert_int_equal(rx, s->delivered);
+    assert_int_equal(received(s), s->delivered);
     assert_int_equal(s->far_frames, QUEUES * SENT);
     netvsc_stats(s->nic, &stats);
-    assert_int_equal(stats.rx_frames, rx);
+    assert_int_equal(stats.rx_frames, s->delivered);
     assert_int_equal(stats.tx_completed, QUEUES * SENT);
     assert_int_equal(stats.tx_lost, 0);
     hvhost_nic_stats(s->card, &host_stats);
