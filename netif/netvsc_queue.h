@@ -60,7 +60,8 @@ unsigned netvsc_queue_for(const struct netvsc *nic, uint32_t hash);
 
 /*
  * The counters of queue (q) alone, those of the NIC as a whole (ctl_*, attaches, ...) being 0. For
- * the queue's own thread; netvsc_stats() is exact when no other thread polls.
+ * the queue's own thread, and not while another detaches; netvsc_stats() is exact when no other
+ * thread polls.
  */
 void netvsc_queue_stats(const struct netvsc *nic, unsigned q, struct netvsc_stats *out);
 

@@ -193,11 +193,11 @@ static void turn(struct worker *w)
         w->sent++;
     }
     netvsc_queue_flush(s->nic, w->q);
+    if (w->done) /* queue 0's thread may be detaching, which ends the queue */
+        return;
     netvsc_queue_stats(s->nic, w->q, &stats);
-    if (!w->done && stats.tx_completed == SENT) {
-        w->done = true;
-        s->done++;
-    }
+    w->done = stats.tx_completed == SENT;
+    s->done += w->done;
 }
 
 static void *worker_thread(void *ctx)
