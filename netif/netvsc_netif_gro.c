@@ -197,16 +197,13 @@ unsigned netvsc_netif_gro(struct netvsc_netif *nif, struct pbuf *head,
         return 1;
     for (n = 1; n < count && !s.push && frames[n].len_bytes <= CHAIN_BYTES_MAX - bytes; n++) {
         struct segment next = s;
-        struct pbuf *p;
 
         if (!joins(nif, head->payload, &frames[n], &next))
             break;
-        p = netvsc_netif_piece(nif, &frames[n], s.head_bytes);
-        if (!p)
-            break;
         if (n == 1)
             netvsc_netif_join_add(&join, head);
-        netvsc_netif_join_add(&join, p);
+        if (!netvsc_netif_join_piece(nif, &join, &frames[n], s.head_bytes))
+            break;
         bytes += next.payload_bytes;
         s = next;
     }

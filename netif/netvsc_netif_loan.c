@@ -6,7 +6,9 @@
  * first holds a private copy of the frame's beginning, all that lwIP's protocols parse, so that no
  * header can change between their looks at it; the second is the rest of the frame where the host
  * wrote it, held until both are freed. What continues a packet (the further pieces of a frame, the
- * payload of a segment that joins another's chain) has no head. What the host may still change is
+ * payload of a segment that joins another's chain) has no head, and no hold of its own if what it
+ * continues is of the same packet: the first such loan, the lead, holds the packet for all of them.
+ * What the host may still change is
  * payload, which it wrote anyway; a program that must not be shown two versions of it asks for
  * copies.
  *
@@ -31,10 +33,12 @@ struct loan {
     struct pbuf_custom head; /* lwIP takes it for a PBUF_RAM: its bytes follow it */
     uint8_t bytes[HEADROOM_BYTES + HEAD_BYTES];
     struct pbuf_custom rest;
-    struct netvsc_hold *hold;
+    struct netvsc_hold *hold; /* of its packet, if it is a lead */
+    struct loan *lead;        /* has it, else: it or one further in front in the chain */
+    uint32_t packet;          /* which, in its batch */
+    unsigned parts; /* not freed yet: of head and rest, if it has both; and those it leads */
     struct netvsc_netif_loans *pool;
     struct loan *next;
-    unsigned parts; /* of head and rest, if it has both, not freed yet */
 };
 
 struct netvsc_netif_loans {
@@ -73,7 +77,10 @@ static void part_freed(struct loan *loan)
 
     if (--loan->parts)
         return;
-    netvsc_hold_release(loan->hold);
+    if (loan->lead == loan)
+        netvsc_hold_release(loan->hold);
+    else
+        part_freed(loan->lead); /* which has none */
     loan->next = pool->free;
     pool->free = loan;
     if (--pool->out == 0 && pool->abandoned)
@@ -86,9 +93,14 @@ static void head_freed(struct pbuf *p)
     part_freed((struct loan *)((uint8_t *)p - offsetof(struct loan, head)));
 }
 
+static struct loan *loan_of_rest(const struct pbuf *p)
+{
+    return (struct loan *)((uintptr_t)p - offsetof(struct loan, rest));
+}
+
 static void rest_freed(struct pbuf *p)
 {
-    part_freed((struct loan *)((uint8_t *)p - offsetof(struct loan, rest)));
+    part_freed(loan_of_rest(p));
 }
 
 static uint32_t fill_head(uint8_t *to, const struct netvsc_frame *frame, const uint8_t *tag)
@@ -106,20 +118,40 @@ static uint32_t fill_head(uint8_t *to, const struct netvsc_frame *frame, const u
     return own + NETVSC_NETIF_TAG_BYTES;
 }
 
-/* A loan of (frame), of (parts). NULL: too much is lent. */
-static struct loan *take(struct netvsc_netif *nif, const struct netvsc_frame *frame, unsigned parts)
+/* A loan of (frame), of (parts), led by (lead) or nobody. NULL: too much is lent. */
+static struct loan *take(struct netvsc_netif *nif, const struct netvsc_frame *frame,
+                         struct loan *lead, unsigned parts)
 {
     struct loan *loan = nif->loans->free;
 
     if (!loan)
         return NULL;
-    loan->hold = netvsc_frame_hold(nif->nic, frame);
-    if (!loan->hold)
-        return NULL;
+    if (lead) {
+        loan->lead = lead;
+        lead->parts++;
+    } else {
+        loan->lead = loan;
+        loan->packet = frame->packet;
+        loan->hold = netvsc_frame_hold(nif->nic, frame);
+        if (!loan->hold)
+            return NULL;
+    }
     nif->loans->free = loan->next;
     nif->loans->out++;
     loan->parts = parts;
     return loan;
+}
+
+/* Who could lead a loan of (frame) behind (before), in a chain of one batch: somebody or NULL. */
+static struct loan *lead_of(const struct pbuf *before, const struct netvsc_frame *frame)
+{
+    const struct pbuf_custom *custom = (const struct pbuf_custom *)before;
+    struct loan *lead;
+
+    if (!(before->flags & PBUF_FLAG_IS_CUSTOM) || custom->custom_free_function != rest_freed)
+        return NULL;
+    lead = loan_of_rest(before)->lead;
+    return lead->packet == frame->packet ? lead : NULL;
 }
 
 static struct pbuf *make_rest(struct loan *loan, const struct netvsc_frame *frame, uint32_t off)
@@ -136,7 +168,7 @@ struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_fra
                                const uint8_t *tag)
 {
     uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES, head_bytes;
-    struct loan *loan = frame->len_bytes > own ? take(nif, frame, 2) : NULL;
+    struct loan *loan = frame->len_bytes > own ? take(nif, frame, NULL, 2) : NULL;
     struct pbuf *head;
 
     if (!loan)
@@ -149,10 +181,10 @@ struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_fra
     return head;
 }
 
-struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct netvsc_frame *frame,
-                                    uint32_t off)
+struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct pbuf *before,
+                                    const struct netvsc_frame *frame, uint32_t off)
 {
-    struct loan *loan = take(nif, frame, 1);
+    struct loan *loan = take(nif, frame, lead_of(before, frame), 1);
 
     return loan ? make_rest(loan, frame, off) : NULL;
 }

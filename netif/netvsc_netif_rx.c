@@ -73,6 +73,7 @@ static void set_checks(struct netvsc_netif *nif, const struct netvsc_frame *fram
 
 void netvsc_netif_join_add(struct netvsc_netif_join *join, struct pbuf *p)
 {
+    join->bytes += p->tot_len;
     if (join->head)
         join->tail->next = p;
     else
@@ -84,10 +85,8 @@ void netvsc_netif_join_add(struct netvsc_netif_join *join, struct pbuf *p)
 
 struct pbuf *netvsc_netif_join_end(struct netvsc_netif_join *join)
 {
-    uint32_t bytes = 0;
+    uint32_t bytes = join->bytes;
 
-    for (const struct pbuf *p = join->head; p; p = p->next)
-        bytes += p->len;
     for (struct pbuf *p = join->head; p; p = p->next) {
         p->tot_len = (u16_t)bytes;
         bytes -= p->len;
@@ -106,21 +105,23 @@ static struct pbuf *copy_from(const struct netvsc_frame *frame, uint32_t off)
     return p;
 }
 
-struct pbuf *netvsc_netif_piece(struct netvsc_netif *nif, const struct netvsc_frame *frame,
-                                uint32_t off)
+bool netvsc_netif_join_piece(struct netvsc_netif *nif, struct netvsc_netif_join *join,
+                             const struct netvsc_frame *frame, uint32_t off)
 {
     struct pbuf *p = NULL;
 
     if (frame->len_bytes - off > nif->rx_copybreak_bytes)
-        p = netvsc_netif_lend_rest(nif, frame, off);
+        p = netvsc_netif_lend_rest(nif, join->tail, frame, off);
     if (p) {
         nif->stats.rx_zerocopy++;
-        return p;
-    }
-    p = copy_from(frame, off);
-    if (p)
+    } else {
+        p = copy_from(frame, off);
+        if (!p)
+            return false;
         nif->stats.rx_copied++;
-    return p;
+    }
+    netvsc_netif_join_add(join, p);
+    return true;
 }
 
 /* A copy of (frame) with (tag) put in. */
@@ -164,12 +165,10 @@ static struct pbuf *more_pieces(struct netvsc_netif *nif, const struct netvsc_fr
 
     netvsc_netif_join_add(&join, p);
     for (unsigned i = 1; i <= frame->more; i++) {
-        p = netvsc_netif_piece(nif, &frame[i], 0);
-        if (!p) {
+        if (!netvsc_netif_join_piece(nif, &join, &frame[i], 0)) {
             pbuf_free(netvsc_netif_join_end(&join));
             return NULL;
         }
-        netvsc_netif_join_add(&join, p);
     }
     return netvsc_netif_join_end(&join);
 }

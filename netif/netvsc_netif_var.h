@@ -9,17 +9,17 @@
 /* netvsc_netif_rx.c: config.rx of the NIC; (ctx) is the struct netvsc_netif. */
 void netvsc_netif_rx(void *ctx, const struct netvsc_frame *frames, unsigned count);
 
-/* A chain with the bytes of (frame) from (off) on, where the host wrote them if that may be, else
- * copied to pool pbufs. NULL: there is no pbuf. */
-struct pbuf *netvsc_netif_piece(struct netvsc_netif *nif, const struct netvsc_frame *frame,
-                                uint32_t off);
-
 /* A chain being made of many: pbuf_cat() would walk it for each. */
 struct netvsc_netif_join {
     struct pbuf *head, *tail;
+    uint32_t bytes; /* no more than a chain can say */
 };
 void netvsc_netif_join_add(struct netvsc_netif_join *join, struct pbuf *p);
-/* Make the lengths right. The whole is no longer than a chain can say. */
+/* Add the bytes of (frame) from (off) on, where the host wrote them if that may be, else copied to
+ * pool pbufs. False: there is no pbuf. All frames of a chain are of one batch. */
+bool netvsc_netif_join_piece(struct netvsc_netif *nif, struct netvsc_netif_join *join,
+                             const struct netvsc_frame *frame, uint32_t off);
+/* Make the lengths right. */
 struct pbuf *netvsc_netif_join_end(struct netvsc_netif_join *join);
 
 /* netvsc_netif_gro.c */
@@ -55,9 +55,10 @@ void netvsc_netif_loans_abandon(struct netvsc_netif_loans *pool);
  */
 struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
                                const uint8_t *tag);
-/* One pbuf over its bytes from (off) on, all payload. NULL as above. */
-struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct netvsc_frame *frame,
-                                    uint32_t off);
+/* One pbuf over its bytes from (off) on, all payload, to stand behind (before) in a chain. NULL as
+ * above. */
+struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct pbuf *before,
+                                    const struct netvsc_frame *frame, uint32_t off);
 
 #define NETVSC_NETIF_TCP_BYTES 20u /* a TCP header without options */
 
@@ -95,8 +96,7 @@ uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
 /* netvsc_netif_burst.c */
 #define NETVSC_NETIF_ALONE 1
 /* Send (p) as part of a burst: 0, NETVSC_NETIF_ALONE it is none of one, or as begin. */
-int netvsc_netif_burst(struct netvsc_netif *nif, struct pbuf *p,
-                       const struct netvsc_tx_meta *meta);
+int netvsc_netif_burst(struct netvsc_netif *nif, struct pbuf *p, const struct netvsc_tx_meta *meta);
 void netvsc_netif_burst_end(struct netvsc_netif *nif);
 void netvsc_netif_burst_drop(struct netvsc_netif *nif);
 

@@ -14,10 +14,13 @@
  * nothing is kept from one packet to the next, and what other channels receive cannot get between.
  * A fragment without a first one is dropped, and so are all those behind it.
  *
+ * 64 KB are 43 fragments, and those behind the first one all alike, with one element that says what
+ * they are: they are taken in a run of their own, the quick way (netvsc_rx.c).
+ *
  * A packet has VMBUS_XFER_RANGES_MAX ranges at most, so a frame has no more fragments, and the
  * batch has room for them. No frame is longer than an IP packet can say.
  */
-#include "netvsc_var.h"
+#include "netvsc_rx_var.h"
 
 #define RSC_BYTES_MAX 65535u
 
@@ -78,4 +81,48 @@ bool netvsc_rsc_take(struct netvsc_queue *q, const struct netvsc_frame *piece, u
     if (flags & RNDIS_PACKET_ID_LAST)
         complete(q);
     return ok;
+}
+
+/* A fragment behind the first, of (bytes_max) at most, with one element; false: it may be anything.
+ */
+static inline bool take_fragment(const struct netvsc_run *run, uint64_t range, uint32_t bytes_max,
+                                 struct netvsc_frame *out, uint8_t *flags)
+{
+    const uint8_t *msg = run->base + (range >> 32);
+    struct rndis_layout at;
+
+    if (!netvsc_range_usual(run, (uint32_t)(range >> 32), (uint32_t)range) ||
+        !rndis_quick_packet(msg, (uint32_t)range, &at) || at.data_bytes - 1 >= bytes_max)
+        return false;
+    *flags = rndis_quick_fragment(msg + at.ppi_off, at.ppi_bytes);
+    netvsc_put_frame(out, msg + at.data_off, at.data_bytes, run->origin);
+    return *flags && !(*flags & RNDIS_PACKET_ID_FIRST);
+}
+
+uint32_t netvsc_rsc_run(struct netvsc_queue *q, const struct netvsc_run *run, const uint8_t *host,
+                        uint32_t count)
+{
+    struct netvsc_frame *out = &q->batch[q->batch_count];
+    struct netvsc_chain *chain = &q->chain;
+    uint32_t done = 0;
+    uint8_t flags = 0;
+    bool usual = true;
+
+    while (done < count && !(flags & RNDIS_PACKET_ID_LAST)) {
+        const uint64_t range = rndis_quick_word(host + done * sizeof(range));
+
+        usual = take_fragment(run, range, RSC_BYTES_MAX - chain->bytes, out, &flags);
+        if (!usual)
+            break;
+        chain->bytes += out++->len_bytes;
+        done++;
+    }
+    chain->pieces += done;
+    q->batch_count += done;
+    q->stats.rx_messages += done;
+    if (usual && flags & RNDIS_PACKET_ID_LAST)
+        complete(q);
+    if (q->batch_count >= NETVSC_BATCH_MAX && !chain->pieces)
+        netvsc_rx_hand_up(q);
+    return done;
 }

@@ -9,16 +9,16 @@
  * several calls.
  *
  * Nearly all messages are alike, and nothing is wrong with them. These are taken in runs, the quick
- * way: a few comparisons on words read once (rndis_quick.h), limits looked up once per run. The
- * first range that is anything else ends the run and is judged from its beginning, on a copy of its
- * own (netvsc_rx_message.c), as if nobody had looked at it.
+ * way: a few comparisons on words read once (rndis_quick.h), limits looked up once per run. So are
+ * the fragments behind a frame's first one (netvsc_rsc.c). The first range that is anything else
+ * ends the run and is judged from its beginning, on a copy of its own (netvsc_rx_message.c), as if
+ * nobody had looked at it.
  *
  * Every packet is owed exactly one completion, malformed ones too (status 2), or its sections are
  * lost.
  */
 #include "netvsc_count_var.h"
-#include "netvsc_var.h"
-#include "rndis_quick.h"
+#include "netvsc_rx_var.h"
 
 #include <string.h>
 
@@ -43,75 +43,40 @@ void netvsc_rx_hand_up(struct netvsc_queue *q)
 
 /* ---- the quick way --------------------------------------------------------------------------- */
 
-/* What all messages of a run are held against. */
-struct run {
-    const uint8_t *base; /* of the receive buffer */
-    size_t off_max;      /* a section that begins here lies inside */
-    uint32_t range_bytes_max, frame_bytes_max;
-    uint32_t alike_bytes; /* how long frames have been */
-    uint64_t origin;      /* the frame's queue and packet, as they lie in it */
-};
-
-/* A frame is four words; by field its making would be most of the work. */
-static_assert(offsetof(struct netvsc_frame, len_bytes) == 8, "word 1: length; no tag, no verdict");
-static_assert(offsetof(struct netvsc_frame, tci) == 12, "in word 1");
-static_assert(offsetof(struct netvsc_frame, queue) == 16, "word 2: queue, nothing more, packet");
-static_assert(offsetof(struct netvsc_frame, packet) == 20, "in word 2");
-static_assert(offsetof(struct netvsc_frame, hash) == 24, "word 3: no hash");
-static_assert(sizeof(struct netvsc_frame) == 32, "and nothing else");
-
-static inline void put_frame(struct netvsc_frame *out, const uint8_t *data, uint32_t len_bytes,
-                             uint64_t origin)
-{
-    const uint64_t len = len_bytes;
-
-    out->data = data;
-    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, len_bytes), &len, sizeof(len));
-    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, queue), &origin, sizeof(origin));
-    memset((uint8_t *)out + offsetof(struct netvsc_frame, hash), 0, sizeof(uint64_t));
-}
-
-/* Inside the buffer, no longer than a section, and long enough for a header. */
-static inline bool range_usual(const struct run *run, uint32_t off_bytes, uint32_t len_bytes)
-{
-    const uint32_t len_min = sizeof(struct rndis_packet);
-
-    return off_bytes <= run->off_max && len_bytes - len_min <= run->range_bytes_max - len_min;
-}
-
-static inline bool length_usual(const struct run *run, uint32_t data_bytes)
+static inline bool length_usual(const struct netvsc_run *run, uint32_t data_bytes)
 {
     return data_bytes - NETVSC_ETH_BYTES <= run->frame_bytes_max - NETVSC_ETH_BYTES;
 }
 
 /* A message with elements; not inlined, so that the loop below has the registers. */
-static __attribute__((noinline)) bool take_with_elements(const struct run *run, uint64_t range,
-                                                         struct netvsc_frame *out)
+static __attribute__((noinline)) bool take_with_elements(const struct netvsc_run *run,
+                                                         uint64_t range, struct netvsc_frame *out)
 {
     const uint8_t *msg = run->base + (range >> 32);
     struct rndis_layout at;
     struct rndis_meta meta;
 
-    if (!range_usual(run, (uint32_t)(range >> 32), (uint32_t)range) ||
+    if (!netvsc_range_usual(run, (uint32_t)(range >> 32), (uint32_t)range) ||
         !rndis_quick_packet(msg, (uint32_t)range, &at) || !length_usual(run, at.data_bytes) ||
         !rndis_quick_ppis(msg + at.ppi_off, at.ppi_bytes, &meta))
         return false;
-    put_frame(out, msg + at.data_off, at.data_bytes, run->origin);
+    netvsc_put_frame(out, msg + at.data_off, at.data_bytes, run->origin);
     netvsc_rx_meta(out, &meta);
     return true;
 }
 
-static inline bool take_plain(const struct run *run, uint64_t range, struct netvsc_frame *out)
+static inline bool take_plain(const struct netvsc_run *run, uint64_t range,
+                              struct netvsc_frame *out)
 {
     const uint8_t *msg = run->base + (range >> 32);
     uint32_t data_bytes;
 
-    if (!range_usual(run, (uint32_t)(range >> 32), (uint32_t)range))
+    if (!netvsc_range_usual(run, (uint32_t)(range >> 32), (uint32_t)range))
         return false;
     data_bytes = rndis_quick_plain(msg, (uint32_t)range);
     if (!length_usual(run, data_bytes)) /* 0 is none */
         return false;
-    put_frame(out, msg + sizeof(struct rndis_packet), data_bytes, run->origin);
+    netvsc_put_frame(out, msg + sizeof(struct rndis_packet), data_bytes, run->origin);
     return true;
 }
 
@@ -120,9 +85,9 @@ static inline bool take_plain(const struct run *run, uint64_t range, struct netv
  * (*mixed) is set when one is tagged, to a group, or not as long as those before: then each has to
  * be looked at again to be counted.
  */
-static __attribute__((noinline)) uint32_t take_run(const struct run *run, const uint8_t *host,
-                                                   struct netvsc_frame *out, uint32_t count,
-                                                   bool *mixed)
+static __attribute__((noinline)) uint32_t take_run(const struct netvsc_run *run,
+                                                   const uint8_t *host, struct netvsc_frame *out,
+                                                   uint32_t count, bool *mixed)
 {
     uint32_t done, lengths = 0;
     uint8_t groups = 0;
@@ -139,12 +104,12 @@ static __attribute__((noinline)) uint32_t take_run(const struct run *run, const 
     return done;
 }
 
-/* As many of (count) ranges as there is room for in the batch. */
+/* As many of (count) ranges as there is room for in the batch, or as go on with its last frame. */
 static uint32_t take_usual(struct netvsc_queue *q, const uint8_t *host, uint32_t count)
 {
     const struct netvsc *nic = q->nic;
     const struct vmbus_region *recv = &nic->mem->recv;
-    const struct run run = {
+    const struct netvsc_run run = {
         .base = recv->base,
         .off_max = recv->len_bytes - nic->info.recv_section_bytes,
         .range_bytes_max = nic->info.recv_section_bytes,
@@ -155,8 +120,10 @@ static uint32_t take_usual(struct netvsc_queue *q, const uint8_t *host, uint32_t
     const uint32_t room = q->batch_count < NETVSC_BATCH_MAX ? NETVSC_BATCH_MAX - q->batch_count : 0;
     uint32_t done;
 
-    if (nic->state != NETVSC_UP || q->chain.pieces)
+    if (nic->state != NETVSC_UP)
         return 0;
+    if (q->chain.pieces)
+        return netvsc_rsc_run(q, &run, host, count);
     done = take_run(&run, host, &q->batch[q->batch_count], count < room ? count : room,
                     &q->batch_mixed);
     q->stats.rx_messages += done;

@@ -28,7 +28,7 @@
     X(rx_drop_rsc_last, "fragments whose last one never came")                                     \
     X(rx_drop_rsc_size, "fragments that are empty, or make a frame longer than 65,535 bytes")      \
     X(rx_drop_rsc_unasked, "fragments from a host that was not asked for any")                     \
-    X(rx_held, "frames kept by their user without a copy")                                         \
+    X(rx_held, "holds on packets whose frames are kept without a copy")                            \
     X(rx_hold_refused, "frames not kept: too much of the receive buffer was already")              \
     X(rx_held_peak, "most receive sections kept at a time, of all queues their own")               \
     X(rx_acks, "completions given for received packets")                                           \

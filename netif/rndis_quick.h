@@ -136,4 +136,16 @@ static inline bool rndis_quick_ppis(const uint8_t *host, uint32_t len_bytes, str
     return true;
 }
 
+/* Its elements: one, which makes it a fragment: RNDIS_PACKET_ID_*. 0: they may be anything. */
+static inline uint8_t rndis_quick_fragment(const uint8_t *host, uint32_t len_bytes)
+{
+    const uint64_t usual = RNDIS_PPI_BYTES | (uint64_t)RNDIS_PPI_PACKET_ID << 32;
+    uint64_t data;
+
+    if (len_bytes != RNDIS_PPI_BYTES || rndis_quick_word(host) != usual)
+        return 0;
+    data = rndis_quick_word(host + offsetof(struct rndis_ppi, data_off));
+    return (uint32_t)data == RNDIS_PPI_DATA_OFF ? rndis_fragment_flags((uint32_t)(data >> 32)) : 0;
+}
+
 #endif

@@ -50,13 +50,36 @@ static void what_hosts_send_is_taken_quickly(void **state)
     }
 }
 
-static void fragments_and_empty_frames_take_the_long_way(void **state)
+/* The word of an element of build()'s with nothing but (flags) in it. */
+static void set_flags(uint8_t *msg, uint8_t flags)
 {
-    static const uint32_t types[] = {RNDIS_PPI_CSUM, RNDIS_PPI_PACKET_ID};
+    const struct rndis_packet_id id = {.version = RNDIS_PACKET_ID_VERSION, .flags = flags};
+
+    memcpy(msg + sizeof(struct rndis_packet) + RNDIS_PPI_DATA_OFF, &id, sizeof(id));
+}
+
+static void a_fragment_says_nothing_else_or_takes_the_long_way(void **state)
+{
+    static const uint32_t types[] = {RNDIS_PPI_PACKET_ID, RNDIS_PPI_CSUM};
+    uint8_t msg[MESSAGE_BYTES];
+    uint32_t bytes = build(msg, types, 1);
+
+    (void)state;
+    set_flags(msg, RNDIS_PACKET_ID_FRAGMENT | RNDIS_PACKET_ID_LAST);
+    assert_int_equal(rndis_both(msg, bytes), RNDIS_BOTH_FRAGMENT);
+    assert_int_equal(rndis_both(msg, bytes - 1), RNDIS_BOTH_LONG);
+    set_flags(msg, RNDIS_PACKET_ID_LAST); /* without the flag for it: no fragment */
+    assert_int_equal(rndis_both(msg, bytes), RNDIS_BOTH_LONG);
+    bytes = build(msg, types, 2);
+    set_flags(msg, RNDIS_PACKET_ID_FRAGMENT);
+    assert_int_equal(rndis_both(msg, bytes), RNDIS_BOTH_LONG);
+}
+
+static void empty_frames_take_the_long_way(void **state)
+{
     uint8_t msg[MESSAGE_BYTES];
 
     (void)state;
-    assert_int_equal(rndis_both(msg, build(msg, types, 2)), RNDIS_BOTH_LONG);
     memset(msg, 0, sizeof(msg));
     rndis_put_packet(msg, 0, 0);
     assert_int_equal(rndis_both(msg, 100), RNDIS_BOTH_LONG);
@@ -118,6 +141,7 @@ static void however_a_message_is_spoilt_both_ways_agree(void **state)
     assert_int_equal(seen[RNDIS_BOTH_DIFFER], 0);
     assert_true(seen[RNDIS_BOTH_PLAIN] > 20000);
     assert_true(seen[RNDIS_BOTH_ELEMENTS] > 20000);
+    assert_true(seen[RNDIS_BOTH_FRAGMENT] > 2000);
     assert_true(seen[RNDIS_BOTH_LONG] > 200000);
 }
 
@@ -125,7 +149,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_hosts_send_is_taken_quickly),
-        cmocka_unit_test(fragments_and_empty_frames_take_the_long_way),
+        cmocka_unit_test(a_fragment_says_nothing_else_or_takes_the_long_way),
+        cmocka_unit_test(empty_frames_take_the_long_way),
         cmocka_unit_test(however_a_message_is_spoilt_both_ways_agree),
     };
 

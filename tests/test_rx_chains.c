@@ -302,6 +302,47 @@ static void what_the_host_puts_together_arrives_as_one_chain(void **state)
     }
 }
 
+/* Chain 0 as pbufs of their own. */
+static unsigned take_apart(struct pbuf **pieces)
+{
+    struct pbuf *next = chains[--chain_count].p;
+    unsigned count = 0;
+
+    for (; next; count++) {
+        pieces[count] = next;
+        next = next->next;
+        pieces[count]->next = NULL;
+        pieces[count]->tot_len = pieces[count]->len;
+    }
+    return count;
+}
+
+static void a_packet_is_kept_for_the_last_piece_whichever_that_is(void **state)
+{
+    struct pbuf *pieces[64];
+    unsigned count, last;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        f = (struct ip_frame){.seq = 1};
+        setup(i & 1 ? HVHOST_OFFLOAD_ALL : NO_RSC); /* one packet; one for each eight segments */
+        for (unsigned k = 0; k < 20; k++)
+            send(MSS, 0x10);
+        stack_turn(2);
+        assert_int_equal(chain_count, 1);
+        count = take_apart(pieces);
+        assert_true(netvsc_held_sections(stack.nif.nic) >= 19);
+        last = i & 2 ? 0 : count - 1;
+        for (unsigned k = 0; k < count; k++)
+            if (k != last)
+                pbuf_free(pieces[k]);
+        stack_turn(2);
+        assert_int_equal(netvsc_held_sections(stack.nif.nic), i & 1 ? 19 : i & 2 ? 8 : 4);
+        pbuf_free(pieces[last]);
+        teardown(); /* none is kept */
+    }
+}
+
 static void without_rsc_by_switch_they_come_together_here(void **state)
 {
     (void)state;
@@ -427,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_segment_with_a_wrong_sum_joins_nothing),
         cmocka_unit_test(what_nobody_checked_or_wanted_together_comes_one_by_one),
         cmocka_unit_test(what_the_host_puts_together_arrives_as_one_chain),
+        cmocka_unit_test(a_packet_is_kept_for_the_last_piece_whichever_that_is),
         cmocka_unit_test(without_rsc_by_switch_they_come_together_here),
         cmocka_unit_test(a_long_frame_without_pbufs_is_dropped_without_a_trace),
         cmocka_unit_test(no_verdict_about_a_fragment_is_believed),
