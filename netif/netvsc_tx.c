@@ -106,6 +106,7 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
     entry->state = NETVSC_SLOT_BEGUN;
     entry->ring_packets = want->ring_packets;
     entry->meta = meta;
+    entry->head_bytes = (uint16_t)head_bytes;
     tx->begun++;
     tx->reserved += want->ring_packets;
     tx->credit -= want->ring_packets;
@@ -155,11 +156,9 @@ int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_by
 int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
                           struct netvsc_slot *slot)
 {
-    static const struct netvsc_tx_meta nothing;
-
     if (begin_quickly(nic->queue[queue], len_bytes, slot))
         return 0;
-    return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &nothing, slot);
+    return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &netvsc_tx_nothing, slot);
 }
 
 /* ---- commit, cancel -------------------------------------------------------------------------- */
@@ -195,7 +194,7 @@ static bool stays(const struct netvsc_queue *q, const struct netvsc_tx_meta *met
 static uint8_t *bring_home(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
 {
     const uint32_t index = slot->token & 0xFFFF;
-    uint8_t *home = netvsc_tx_section(q, index) + netvsc_tx_head_bytes(q, &q->tx.slot[index].meta);
+    uint8_t *home = netvsc_tx_section(q, index) + q->tx.slot[index].head_bytes;
 
     if (slot->data != home)
         memmove(home, slot->data, len_bytes);
@@ -232,11 +231,11 @@ static __attribute__((noinline)) void commit_any(struct netvsc_queue *q,
     }
     if (!in_pile)
         data = bring_home(q, slot, len_bytes);
-    bytes = netvsc_tx_untag(q, &entry->meta, &data, (uint32_t)len_bytes);
+    bytes = netvsc_tx_untag(q, entry, &data, (uint32_t)len_bytes);
     if (q->nic->config.capture)
         show(q, &entry->meta, data, bytes);
     netvsc_tx_count(q, &entry->meta, data, bytes);
-    message_bytes = netvsc_tx_message(q, &entry->meta, data, bytes, bytes);
+    message_bytes = netvsc_tx_message(q, entry, data, bytes, bytes);
     if (in_pile) {
         netvsc_pile_commit(&q->tx, message_bytes);
         return;

@@ -13,8 +13,10 @@
 #define TAG_OFF NETVSC_TAG_OFF
 #define TAG_BYTES NETVSC_TAG_BYTES
 
+const struct netvsc_tx_meta netvsc_tx_nothing;
+
 /* With several queues the host is told on which to complete it. */
-struct rndis_tx_info netvsc_tx_info(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
 {
     struct rndis_tx_info info = {.has_hash = q->nic->info.queues > 1, .hash = q->index};
 
@@ -33,16 +35,17 @@ uint32_t netvsc_tx_head_bytes(const struct netvsc_queue *q, const struct netvsc_
     uint32_t bytes = sizeof(struct rndis_packet);
 
     if (!plain(q, meta)) {
-        const struct rndis_tx_info info = netvsc_tx_info(q, meta);
+        const struct rndis_tx_info info = info_of(q, meta);
 
         bytes += rndis_tx_info_bytes(&info);
     }
     return bytes;
 }
 
-uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
+uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_slot *slot, uint8_t **data,
                          uint32_t len_bytes)
 {
+    struct netvsc_tx_meta *meta = &slot->meta;
     uint8_t *at = *data;
 
     if (!netvsc_tx_tagged(at, len_bytes))
@@ -50,8 +53,10 @@ uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, ui
     if (meta->csum || meta->lso4 || meta->lso6)
         return len_bytes; /* whoever knows headers knows tags */
     meta->tci = (uint16_t)(at[TAG_OFF + 2] << 8 | at[TAG_OFF + 3]);
-    if (!meta->has_tci)
+    if (!meta->has_tci) {
         *data += RNDIS_PPI_BYTES;
+        slot->head_bytes += RNDIS_PPI_BYTES;
+    }
     meta->has_tci = true;
     memmove(*data + TAG_OFF, at + TAG_OFF + TAG_BYTES, len_bytes - TAG_OFF - TAG_BYTES);
     memmove(*data, at, TAG_OFF);
@@ -59,10 +64,10 @@ uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, ui
     return len_bytes - TAG_BYTES;
 }
 
-uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
-                           uint32_t head_bytes, uint32_t len_bytes)
+uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_slot *slot, uint8_t *data,
+                           uint32_t first_bytes, uint32_t len_bytes)
 {
-    uint32_t ppi_bytes = netvsc_tx_head_bytes(q, meta) - (uint32_t)sizeof(struct rndis_packet);
+    uint32_t ppi_bytes = slot->head_bytes - (uint32_t)sizeof(struct rndis_packet);
     uint32_t wire_bytes = len_bytes;
 
     if (len_bytes < NETVSC_FRAME_BYTES_MIN) { /* then all of it is here */
@@ -70,13 +75,13 @@ uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *
         wire_bytes = NETVSC_FRAME_BYTES_MIN;
     }
     if (ppi_bytes) {
-        const struct rndis_tx_info info = netvsc_tx_info(q, meta);
+        const struct rndis_tx_info info = info_of(q, &slot->meta);
 
-        netvsc_offload_prepare(meta, data, len_bytes);
+        netvsc_offload_prepare(&slot->meta, data, len_bytes);
         rndis_build_tx_info(data - ppi_bytes, &info);
     }
     return rndis_put_packet(data - ppi_bytes - sizeof(struct rndis_packet), ppi_bytes, wire_bytes) -
-           (len_bytes - head_bytes);
+           (len_bytes - first_bytes);
 }
 
 void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,

@@ -151,7 +151,7 @@ bool netvsc_gather_commit(struct netvsc *nic, unsigned queue, struct netvsc_gath
     if (!netvsc_tx_rewish(q, &g->slot, bytes, meta))
         return false;
     entry = &q->tx.slot[index];
-    untagged = netvsc_tx_untag(q, &entry->meta, &g->slot.data, g->head_bytes);
+    untagged = netvsc_tx_untag(q, entry, &g->slot.data, g->head_bytes);
     bytes -= g->head_bytes - untagged;
     g->head_bytes = untagged;
     if (nic->config.capture)
@@ -162,8 +162,8 @@ bool netvsc_gather_commit(struct netvsc *nic, unsigned queue, struct netvsc_gath
     q->stats.tx_gpa_pieces += g->count;
     netvsc_tx_finish(&q->tx, entry, NETVSC_GATHER_RING_PACKETS);
     entry->owner = g->owner;
-    netvsc_tx_send_gather(
-        q, index, netvsc_tx_message(q, &entry->meta, g->slot.data, g->head_bytes, bytes), g);
+    netvsc_tx_send_gather(q, index,
+                          netvsc_tx_message(q, entry, g->slot.data, g->head_bytes, bytes), g);
     return true;
 }
 
@@ -215,14 +215,13 @@ static int fill(struct netvsc *nic, const struct netvsc_vector *v, struct netvsc
 
 int netvsc_queue_tx_vector(struct netvsc *nic, unsigned queue, const struct netvsc_vector *wish)
 {
-    static const struct netvsc_tx_meta nothing;
     struct netvsc_vector v = *wish;
     size_t bytes = total(&v);
     uint32_t limit = nic->config.tx_copy_bytes;
     struct netvsc_gather g;
     int rc;
 
-    v.meta = v.meta ? v.meta : &nothing;
+    v.meta = v.meta ? v.meta : &netvsc_tx_nothing;
     limit = limit ? limit : NETVSC_TX_COPY_BYTES;
     limit = limit < NETVSC_VECTOR_HEAD_BYTES ? NETVSC_VECTOR_HEAD_BYTES : limit;
     if (v.copy || !nic->pfn || bytes <= limit)

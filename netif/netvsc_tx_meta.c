@@ -151,7 +151,6 @@ bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, si
 {
     struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
     struct netvsc_tx_meta wish = *meta;
-    struct rndis_tx_info before, now;
 
     if (!entry)
         return false;
@@ -159,10 +158,8 @@ bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, si
         wish.has_tci = entry->meta.has_tci;
         wish.tci = entry->meta.tci;
     }
-    before = netvsc_tx_info(q, &entry->meta);
-    now = netvsc_tx_info(q, &wish);
     if (!netvsc_offload_ok(q->nic, &wish, (uint32_t)len_bytes) ||
-        rndis_tx_info_bytes(&before) != rndis_tx_info_bytes(&now)) {
+        netvsc_tx_head_bytes(q, &wish) != entry->head_bytes) {
         netvsc_queue_tx_cancel(q->nic, q->index, slot);
         return false;
     }

@@ -104,6 +104,7 @@ bool netvsc_pile_begin(struct netvsc_queue *q, const struct netvsc_tx_meta *meta
         (head_bytes + body > pile->room && !netvsc_pile_renew(q, head_bytes + body)))
         return false;
     q->tx.slot[pile->index].meta = *meta;
+    q->tx.slot[pile->index].head_bytes = (uint16_t)head_bytes;
     netvsc_pile_give(pile, NETVSC_PILE_META, head_bytes, slot);
     return true;
 }
@@ -122,15 +123,24 @@ void netvsc_pile_cancel(struct netvsc_queue *q)
     netvsc_tx_free_slot(q, pile->index);
 }
 
+void netvsc_pile_describe(struct netvsc_tx *tx)
+{
+    struct netvsc_tx_slot *slot = &tx->slot[tx->pile.index];
+
+    if (tx->pile.state != NETVSC_PILE_PLAIN)
+        return;
+    slot->meta = netvsc_tx_nothing;
+    slot->head_bytes = sizeof(struct rndis_packet);
+    tx->pile.state = NETVSC_PILE_META;
+}
+
 void netvsc_pile_leave(struct netvsc_queue *q)
 {
-    static const struct netvsc_tx_meta nothing;
     struct netvsc_tx *tx = &q->tx;
     const struct netvsc_tx_pile left = tx->pile;
     struct netvsc_tx_slot *slot = &tx->slot[left.index];
 
-    if (left.state == NETVSC_PILE_PLAIN)
-        slot->meta = nothing;
+    netvsc_pile_describe(tx);
     slot->state = NETVSC_SLOT_BEGUN;
     slot->ring_packets = 1;
     tx->begun++;

@@ -89,19 +89,15 @@ uint32_t netvsc_tx_token(const struct netvsc_tx *tx, uint32_t index)
 
 struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token)
 {
-    static const struct netvsc_tx_meta nothing;
     const uint32_t index = token & 0xFFFF;
-    struct netvsc_tx_pile *pile = &tx->pile;
 
     if (index >= tx->slot_count || netvsc_tx_token(tx, index) != token)
         return NULL;
-    if (pile->state == NETVSC_PILE_PLAIN && pile->index == index) {
-        tx->slot[index].meta = nothing;
-        pile->state = NETVSC_PILE_META;
-    }
-    if (netvsc_pile_has(tx, index) || tx->slot[index].state == NETVSC_SLOT_BEGUN)
-        return &tx->slot[index];
-    return NULL;
+    if (netvsc_pile_has(tx, index))
+        netvsc_pile_describe(tx);
+    else if (tx->slot[index].state != NETVSC_SLOT_BEGUN)
+        return NULL;
+    return &tx->slot[index];
 }
 
 void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns)

@@ -32,13 +32,14 @@ struct netvsc_tx_slot {
     uint32_t frames;            /* in the section, once on the ring */
     uint32_t ring_packets;      /* kept for it while begun */
     struct netvsc_tx_meta meta; /* of the frame begun */
+    uint16_t head_bytes;        /* in front of it: RNDIS header and per-packet info */
     void *owner;                /* of memory the host reads besides, or NULL */
 };
 
 /* What is being written behind the frames of the pile. */
 enum netvsc_pile_state {
     NETVSC_PILE_READY,
-    NETVSC_PILE_PLAIN, /* a frame nothing goes with: its slot's meta is not set */
+    NETVSC_PILE_PLAIN, /* a frame nothing goes with: its slot does not say so yet */
     NETVSC_PILE_META,
 };
 
@@ -125,8 +126,7 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
 void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets);
 
 /* netvsc_tx_frame.c: a frame's header, and what goes with it. */
-struct rndis_tx_info netvsc_tx_info(const struct netvsc_queue *q,
-                                    const struct netvsc_tx_meta *meta);
+extern const struct netvsc_tx_meta netvsc_tx_nothing;
 /* Bytes in front of the frame. */
 uint32_t netvsc_tx_head_bytes(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta);
 /* Is there a VLAN tag inside? */
@@ -141,14 +141,14 @@ static inline bool netvsc_tx_tagged(const uint8_t *data, uint32_t len_bytes)
  * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
  * there is a default. Returns the frame's length without it; (*data) may move.
  */
-uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_meta *meta, uint8_t **data,
+uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_slot *slot, uint8_t **data,
                          uint32_t len_bytes);
 /*
- * A frame of (len_bytes) whose first (head_bytes) are at (data), behind the place of its header:
+ * A frame of (len_bytes) whose first (first_bytes) are at (data), behind the place of its header:
  * fill that in, pad. Returns the length of what is in the section.
  */
-uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *data,
-                           uint32_t head_bytes, uint32_t len_bytes);
+uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_slot *slot, uint8_t *data,
+                           uint32_t first_bytes, uint32_t len_bytes);
 void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, const uint8_t *data,
                      uint32_t bytes);
 
@@ -163,6 +163,8 @@ bool netvsc_pile_begin(struct netvsc_queue *q, const struct netvsc_tx_meta *meta
                        uint32_t head_bytes, size_t len_bytes, struct netvsc_slot *slot);
 /* The frame written there will not be sent. */
 void netvsc_pile_cancel(struct netvsc_queue *q);
+/* The slot of a frame that is being written there says what goes with it, if it did not yet. */
+void netvsc_pile_describe(struct netvsc_tx *tx);
 /* A frame is being written there: it keeps the section, as one of its own. */
 void netvsc_pile_leave(struct netvsc_queue *q);
 /* Move the message of (bytes) from the section of (index) there. False: it does not fit. */
