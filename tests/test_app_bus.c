@@ -174,16 +174,23 @@ static int open_again(struct app_bus *bus, struct vmbus_device **dev)
     return error;
 }
 
+/* One whose device is /dev/zero, alone on the bus, chosen. */
+static void choose_on_zero(struct app_bus *bus)
+{
+    const char *said;
+
+    fake_nic_on_zero(&fs, GUID_A, 0);
+    assert_int_equal(choose(fs.root, NULL, bus, &said), 0);
+}
+
 /* Another card that opens, even under the number of the old one, is not taken for it. */
 static void a_card_that_left_the_bus_is_not_opened_again(void **state)
 {
     struct vmbus_device *dev = NULL;
     struct app_bus bus;
-    const char *said;
 
     (void)state;
-    fake_nic_on_zero(&fs, GUID_A, 0);
-    assert_int_equal(choose(fs.root, NULL, &bus, &said), 0);
+    choose_on_zero(&bus);
     assert_int_equal(open_again(&bus, &dev), 0);
     vmbus_close(dev);
     fake_remove(fake_path(&fs, "devices/" GUID_A "/class_id"));
@@ -198,11 +205,9 @@ static void a_card_is_found_again_under_another_number(void **state)
 {
     struct vmbus_device *dev = NULL;
     struct app_bus bus;
-    const char *said;
 
     (void)state;
-    fake_nic_on_zero(&fs, GUID_A, 0);
-    assert_int_equal(choose(fs.root, NULL, &bus, &said), 0);
+    choose_on_zero(&bus);
     fake_remove(fake_path(&fs, "dev/uio0"));
     assert_int_equal(rename(fake_path(&fs, "devices/" GUID_A "/uio/uio0"),
                             fake_path(&fs, "devices/" GUID_A "/uio/uio7")),
