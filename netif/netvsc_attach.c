@@ -92,6 +92,8 @@ static int accept_recv_buf(struct netvsc *nic)
         return rc;
     nic->info.recv_section_bytes = reply.section_bytes;
     nic->info.recv_sections = reply.section_count;
+    nic->recv = nic->mem->recv.base;
+    nic->recv_off_max = nic->mem->recv.len_bytes - reply.section_bytes;
     return 0;
 }
 

@@ -29,13 +29,13 @@ static inline unsigned netvsc_size_class(uint32_t len_bytes)
     return 26 - (unsigned)__builtin_clz(bytes); /* 64..127 is 1, and so on by powers of two */
 }
 
-/* Count one more of (len_bytes) in the classes from (first_off) of (stats) on. */
+/* Count (frames) more of (len_bytes) in the classes from (first_off) of (stats) on. */
 static inline void netvsc_count_size(struct netvsc_stats *stats, size_t first_off,
-                                     uint32_t len_bytes)
+                                     uint32_t len_bytes, uint64_t frames)
 {
     uint64_t *classes = (uint64_t *)(void *)((uint8_t *)stats + first_off);
 
-    classes[netvsc_size_class(len_bytes)]++;
+    classes[netvsc_size_class(len_bytes)] += frames;
 }
 
 /* First byte says group or not; a frame to everybody has all six set. */
@@ -58,7 +58,7 @@ static inline void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *fr
     stats->tx_frames++;
     stats->tx_bytes += len_bytes;
     stats->tx_padded += len_bytes < NETVSC_FRAME_BYTES_MIN;
-    netvsc_count_size(stats, offsetof(struct netvsc_stats, tx_size_64), len_bytes);
+    netvsc_count_size(stats, offsetof(struct netvsc_stats, tx_size_64), len_bytes, 1);
     if (netvsc_is_group(frame))
         *(netvsc_is_broadcast(frame) ? &stats->tx_broadcast : &stats->tx_multicast) += 1;
 }
@@ -67,7 +67,7 @@ static inline void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *fr
 static inline void netvsc_count_alike(struct netvsc_stats *stats, uint64_t frames,
                                       uint32_t len_bytes)
 {
-    (&stats->rx_size_64)[netvsc_size_class(len_bytes)] += frames;
+    netvsc_count_size(stats, offsetof(struct netvsc_stats, rx_size_64), len_bytes, frames);
     stats->rx_frames += frames;
     stats->rx_bytes += frames * len_bytes;
 }

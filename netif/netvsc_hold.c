@@ -33,8 +33,9 @@ struct netvsc_hold {
     struct netvsc_lender *lender;
     struct netvsc_hold *next;
     atomic_uint refs; /* frames held, and the poll while it runs */
-    struct netvsc_ack ack;
-    bool out; /* (ack) is owed by this entry and by nothing else */
+    struct vmbus_ack ack;
+    uint32_t sections; /* (ack) gives back */
+    bool out;          /* (ack) is owed by this entry and by nothing else */
 };
 
 struct netvsc_lender {
@@ -135,19 +136,19 @@ static uint32_t limit(const struct netvsc *nic)
     return (uint32_t)((uint64_t)nic->info.recv_sections * percent / 100 / nic->info.queues);
 }
 
-/* Keep the packet of (ack). NULL: too much is out. */
-static struct netvsc_hold *keep_packet(struct netvsc_queue *q, struct netvsc_ack *ack)
+/* Keep the packet that is (lent). NULL: too much is out. */
+static struct netvsc_hold *keep_packet(struct netvsc_queue *q, struct netvsc_lent *lent)
 {
     struct netvsc_lender *lender = q->lender;
     struct netvsc_hold *hold = lender->free;
-    uint32_t sections = q->held_sections + ack->sections;
+    uint32_t sections = q->held_sections + lent->sections;
 
     if (!hold || sections > limit(q->nic))
         return NULL;
     lender->free = hold->next;
     atomic_fetch_add(&lender->refs, 1);
     hold->refs = 1;
-    ack->hold = hold;
+    lent->hold = hold;
     q->holds_new = true;
     q->held_packets++;
     q->held_sections = sections;
@@ -159,8 +160,8 @@ static struct netvsc_hold *keep_packet(struct netvsc_queue *q, struct netvsc_ack
 struct netvsc_hold *netvsc_frame_hold(struct netvsc *nic, const struct netvsc_frame *frame)
 {
     struct netvsc_queue *q = nic->queue[frame->queue];
-    struct netvsc_ack *ack = &q->ack[frame->packet];
-    struct netvsc_hold *hold = ack->hold ? ack->hold : keep_packet(q, ack);
+    struct netvsc_lent *lent = &q->lent[frame->packet];
+    struct netvsc_hold *hold = lent->hold ? lent->hold : keep_packet(q, lent);
 
     if (!hold) {
         q->stats.rx_hold_refused++;
@@ -195,14 +196,15 @@ void netvsc_hold_settle(struct netvsc_queue *q)
         return;
     q->holds_new = false;
     for (uint32_t i = 0; i < q->ack_count; i++) {
-        struct netvsc_hold *hold = q->ack[i].hold;
+        struct netvsc_hold *hold = q->lent[i].hold;
 
         if (!hold) {
-            q->ack[kept++] = q->ack[i];
+            q->ack[kept] = q->ack[i];
+            q->lent[kept++] = q->lent[i];
             continue;
         }
         hold->ack = q->ack[i];
-        hold->ack.hold = NULL;
+        hold->sections = q->lent[i].sections;
         atomic_signal_fence(memory_order_release); /* for netvsc_hold_takeover() */
         hold->out = true;
         netvsc_hold_release(hold);
@@ -218,11 +220,11 @@ void netvsc_hold_collect(struct netvsc_queue *q)
     while (hold) { /* netvsc_rx_poll() leaves room for as many as can be out */
         struct netvsc_hold *next = hold->next;
 
-        netvsc_owe(q, &hold->ack);
+        netvsc_owe(q, hold->ack.xid, hold->ack.payload, hold->sections);
         atomic_signal_fence(memory_order_release);
         hold->out = false;
         q->held_packets--;
-        q->held_sections -= hold->ack.sections;
+        q->held_sections -= hold->sections;
         hold->next = q->lender->free;
         q->lender->free = hold;
         hold = next;
@@ -233,7 +235,7 @@ void netvsc_hold_takeover(struct netvsc_queue *q)
 {
     for (unsigned i = 0; i < NETVSC_HOLDS_MAX && q->ack_count < NETVSC_ACKS_MAX; i++)
         if (q->lender->hold[i].out)
-            q->ack[q->ack_count++] = q->lender->hold[i].ack;
+            netvsc_owe(q, q->lender->hold[i].ack.xid, q->lender->hold[i].ack.payload, 1);
     lender_fill(q->lender);
     q->held_packets = q->held_sections = 0;
     q->holds_new = false;

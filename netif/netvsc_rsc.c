@@ -85,22 +85,21 @@ bool netvsc_rsc_take(struct netvsc_queue *q, const struct netvsc_frame *piece, u
 
 /* A fragment behind the first, of (bytes_max) at most, with one element; false: it may be anything.
  */
-static inline bool take_fragment(const struct netvsc_run *run, uint64_t range, uint32_t bytes_max,
+static inline bool take_fragment(const struct netvsc_queue *q, uint64_t range, uint32_t bytes_max,
                                  struct netvsc_frame *out, uint8_t *flags)
 {
-    const uint8_t *msg = run->base + (range >> 32);
+    const uint8_t *msg = q->nic->recv + (range >> 32);
     struct rndis_layout at;
 
-    if (!netvsc_range_usual(run, (uint32_t)(range >> 32), (uint32_t)range) ||
-        !rndis_quick_packet(msg, (uint32_t)range, &at) || at.data_bytes - 1 >= bytes_max)
+    if (!netvsc_range_usual(q->nic, range) || !rndis_quick_packet(msg, (uint32_t)range, &at) ||
+        at.data_bytes - 1 >= bytes_max)
         return false;
     *flags = rndis_quick_fragment(msg + at.ppi_off, at.ppi_bytes);
-    netvsc_put_frame(out, msg + at.data_off, at.data_bytes, run->origin);
+    netvsc_put_frame(q, msg + at.data_off, at.data_bytes, out);
     return *flags && !(*flags & RNDIS_PACKET_ID_FIRST);
 }
 
-uint32_t netvsc_rsc_run(struct netvsc_queue *q, const struct netvsc_run *run, const uint8_t *host,
-                        uint32_t count)
+uint32_t netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, uint32_t count)
 {
     struct netvsc_frame *out = &q->batch[q->batch_count];
     struct netvsc_chain *chain = &q->chain;
@@ -111,7 +110,7 @@ uint32_t netvsc_rsc_run(struct netvsc_queue *q, const struct netvsc_run *run, co
     while (done < count && !(flags & RNDIS_PACKET_ID_LAST)) {
         const uint64_t range = rndis_quick_word(host + done * sizeof(range));
 
-        usual = take_fragment(run, range, RSC_BYTES_MAX - chain->bytes, out, &flags);
+        usual = take_fragment(q, range, RSC_BYTES_MAX - chain->bytes, out, &flags);
         if (!usual)
             break;
         chain->bytes += out++->len_bytes;

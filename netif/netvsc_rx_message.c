@@ -78,7 +78,7 @@ static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct r
     bool ok;
 
     q->stats.rx_messages++;
-    q->batch_mixed = true;
+    q->batch_mixed = 1;
     if (q->nic->state != NETVSC_UP) {
         q->stats.rx_drop_down++;
         return true; /* nothing wrong with it */

@@ -12,9 +12,6 @@
 
 #include <string.h>
 
-#define ACKS_AT_ONCE 32u
-static_assert(offsetof(struct nvs_rndis_complete, status) == 4, "an acknowledgement is a word");
-
 /* ---- completions owed ------------------------------------------------------------------------ */
 
 /* Completions the ring takes without touching what frames begun, or piled up, need. */
@@ -30,34 +27,17 @@ static uint32_t ack_room(struct netvsc_queue *q)
     return room > keep ? room - keep : 0;
 }
 
-/* The first (count) of those owed; how many the ring took. */
-static uint32_t put_acks(struct netvsc_queue *q, uint32_t count)
-{
-    struct vmbus_ack some[ACKS_AT_ONCE];
-    uint32_t done = 0, put;
-
-    do {
-        const uint32_t n = count - done < ACKS_AT_ONCE ? count - done : ACKS_AT_ONCE;
-
-        for (uint32_t i = 0; i < n; i++)
-            some[i] = (struct vmbus_ack){.xid = q->ack[done + i].xid,
-                                         .payload = NVS_MSG_RNDIS_COMPLETE |
-                                                    (uint64_t)q->ack[done + i].status << 32};
-        put = vmbus_chan_complete_all(q->chan, some, n);
-        done += put;
-    } while (put == ACKS_AT_ONCE && done < count);
-    return done;
-}
-
 static void send_acks(struct netvsc_queue *q)
 {
     const uint32_t room = ack_room(q);
-    const uint32_t done = put_acks(q, room < q->ack_count ? room : q->ack_count);
+    const uint32_t done =
+        vmbus_chan_complete_all(q->chan, q->ack, room < q->ack_count ? room : q->ack_count);
 
     q->stats.rx_acks += done;
     q->tx.credit = 0; /* the ring has less room than when it was last looked at */
     for (uint32_t i = done; done && i < q->ack_count; i++) {
         q->ack[i - done] = q->ack[i];
+        q->lent[i - done] = q->lent[i];
         atomic_signal_fence(memory_order_seq_cst); /* entry by entry: see netvsc_takeover.c */
     }
     q->ack_count -= done;

@@ -38,20 +38,19 @@ static void on_forgotten(void *ctx, uint16_t type, uint64_t xid)
     struct netvsc_tx_slot *slot = netvsc_tx_sent_slot(&q->tx, xid);
 
     if (type == VMBUS_PKT_COMPLETION && q->ack_count < NETVSC_ACKS_MAX)
-        q->ack[q->ack_count++] = (struct netvsc_ack){.xid = xid, .status = NVS_STATUS_SUCCESS};
+        netvsc_owe(q, xid, NETVSC_ACK(NVS_STATUS_SUCCESS), 1);
     else if (type != VMBUS_PKT_COMPLETION && slot)
         slot->state = NETVSC_SLOT_PILED;
 }
 
 static int by_xid(const void *a, const void *b)
 {
-    uint64_t left = ((const struct netvsc_ack *)a)->xid,
-             right = ((const struct netvsc_ack *)b)->xid;
+    uint64_t left = ((const struct vmbus_ack *)a)->xid, right = ((const struct vmbus_ack *)b)->xid;
 
     return left < right ? -1 : left > right;
 }
 
-/* In order, each once. */
+/* In order, each once. How many sections each gives back is forgotten: nobody holds one now. */
 static void drop_doubles(struct netvsc_queue *q)
 {
     uint32_t kept = 0;
@@ -60,14 +59,16 @@ static void drop_doubles(struct netvsc_queue *q)
     for (uint32_t i = 0; i < q->ack_count; i++)
         if (i == 0 || q->ack[i].xid != q->ack[kept - 1].xid)
             q->ack[kept++] = q->ack[i];
+    for (uint32_t i = 0; i < kept; i++)
+        q->lent[i] = (struct netvsc_lent){.sections = 1};
     q->ack_count = kept;
 }
 
 /* A packet that will be received again: not owed yet, or expected once more. */
 static void foresee(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
-    const struct netvsc_ack key = {.xid = pkt->xid};
-    struct netvsc_ack *ack;
+    const struct vmbus_ack key = {.xid = pkt->xid};
+    struct vmbus_ack *ack;
 
     if (pkt->type == VMBUS_PKT_COMPLETION) {
         q->taken_again += netvsc_tx_sent_slot(&q->tx, pkt->xid) == NULL;
@@ -77,7 +78,7 @@ static void foresee(struct netvsc_queue *q, const struct vmbus_packet *pkt)
         return;
     ack = bsearch(&key, q->ack, q->ack_count, sizeof(key), by_xid);
     if (ack)
-        ack->sections = 0; /* no packet has none: taken out below */
+        ack->payload = 0; /* says nothing: taken out below */
 }
 
 static int look_ahead(struct netvsc_queue *q)
@@ -85,15 +86,11 @@ static int look_ahead(struct netvsc_queue *q)
     struct vmbus_packet pkt;
     uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < q->ack_count; i++) {
-        q->ack[i].sections = 1;
-        q->ack[i].hold = NULL;
-    }
     q->taken_again = 0;
     for (unsigned i = 0; i < LOOK_MAX && vmbus_chan_recv(q->chan, &pkt) == 1; i++)
         foresee(q, &pkt);
     for (uint32_t i = 0; i < q->ack_count; i++)
-        if (q->ack[i].sections)
+        if (q->ack[i].payload)
             q->ack[kept++] = q->ack[i];
     q->ack_count = kept;
     return vmbus_chan_rewind(q->chan);

@@ -10,9 +10,6 @@
 #include "netvsc_count_var.h"
 #include "netvsc_var.h"
 
-#define TAG_OFF NETVSC_TAG_OFF
-#define TAG_BYTES NETVSC_TAG_BYTES
-
 const struct netvsc_tx_meta netvsc_tx_nothing;
 
 /* With several queues the host is told on which to complete it. */
@@ -52,16 +49,17 @@ uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_slot *slot, ui
         return len_bytes;
     if (meta->csum || meta->lso4 || meta->lso6)
         return len_bytes; /* whoever knows headers knows tags */
-    meta->tci = (uint16_t)(at[TAG_OFF + 2] << 8 | at[TAG_OFF + 3]);
+    meta->tci = (uint16_t)(at[NETVSC_TAG_OFF + 2] << 8 | at[NETVSC_TAG_OFF + 3]);
     if (!meta->has_tci) {
         *data += RNDIS_PPI_BYTES;
         slot->head_bytes += RNDIS_PPI_BYTES;
     }
     meta->has_tci = true;
-    memmove(*data + TAG_OFF, at + TAG_OFF + TAG_BYTES, len_bytes - TAG_OFF - TAG_BYTES);
-    memmove(*data, at, TAG_OFF);
+    memmove(*data + NETVSC_TAG_OFF, at + NETVSC_TAG_OFF + NETVSC_TAG_BYTES,
+            len_bytes - NETVSC_TAG_OFF - NETVSC_TAG_BYTES);
+    memmove(*data, at, NETVSC_TAG_OFF);
     q->stats.tx_untagged++;
-    return len_bytes - TAG_BYTES;
+    return len_bytes - NETVSC_TAG_BYTES;
 }
 
 uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_slot *slot, uint8_t *data,

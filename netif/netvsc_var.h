@@ -31,12 +31,14 @@
 
 /* ---- a queue: one channel -------------------------------------------------------------------- */
 
-/* A completion owed to the host. */
-struct netvsc_ack {
-    uint64_t xid;
-    uint32_t status;          /* NVS_STATUS_* */
-    uint32_t sections;        /* it gives back */
-    struct netvsc_hold *hold; /* keeps it, or NULL */
+/* What a completion of a received packet says. */
+#define NETVSC_ACK(status) (NVS_MSG_RNDIS_COMPLETE | (uint64_t)(status) << 32)
+static_assert(offsetof(struct nvs_rndis_complete, status) == 4, "it is a word");
+
+/* What is behind a completion owed to the host. */
+struct netvsc_lent {
+    struct netvsc_hold *hold; /* keeps the packet, or NULL */
+    uint32_t sections;        /* are given back */
 };
 
 struct netvsc_gather;
@@ -56,8 +58,8 @@ struct netvsc_queue {
     struct netvsc_stats stats;
     uint64_t now_ns; /* of its last poll */
     unsigned batch_count;
-    bool batch_mixed;     /* its frames are to be counted one by one */
-    uint32_t alike_bytes; /* else they are all so long */
+    uint32_t alike_bytes; /* most frames are so long */
+    uint32_t batch_mixed; /* not 0: one in it is not, or tagged, or to a group: count one by one */
     uint32_t ack_count;
     struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
     uint32_t held_packets, held_sections;
@@ -69,16 +71,25 @@ struct netvsc_queue {
     void *done[NETVSC_BATCH_MAX]; /* owners to be told */
     struct netvsc_chain chain;
     struct netvsc_frame batch[NETVSC_BATCH_MAX + VMBUS_XFER_RANGES_MAX];
-    struct netvsc_ack
-        ack[NETVSC_ACKS_MAX]; /* only the first few are touched unless the ring is full */
+    /* Completions owed; only the first few are touched unless the ring is full. */
+    struct vmbus_ack ack[NETVSC_ACKS_MAX];
+    struct netvsc_lent lent[NETVSC_ACKS_MAX];
 };
 
-/* Owe a completion; there is room. First the entry, then the count: see netvsc_takeover.c. */
-static inline struct netvsc_ack *netvsc_owe(struct netvsc_queue *q, const struct netvsc_ack *ack)
+/*
+ * Owe a completion for (sections), which says (payload); there is room. First the entry, then the
+ * count: see netvsc_takeover.c.
+ */
+static inline struct vmbus_ack *netvsc_owe(struct netvsc_queue *q, uint64_t xid, uint64_t payload,
+                                           uint32_t sections)
 {
-    q->ack[q->ack_count] = *ack;
+    struct vmbus_ack *ack = &q->ack[q->ack_count];
+
+    *ack = (struct vmbus_ack){.xid = xid, .payload = payload};
+    q->lent[q->ack_count] = (struct netvsc_lent){.sections = sections};
     atomic_signal_fence(memory_order_release);
-    return &q->ack[q->ack_count++];
+    q->ack_count++;
+    return ack;
 }
 
 /* ---- control requests: one at a time, on the primary channel --------------------------------- */
@@ -169,6 +180,8 @@ struct netvsc {
     uint32_t events;     /* bit per enum netvsc_event, to be told at the end of poll */
     uint32_t mtu_wanted;
     _Atomic uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
+    const uint8_t *recv; /* the receive buffer; a section that begins at (recv_off_max) at most */
+    size_t recv_off_max; /* lies inside. Both since the host said how long sections are */
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
     struct ndis_offload host_can; /* zero: it did not say */

@@ -151,20 +151,19 @@ int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *paylo
 uint32_t vmbus_chan_complete_all(struct vmbus_chan *chan, const struct vmbus_ack *acks,
                                  uint32_t count)
 {
-    struct vmbus_tx_ring *tx = &chan->tx;
-    uint32_t done = 0, quick = 0;
+    uint32_t done = 0;
 
-    while (done < count && !chan->dead) {
-        const struct vmbus_ack *ack = &acks[done];
+    while (!chan->dead) {
+        const uint32_t put = vmbus_tx_write_acks(&chan->tx, acks + done, count - done);
 
-        if (vmbus_tx_reserve(tx, VMBUS_CHAN_ACK_BYTES, 0) == 0 &&
-            vmbus_tx_write_ack(tx, ack->xid, ack->payload))
-            quick++;
-        else if (vmbus_chan_complete(chan, ack->xid, &ack->payload, sizeof(ack->payload)))
+        chan->stats.tx_packets += put;
+        done += put;
+        /* The next one goes around the end, or the host's index has to be looked at. */
+        if (done == count || vmbus_chan_complete(chan, acks[done].xid, &acks[done].payload,
+                                                 sizeof(acks[done].payload)))
             break;
         done++;
     }
-    chan->stats.tx_packets += quick;
     return done;
 }
 

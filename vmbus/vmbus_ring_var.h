@@ -138,25 +138,32 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
 }
 
 /*
- * The same for a completion of (xid) with one word of payload, in four stores. False: it would go
- * around the end, nothing was written.
+ * Completions, four stores each: as many of (acks) as fit one behind the other, as far as is known.
  */
-static inline bool vmbus_tx_write_ack(struct vmbus_tx_ring *ring, uint64_t xid, uint64_t payload)
+static inline uint32_t vmbus_tx_write_acks(struct vmbus_tx_ring *ring, const struct vmbus_ack *acks,
+                                           uint32_t count)
 {
     const struct vmbus_send pkt = {.type = VMBUS_PKT_COMPLETION};
-    const uint32_t start = ring->write;
     const uint32_t len = VMBUS_CHAN_ACK_BYTES - VMBUS_PKT_TRAILER_BYTES;
-    uint8_t *at = ring->data + start;
+    const uint32_t free = vmbus_tx_free(ring), tail = ring->size_bytes - ring->write;
+    const uint32_t room = ((free < tail ? free : tail) - 1) / VMBUS_CHAN_ACK_BYTES;
 
-    if (VMBUS_CHAN_ACK_BYTES >= ring->size_bytes - start)
-        return false;
-    vmbus_tx_word(at, vmbus_tx_desc(&pkt, len));
-    vmbus_tx_word(at + 8, xid);
-    vmbus_tx_word(at + 16, payload);
-    vmbus_tx_word(at + len, (uint64_t)start << 32);
-    atomic_signal_fence(memory_order_release); /* as in vmbus_tx_write() */
-    ring->write = start + VMBUS_CHAN_ACK_BYTES;
-    return true;
+    if (ring->wanted_bytes != 0)
+        return 0;
+    if (count > room)
+        count = room;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t start = ring->write;
+        uint8_t *at = ring->data + start;
+
+        vmbus_tx_word(at, vmbus_tx_desc(&pkt, len));
+        vmbus_tx_word(at + 8, acks[i].xid);
+        vmbus_tx_word(at + 16, acks[i].payload);
+        vmbus_tx_word(at + len, (uint64_t)start << 32);
+        atomic_signal_fence(memory_order_release); /* as in vmbus_tx_write() */
+        ring->write = start + VMBUS_CHAN_ACK_BYTES;
+    }
+    return count;
 }
 
 /* Show the host all packets written so far. True when it must be signalled. */
