@@ -37,7 +37,8 @@ e2e_begin() {
     work=/dev/shm/$ns
     bus=$work/bus
     trap e2e_cleanup EXIT
-    trap 'exit 1' INT TERM HUP
+    exec {console}>&1 # check's commands have their output in a file
+    trap 'fail "stopped by a signal after $SECONDS s" >&$console' INT TERM HUP
     mkdir "$work" && chmod 755 "$work"
     ip netns add "$ns" 2>"$work/netns.err" || skip "no network namespaces: $(cat "$work/netns.err")"
     kernel_side_up
