@@ -14,10 +14,8 @@
 
 #define RNDIS_QUICK_PPIS_BYTES_MAX (4 * RNDIS_PPI_BYTES)
 
-/*
- * Memory of the host's, at any address: messages are not aligned. The fence costs nothing, but
- * behind it the compiler has to take memory for changed: there is no second look at it.
- */
+/* Memory of the host's, at any address: messages are not aligned. The fence costs nothing, but
+ * behind it the compiler has to take memory for changed: there is no second look at it. */
 static inline uint64_t rndis_quick_word(const uint8_t *host)
 {
     uint64_t word;
@@ -136,7 +134,7 @@ static inline bool rndis_quick_ppis(const uint8_t *host, uint32_t len_bytes, str
     return true;
 }
 
-/* Its elements: one, which makes it a fragment: RNDIS_PACKET_ID_*. 0: they may be anything. */
+/* Its only element makes it a fragment: RNDIS_PACKET_ID_*. 0: they may be anything. */
 static inline uint8_t rndis_quick_fragment(const uint8_t *host, uint32_t len_bytes)
 {
     const uint64_t usual = RNDIS_PPI_BYTES | (uint64_t)RNDIS_PPI_PACKET_ID << 32;
