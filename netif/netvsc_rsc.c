@@ -99,7 +99,7 @@ static inline bool take_fragment(const struct netvsc_queue *q, uint64_t range, u
     return *flags && !(*flags & RNDIS_PACKET_ID_FIRST);
 }
 
-uint32_t netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, uint32_t count)
+const uint8_t *netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, const uint8_t *end)
 {
     struct netvsc_frame *out = &q->batch[q->batch_count];
     struct netvsc_chain *chain = &q->chain;
@@ -107,13 +107,14 @@ uint32_t netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, uint32_t co
     uint8_t flags = 0;
     bool usual = true;
 
-    while (done < count && !(flags & RNDIS_PACKET_ID_LAST)) {
-        const uint64_t range = rndis_quick_word(host + done * sizeof(range));
+    while (host < end && !(flags & RNDIS_PACKET_ID_LAST)) {
+        const uint64_t range = rndis_quick_word(host);
 
         usual = take_fragment(q, range, RSC_BYTES_MAX - chain->bytes, out, &flags);
         if (!usual)
             break;
         chain->bytes += out++->len_bytes;
+        host += sizeof(range);
         done++;
     }
     chain->pieces += done;
@@ -123,5 +124,5 @@ uint32_t netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, uint32_t co
         complete(q);
     if (q->batch_count >= NETVSC_BATCH_MAX && !chain->pieces)
         netvsc_rx_hand_up(q);
-    return done;
+    return host;
 }

@@ -49,9 +49,9 @@ static inline bool length_usual(const struct netvsc *nic, uint32_t data_bytes)
 }
 
 /* A message with elements; not inlined, so that the loop below has the registers. */
-static __attribute__((noinline)) bool take_with_elements(struct netvsc_queue *q, uint64_t range,
-                                                         struct netvsc_frame *out)
+static __attribute__((noinline)) bool take_with_elements(struct netvsc_queue *q, uint64_t range)
 {
+    struct netvsc_frame *out = &q->batch[q->batch_count];
     const uint8_t *msg = q->nic->recv + (range >> 32);
     struct rndis_layout at;
     struct rndis_meta meta;
@@ -66,50 +66,46 @@ static __attribute__((noinline)) bool take_with_elements(struct netvsc_queue *q,
     return true;
 }
 
-static inline bool take_plain(struct netvsc_queue *q, uint64_t range, struct netvsc_frame *out)
+static inline bool take_plain(struct netvsc_queue *q, const struct netvsc *nic, uint64_t range)
 {
-    const uint8_t *msg = q->nic->recv + (range >> 32);
+    const uint8_t *msg = nic->recv + (range >> 32);
     uint32_t data_bytes;
 
-    if (!netvsc_range_usual(q->nic, range))
+    if (!netvsc_range_usual(nic, range))
         return false;
     data_bytes = rndis_quick_plain(msg, (uint32_t)range);
-    if (!length_usual(q->nic, data_bytes)) /* 0 is none */
+    if (!length_usual(nic, data_bytes)) /* 0 is none */
         return false;
     msg += sizeof(struct rndis_packet);
-    netvsc_put_frame(q, msg, data_bytes, out);
+    netvsc_put_frame(q, msg, data_bytes, &q->batch[q->batch_count]);
     q->batch_mixed |= (data_bytes ^ q->alike_bytes) | (msg[0] & 1);
     return true;
 }
 
 /*
- * Frames of the first of (count) ranges at (host), as long as they are as most are and there is
- * room in the batch, or they go on with its last frame. How many.
+ * Frames of the ranges from (host) to (end), as long as they are as most are and there is room in
+ * the batch, or they go on with its last frame. Where that ended.
  */
-static __attribute__((noinline)) uint32_t take_usual(struct netvsc_queue *q, const uint8_t *host,
-                                                     uint32_t count)
+static inline const uint8_t *take_usual(struct netvsc_queue *q, const uint8_t *host,
+                                        const uint8_t *end)
 {
-    struct netvsc_frame *out = &q->batch[q->batch_count];
-    const uint32_t room = NETVSC_BATCH_MAX - q->batch_count;
-    uint32_t done = 0;
+    const struct netvsc *nic = q->nic;
 
-    if (q->nic->state != NETVSC_UP)
-        return 0;
+    if (nic->state != NETVSC_UP)
+        return host;
     if (q->chain.pieces)
-        return netvsc_rsc_run(q, host, count);
-    if (q->batch_count >= NETVSC_BATCH_MAX)
-        return 0;
-    for (count = count < room ? count : room; done < count; done++, out++) {
-        const uint64_t range = rndis_quick_word(host + done * sizeof(range));
+        return netvsc_rsc_run(q, host, end);
+    for (; host < end && q->batch_count < NETVSC_BATCH_MAX; host += sizeof(uint64_t)) {
+        const uint64_t range = rndis_quick_word(host);
 
-        if (!take_plain(q, range, out) && !take_with_elements(q, range, out))
+        if (!take_plain(q, nic, range) && !take_with_elements(q, range))
             break;
+        q->stats.rx_messages++;
+        q->batch_count++;
     }
-    q->stats.rx_messages += done;
-    q->batch_count += done;
-    if (done == room)
+    if (q->batch_count >= NETVSC_BATCH_MAX)
         netvsc_rx_hand_up(q);
-    return done;
+    return host;
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -139,36 +135,69 @@ static inline uint32_t packet_ranges(const struct vmbus_packet *pkt, uint32_t *c
     return (uint32_t)(set >> 32);
 }
 
-/* The ranges at (host), of which the first is not one to be taken quickly. False: malformed. */
+/* Ranges from (host) to (end), of which the first is not to be taken quickly. False: malformed. */
 static __attribute__((noinline)) bool take_any(struct netvsc_queue *q, const uint8_t *host,
-                                               uint32_t count, bool is_data)
+                                               const uint8_t *end, bool is_data)
 {
     struct vmbus_xfer_range range;
     bool ok = true;
 
-    for (uint32_t i = 0; i < count; i += take_usual(q, host + i * sizeof(range), count - i)) {
-        memcpy(&range, host + i++ * sizeof(range), sizeof(range));
+    while (host < end) {
+        memcpy(&range, host, sizeof(range));
         ok &= netvsc_rx_range(q, &range, is_data);
+        host = take_usual(q, host + sizeof(range), end);
     }
     return q->chain.pieces ? netvsc_rsc_end(q) && ok : ok;
 }
 
-unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)
+/* One transfer-page packet: how many messages it carried. */
+static inline unsigned take_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
-    const uint8_t *host = pkt->header + sizeof(struct vmbus_xfer_header);
-    uint32_t channel_type, done;
+    const uint8_t *host = pkt->header + sizeof(struct vmbus_xfer_header), *end;
+    uint32_t channel_type;
     const uint32_t count = packet_ranges(pkt, &channel_type);
-    struct vmbus_ack *ack =
-        netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_FAILURE), count ? count : 1);
+    struct vmbus_ack *ack;
 
     if (!count) {
         q->stats.host_bad_set++;
+        netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_FAILURE), 1);
         return 1;
     }
     q->stats.rx_packets += channel_type == NVS_RNDIS_DATA;
-    done = take_usual(q, host, count);
-    if (done == count || take_any(q, host + done * sizeof(struct vmbus_xfer_range), count - done,
-                                  channel_type == NVS_RNDIS_DATA))
-        ack->payload = NETVSC_ACK(NVS_STATUS_SUCCESS);
+    ack = netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), count);
+    end = host + count * sizeof(struct vmbus_xfer_range);
+    host = take_usual(q, host, end);
+    if (host < end && !take_any(q, host, end, channel_type == NVS_RNDIS_DATA))
+        ack->payload = NETVSC_ACK(NVS_STATUS_FAILURE);
     return count;
+}
+
+/* One of another type. */
+static __attribute__((noinline)) void take_other(struct netvsc_queue *q,
+                                                 const struct vmbus_packet *pkt)
+{
+    if (pkt->type == VMBUS_PKT_COMPLETION)
+        netvsc_tx_completion(q, pkt);
+    else if (pkt->type == VMBUS_PKT_INBAND && q->index == 0)
+        netvsc_ctl_inband(q->nic, pkt->payload, pkt->payload_bytes);
+    else
+        q->stats.host_bad_packet++;
+}
+
+unsigned netvsc_rx_packets(struct netvsc_queue *q, const struct vmbus_packet *pkt, unsigned count,
+                           unsigned budget)
+{
+    unsigned done = 0;
+
+    for (; count > 0 && done < budget; count--, pkt++) {
+        if (pkt->type == VMBUS_PKT_XFER_PAGES) {
+            done += take_packet(q, pkt);
+        } else {
+            take_other(q, pkt);
+            done++;
+        }
+    }
+    if (count > 0)
+        vmbus_chan_recv_back(q->chan, pkt, count);
+    return done;
 }

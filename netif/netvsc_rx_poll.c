@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A poll of a queue: packets of all types, and the completions received ones are owed.
+ * A poll of a queue: packets, several at a time, and the completions received ones are owed.
  *
  * Theory of operation. Completions are written after the frames were handed up. When the ring to
  * the host has no room for them they stay here, in order, and receiving goes on: a host that waits
@@ -8,9 +8,12 @@
  * them than the receive buffer has sections, so only a host that lends what it does not have makes
  * receiving stop.
  */
-#include "netvsc_var.h"
+#include "netvsc_rx_var.h"
 
-#include <string.h>
+#define PACKETS_AT_ONCE 8u
+/* With more than these owed nothing is taken: there is room for those of a last few packets, and
+ * what is held may come back. */
+#define ACKS_MAX (NETVSC_ACKS_MAX - NETVSC_HOLDS_MAX - PACKETS_AT_ONCE)
 
 /* ---- completions owed ------------------------------------------------------------------------ */
 
@@ -49,77 +52,47 @@ static void send_acks(struct netvsc_queue *q)
 
 /*
  * Frames lie anywhere in the receive buffer, and when we are behind none is in a cache: while a
- * packet is at work the beginnings of the next one's frames are asked for. Hints only: nothing is
- * checked but where they are, nothing believed.
+ * packet is at work the beginnings of later ones' frames are asked for. Hints only: nothing is
+ * checked but where they are, nothing believed. Two lines a frame: RNDIS header, per-packet info,
+ * and the frame's headers.
  */
 #define LINE_BYTES 64u
-#define ASK_BYTES (2 * LINE_BYTES) /* RNDIS header, per-packet info, and the frame's headers */
-#define ASK_RANGES_MAX 16u
-
-static void ask_ahead(const struct netvsc_queue *q)
+#define ASK_BYTES_MAX (17u * (uint32_t)sizeof(struct vmbus_xfer_range)) /* of a packet's header */
+static void ask_for(const struct netvsc *nic, const struct vmbus_packet *pkt)
 {
-    const uint32_t first = sizeof(struct vmbus_pkt_desc) + sizeof(struct vmbus_xfer_header);
-    const struct vmbus_region *recv = &q->nic->mem->recv;
-    const uint8_t *base = recv->base;
-    const size_t off_max = recv->len_bytes - ASK_BYTES;
-    struct vmbus_xfer_header set;
-    uint32_t bytes, ranges;
-    const uint8_t *next = vmbus_chan_ahead(q->chan, &bytes);
+    const uint8_t *range = pkt->header + sizeof(struct vmbus_xfer_header);
+    const uint8_t *end =
+        pkt->header + (pkt->header_bytes < ASK_BYTES_MAX ? pkt->header_bytes : ASK_BYTES_MAX);
 
-    if (bytes < first)
-        return;
-    memcpy(&set, next + sizeof(struct vmbus_pkt_desc), sizeof(set));
-    ranges = (bytes - first) / (uint32_t)sizeof(struct vmbus_xfer_range);
-    ranges = ranges < set.range_count ? ranges : set.range_count;
-    ranges = ranges < ASK_RANGES_MAX ? ranges : ASK_RANGES_MAX;
-    for (next += first; ranges > 0; ranges--, next += sizeof(struct vmbus_xfer_range)) {
-        uint32_t off_bytes;
+    for (; range < end; range += sizeof(struct vmbus_xfer_range)) {
+        const uint64_t off_bytes = rndis_quick_word(range) >> 32;
 
-        memcpy(&off_bytes, next + offsetof(struct vmbus_xfer_range, off_bytes), sizeof(off_bytes));
-        if (off_bytes > off_max)
+        if (off_bytes >= nic->recv_off_max)
             continue;
-        __builtin_prefetch(base + off_bytes);
-        __builtin_prefetch(base + off_bytes + LINE_BYTES);
-    }
-}
-
-/* One packet of any type; returns how much work it was. */
-static unsigned dispatch(struct netvsc_queue *q, const struct vmbus_packet *pkt)
-{
-    switch (pkt->type) {
-    case VMBUS_PKT_XFER_PAGES:
-        ask_ahead(q);
-        return netvsc_rx_packet(q, pkt);
-    case VMBUS_PKT_COMPLETION:
-        netvsc_tx_completion(q, pkt);
-        return 1;
-    case VMBUS_PKT_INBAND:
-        if (q->index == 0) {
-            netvsc_ctl_inband(q->nic, pkt->payload, pkt->payload_bytes);
-            return 1;
-        }
-        /* fallthrough */
-    default:
-        q->stats.host_bad_packet++;
-        return 1;
+        __builtin_prefetch(nic->recv + off_bytes);
+        __builtin_prefetch(nic->recv + off_bytes + LINE_BYTES);
     }
 }
 
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
 {
-    struct vmbus_packet pkt;
+    struct vmbus_packet pkt[PACKETS_AT_ONCE];
     unsigned done = 0;
     bool any = false;
-    int rc;
 
-    while (done < budget && q->ack_count < NETVSC_ACKS_MAX - NETVSC_HOLDS_MAX) {
-        rc = vmbus_chan_recv(q->chan, &pkt);
-        if (rc < 0)
-            q->nic->trouble = rc;
-        if (rc <= 0)
+    while (done < budget && q->ack_count <= ACKS_MAX) {
+        const unsigned left = budget - done; /* a packet is some work */
+        const int got =
+            vmbus_chan_recv_some(q->chan, pkt, left < PACKETS_AT_ONCE ? left : PACKETS_AT_ONCE);
+
+        if (got < 0)
+            q->nic->trouble = got;
+        if (got <= 0)
             break;
         any = true;
-        done += dispatch(q, &pkt);
+        for (int i = 0; i < got; i++)
+            ask_for(q->nic, &pkt[i]);
+        done += netvsc_rx_packets(q, pkt, (unsigned)got, left);
     }
     netvsc_rx_hand_up(q);
     netvsc_hold_settle(q);

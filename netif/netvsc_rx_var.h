@@ -39,9 +39,9 @@ static inline bool netvsc_range_usual(const struct netvsc *nic, uint64_t range)
 }
 
 /*
- * netvsc_rsc.c: a frame's first fragment is in the batch. Of the (count) ranges at (host) those
- * that go on with it, as long as they are as most are. How many.
+ * netvsc_rsc.c: a frame's first fragment is in the batch. Of the ranges from (host) to (end) those
+ * that go on with it, as long as they are as most are. Where that ended.
  */
-uint32_t netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, uint32_t count);
+const uint8_t *netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, const uint8_t *end);
 
 #endif

@@ -314,8 +314,10 @@ void netvsc_hold_takeover(struct netvsc_queue *q);
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget);
 /* The batch is complete. */
 void netvsc_rx_hand_up(struct netvsc_queue *q);
-/* Take one transfer-page packet; returns how many messages it carried. */
-unsigned netvsc_rx_packet(struct netvsc_queue *q, const struct vmbus_packet *pkt);
+/* Take (count) packets of any type, or as many as (budget) allows: the rest goes back to the
+ * channel. How much work it was: of those received, messages. */
+unsigned netvsc_rx_packets(struct netvsc_queue *q, const struct vmbus_packet *pkt, unsigned count,
+                           unsigned budget);
 
 /* netvsc_rx_message.c */
 /* Take one range. False: malformed. */

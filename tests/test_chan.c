@@ -160,51 +160,64 @@ static void corrupt_read_index_is_found_by_every_question(void **state)
     assert_int_equal(vmbus_chan_stats(chan)->bad_ring, 1);
 }
 
-static void what_lies_ahead_is_the_next_packet(void **state)
+static void several_packets_are_taken_at_once(void **state)
 {
-    struct vmbus_packet pkt;
-    const uint8_t *ahead;
-    uint32_t bytes;
-    uint64_t xid;
+    struct vmbus_packet pkt[3] = {0};
 
     (void)state;
-    ahead = vmbus_chan_ahead(chan, &bytes);
-    assert_int_equal(bytes, 0);
-    fake_host_put_inband(&fake, 0, 41);
-    fake_host_put_inband(&fake, 0, 42);
-    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
-    ahead = vmbus_chan_ahead(chan, &bytes);
-    assert_int_equal(bytes, 32);
-    memcpy(&xid, ahead + 8, sizeof(xid));
-    assert_int_equal(xid, 42);
-    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
-    vmbus_chan_ahead(chan, &bytes);
-    assert_int_equal(bytes, 0);
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 3), 0);
+    for (unsigned i = 0; i < 4; i++)
+        fake_host_put_inband(&fake, 0, 40 + i);
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 3), 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(pkt[i].xid, 40 + i);
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 3), 1);
+    assert_int_equal(pkt[0].xid, 43);
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 3), 0);
+    assert_int_equal(vmbus_chan_stats(chan)->rx_packets, 4);
 }
 
-/* Where the ring ends the rest is at its beginning, and may not be asked for. */
-static void what_lies_ahead_ends_with_the_ring(void **state)
+static void good_packets_before_a_bad_one_are_taken(void **state)
 {
-    struct vmbus_packet pkt;
-    uint32_t bytes;
+    static const uint64_t bad[] = {0x0000000300010006u, 9,
+                                   0}; /* the header is shorter than itself */
+    struct vmbus_packet pkt[3] = {0};
 
     (void)state;
-    for (unsigned i = 0; i < FAKE_SIZE / 32 - 1; i++) {
-        fake_host_put_inband(&fake, 0, i);
-        assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
+    fake_host_put_inband(&fake, 0, 41);
+    fake_host_put_inband(&fake, 0, 42);
+    fake_host_put(&fake, 0, bad, sizeof(bad));
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 3), 2);
+    assert_int_equal(pkt[1].xid, 42);
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 3), -EPROTO);
+    assert_int_equal(vmbus_chan_stats(chan)->bad_ring, 1);
+}
+
+/* Wherever they lie, around the end, too. */
+static void packets_given_back_come_again_and_keep_their_room(void **state)
+{
+    struct vmbus_packet pkt[4] = {0};
+    uint32_t at = 24;
+
+    (void)state;
+    fake_host_put(&fake, 0, (const uint64_t[]){0x0000000200020006u, 1}, 16); /* ragged from here */
+    assert_int_equal(vmbus_chan_recv_some(chan, pkt, 4), 1);
+    for (unsigned i = 0; i < FAKE_SIZE / 32 + 8; i++) {
+        for (unsigned k = 0; k < 4; k++)
+            fake_host_put_inband(&fake, 0, 10 * i + k);
+        assert_int_equal(vmbus_chan_recv_some(chan, pkt, 4), 4);
+        vmbus_chan_recv_back(chan, &pkt[1], 3);
         vmbus_chan_recv_done(chan);
+        at = (at + 32) % FAKE_SIZE;
+        assert_int_equal(atomic_load(&fake.chan[0].to_guest->read_index), at);
+        assert_int_equal(vmbus_chan_recv_some(chan, pkt, 4), 3);
+        for (unsigned k = 0; k < 3; k++)
+            assert_int_equal(pkt[k].xid, 10 * i + k + 1);
+        assert_memory_equal(pkt[2].payload, "\x11\x00\xff\xee\xdd\xcc\xbb\xaa", 8);
+        vmbus_chan_recv_done(chan);
+        at = (at + 96) % FAKE_SIZE;
     }
-    for (unsigned i = 0; i < 3; i++)
-        fake_host_put_inband(&fake, 0, i);
-    vmbus_chan_ahead(chan, &bytes);
-    assert_int_equal(bytes, 0); /* nobody has looked yet */
-    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
-    vmbus_chan_ahead(chan, &bytes);
-    assert_int_equal(bytes, 64); /* that one was the last before the end */
-    fake_host_put_inband(&fake, 0, 3);
-    assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
-    vmbus_chan_ahead(chan, &bytes);
-    assert_int_equal(bytes, 32);
+    assert_int_equal(vmbus_chan_stats(chan)->rx_packets, 1 + 4 * (FAKE_SIZE / 32 + 8));
 }
 
 /* ---- room ------------------------------------------------------------------------------------ */
@@ -228,6 +241,52 @@ static void a_completion_is_the_same_anywhere_in_the_ring(void **state)
         teardown(state);
         setup(state);
     }
+}
+
+static void completions_written_together_are_the_same(void **state)
+{
+    for (uint32_t shift = 0; shift < 32; shift += 8) {
+        uint32_t at = 24 + shift, next = 0;
+
+        assert_int_equal(send_bytes(shift), 0);
+        while (next < FAKE_SIZE / 32 + 7) {
+            struct vmbus_ack acks[7];
+
+            for (unsigned i = 0; i < 7; i++)
+                acks[i] = (struct vmbus_ack){.xid = 1000 + next + i, .payload = status + i};
+            assert_true(vmbus_chan_ack_room(chan, UINT32_MAX) >= 7); /* it looks at the index */
+            assert_int_equal(vmbus_chan_complete_all(chan, acks, 7), 7);
+            assert_int_equal(vmbus_chan_flush(chan), 0);
+            for (unsigned i = 0; i < 7; i++, next++) {
+                const uint64_t want[4] = {0x000000030002000B, 1000 + next, status + i,
+                                          (uint64_t)at << 32};
+
+                for (unsigned word = 0; word < 4; word++, at = (at + 8) % FAKE_SIZE)
+                    assert_memory_equal(fake.chan[0].to_host_data + at, &want[word], 8);
+            }
+            fake_host_drain(&fake, 0);
+        }
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void completions_that_find_no_room_are_left(void **state)
+{
+    struct vmbus_ack acks[300] = {{0}};
+
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++) { /* from its beginning, then around its end */
+        assert_int_equal(vmbus_chan_complete_all(chan, acks, 300), 255);
+        assert_int_equal(vmbus_chan_stats(chan)->tx_ring_full, i);
+        assert_int_equal(vmbus_chan_flush(chan), 0);
+        fake_host_drain(&fake, 0);
+        assert_int_equal(vmbus_chan_complete_all(chan, acks, 100), 100);
+        assert_int_equal(vmbus_chan_flush(chan), 0);
+        fake_host_drain(&fake, 0);
+        assert_int_equal(vmbus_chan_ack_room(chan, UINT32_MAX), 255); /* it looks at the index */
+    }
+    assert_int_equal(vmbus_chan_stats(chan)->tx_packets, 3 * 355);
 }
 
 static void completions_have_a_reserve(void **state)
@@ -350,8 +409,11 @@ int main(void)
         with_chan(corrupt_ring_kills_the_channel_and_is_counted_once),
         with_chan(corrupt_read_index_kills_the_channel_too),
         with_chan(corrupt_read_index_is_found_by_every_question),
-        with_chan(what_lies_ahead_is_the_next_packet),
-        with_chan(what_lies_ahead_ends_with_the_ring),
+        with_chan(several_packets_are_taken_at_once),
+        with_chan(good_packets_before_a_bad_one_are_taken),
+        with_chan(packets_given_back_come_again_and_keep_their_room),
+        with_chan(completions_written_together_are_the_same),
+        with_chan(completions_that_find_no_room_are_left),
         with_chan(a_completion_is_the_same_anywhere_in_the_ring),
         with_chan(completions_have_a_reserve),
         with_chan(ack_room_is_limited_and_looks_again),

@@ -141,6 +141,28 @@ static void the_budget_bounds_one_poll(void **state)
     wire_close(&w);
 }
 
+/* They are taken off the ring several at a time. */
+static void packets_the_budget_leaves_come_in_the_next_poll(void **state)
+{
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    for (unsigned i = 0; i < 5; i++)
+        deliver_ranges(&w, 3);
+    assert_int_equal(netvsc_poll(w.nic, w.now_ns, 4), 6);
+    assert_int_equal(w.rx_count, 6);
+    for (unsigned i = 0; i < 2; i++)
+        wire_expect_ack(&w, 3, NVS_STATUS_SUCCESS);
+    wire_expect_nothing(&w);
+    assert_int_equal(netvsc_poll(w.nic, w.now_ns, 100), 9);
+    for (unsigned i = 0; i < 3; i++)
+        wire_expect_ack(&w, 3, NVS_STATUS_SUCCESS);
+    assert_int_equal(w.rx_count, 15);
+    assert_int_equal(wire_stats(&w).rx_packets, 5);
+    wire_close(&w);
+}
+
 /* ---- ranges ---------------------------------------------------------------------------------- */
 
 struct range_case {
@@ -408,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_packet_of_any_number_of_ranges_is_acked_once_after_its_last_frame),
         cmocka_unit_test(packets_of_one_poll_come_in_one_call_with_one_doorbell),
         cmocka_unit_test(the_budget_bounds_one_poll),
+        cmocka_unit_test(packets_the_budget_leaves_come_in_the_next_poll),
         cmocka_unit_test(a_range_must_lie_in_the_buffer_and_fit_a_section),
         cmocka_unit_test(a_frame_unlike_its_neighbours_is_counted_as_what_it_is),
         cmocka_unit_test(a_message_may_be_as_long_as_its_section_and_end_in_padding),

@@ -62,34 +62,48 @@ int vmbus_chan_signal(struct vmbus_chan *chan)
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out)
+static struct vmbus_packet packet_of(const struct vmbus_rx_view *view)
 {
+    return (struct vmbus_packet){
+        .type = view->desc.type,
+        .wants_completion = (view->desc.flags & VMBUS_PKT_FLAG_COMPLETION) != 0,
+        .xid = view->desc.xid,
+        .header = view->bytes + sizeof(view->desc),
+        .header_bytes = view->header_bytes - (uint32_t)sizeof(view->desc),
+        .payload = view->bytes + view->header_bytes,
+        .payload_bytes = view->len_bytes - view->header_bytes,
+    };
+}
+
+int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint32_t count)
+{
+    struct vmbus_rx_ring *rx = &chan->rx;
     struct vmbus_rx_view view;
+    uint32_t done = 0;
+    int got = 1;
 
     if (chan->dead)
         return -EPROTO;
-    int got = vmbus_rx_peek(&chan->rx, &view);
-    if (got <= 0)
-        return got == 0 ? 0 : chan_die(chan);
-    out->type = view.desc.type;
-    out->wants_completion = (view.desc.flags & VMBUS_PKT_FLAG_COMPLETION) != 0;
-    out->xid = view.desc.xid;
-    out->header = view.bytes + sizeof(view.desc);
-    out->header_bytes = view.header_bytes - (uint32_t)sizeof(view.desc);
-    out->payload = view.bytes + view.header_bytes;
-    out->payload_bytes = view.len_bytes - view.header_bytes;
-    vmbus_rx_consume(&chan->rx, &view);
-    chan->stats.rx_packets++;
-    return 1;
+    /* For the first the host's index may have to be looked at, which is another processor's. */
+    while (done < count && (done == 0 || rx->read != rx->write)) {
+        got = vmbus_rx_peek(rx, &view);
+        if (got <= 0)
+            break;
+        out[done++] = packet_of(&view);
+        vmbus_rx_consume(rx, &view);
+    }
+    chan->stats.rx_packets += done;
+    if (done > 0 || got >= 0)
+        return (int)done;
+    return chan_die(chan);
 }
 
-const uint8_t *vmbus_chan_ahead(const struct vmbus_chan *chan, uint32_t *len_bytes)
+void vmbus_chan_recv_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt, uint32_t count)
 {
-    const struct vmbus_rx_ring *ring = &chan->rx;
-    const uint32_t end = ring->write >= ring->read ? ring->write : ring->size_bytes;
-
-    *len_bytes = end - ring->read;
-    return ring->data + ring->read;
+    chan->stats.rx_packets -= count;
+    for (; count > 0; count--, pkt++)
+        vmbus_rx_back(&chan->rx, (uint32_t)sizeof(struct vmbus_pkt_desc) + pkt->header_bytes +
+                                     pkt->payload_bytes);
 }
 
 void vmbus_chan_recv_done(struct vmbus_chan *chan)

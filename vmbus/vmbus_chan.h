@@ -37,16 +37,18 @@ struct vmbus_chan_stats {
 };
 
 /*
- * Take the next packet: 1 and (*out), 0 when none, -EPROTO when the ring is corrupt (it stays so).
- * (*out)'s pointers are good until vmbus_chan_recv_done().
+ * Take the next packets, (count) at most: how many and (out), 0 when there is none, -EPROTO when
+ * the ring is corrupt (it stays so). Their pointers are good until vmbus_chan_recv_done().
  */
-int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out);
+int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint32_t count);
 
-/*
- * What follows the packets taken so far, as long as it is known and in one piece: for hints only,
- * it is unchecked and the host may still change it.
- */
-const uint8_t *vmbus_chan_ahead(const struct vmbus_chan *chan, uint32_t *len_bytes);
+static inline int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *out)
+{
+    return vmbus_chan_recv_some(chan, out, 1);
+}
+
+/* The last (count) packets taken, from (pkt) on, are not taken after all. */
+void vmbus_chan_recv_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt, uint32_t count);
 
 /* Give the ring space of all packets taken back to the host; signals it if it waits for room. */
 void vmbus_chan_recv_done(struct vmbus_chan *chan);

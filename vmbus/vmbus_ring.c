@@ -207,7 +207,7 @@ int vmbus_rx_init(struct vmbus_rx_ring *ring, uint8_t *base, size_t len_bytes, u
     return 0;
 }
 
-void vmbus_rx_corrupt(struct vmbus_rx_ring *ring)
+static void rx_corrupt(struct vmbus_rx_ring *ring)
 {
     ring->corrupt = true;
     ring->write = ring->read; /* so that every later peek ends in vmbus_rx_refresh() */
@@ -226,20 +226,38 @@ int vmbus_rx_refresh(struct vmbus_rx_ring *ring)
     /* What we consumed since the last publication is not the host's to write to. */
     if (!index_ok(host_write, size) || vmbus_ring_distance(ring->published, host_write, size) <
                                            vmbus_ring_distance(ring->published, ring->read, size)) {
-        vmbus_rx_corrupt(ring);
+        rx_corrupt(ring);
         return -EPROTO;
     }
     ring->write = host_write;
     return 1;
 }
 
-const uint8_t *vmbus_rx_bounce(struct vmbus_rx_ring *ring, uint32_t len_bytes)
+/* The packet of (len_bytes) in one piece. */
+static const uint8_t *bounce(struct vmbus_rx_ring *ring, uint32_t len_bytes)
 {
     uint32_t tail = ring->size_bytes - ring->read;
 
+    if (len_bytes <= tail)
+        return ring->data + ring->read;
     memcpy(ring->bounce, ring->data + ring->read, tail);
     memcpy(ring->bounce + tail, ring->data, len_bytes - tail);
     return ring->bounce;
+}
+
+struct vmbus_rx_view vmbus_rx_around(struct vmbus_rx_ring *ring)
+{
+    struct vmbus_rx_view view = {0};
+    uint32_t size = ring->size_bytes;
+    uint32_t used = vmbus_ring_distance(ring->read, ring->write, size);
+
+    if (!vmbus_rx_judge(vmbus_rx_word(ring, ring->read), used, &view)) {
+        rx_corrupt(ring);
+        return view;
+    }
+    view.desc.xid = vmbus_rx_word(ring, vmbus_ring_advance(ring->read, 8, size));
+    view.bytes = bounce(ring, view.len_bytes);
+    return view;
 }
 
 /* The host waits for (pending) free bytes: did the (freed) ones just given back take us past that?
@@ -255,7 +273,7 @@ static bool room_signal(struct vmbus_rx_ring *ring, uint32_t pending, uint32_t f
     /* After pending_send_size, never before it. */
     uint32_t host_write = atomic_load_explicit(&ctl->write_index, memory_order_seq_cst);
     if (!index_ok(host_write, size)) {
-        vmbus_rx_corrupt(ring);
+        rx_corrupt(ring);
         return false;
     }
     uint32_t free_now = size - vmbus_ring_distance(ring->read, host_write, size);

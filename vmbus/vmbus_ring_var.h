@@ -193,9 +193,8 @@ struct vmbus_rx_view {
 /* As vmbus_tx_init(). */
 int vmbus_rx_init(struct vmbus_rx_ring *ring, uint8_t *base, size_t len_bytes, uint8_t *bounce);
 
-/* Rare parts of vmbus_rx_peek(). */
-void vmbus_rx_corrupt(struct vmbus_rx_ring *ring);
-const uint8_t *vmbus_rx_bounce(struct vmbus_rx_ring *ring, uint32_t len_bytes);
+/* Rare half of vmbus_rx_peek(): the packet goes around the end, or is nonsense (bytes NULL). */
+struct vmbus_rx_view vmbus_rx_around(struct vmbus_rx_ring *ring);
 
 /* Look at the host's write index. 1 = there is something, 0 = nothing, -EPROTO. */
 int vmbus_rx_refresh(struct vmbus_rx_ring *ring);
@@ -210,6 +209,27 @@ static inline uint64_t vmbus_rx_word(const struct vmbus_rx_ring *ring, uint32_t 
                                 memory_order_relaxed);
 }
 
+/*
+ * The first (word) of a packet's descriptor as (*out), but for where it is and its xid. False: its
+ * lengths make no sense, or it and its trailer are longer than (limit_bytes).
+ */
+static inline bool vmbus_rx_judge(uint64_t word, uint32_t limit_bytes, struct vmbus_rx_view *out)
+{
+    /* The fields from a register: stored whole and loaded in pieces they would be waited for. */
+    const uint64_t field_max = UINT16_MAX;
+    const uint32_t header = (uint32_t)(word >> 16 & field_max) * 8u;
+    const uint32_t len = (uint32_t)(word >> 32 & field_max) * 8u;
+
+    out->desc = (struct vmbus_pkt_desc){.type = (uint16_t)word,
+                                        .header_qwords = (uint16_t)(word >> 16),
+                                        .total_qwords = (uint16_t)(word >> 32),
+                                        .flags = (uint16_t)(word >> 48)};
+    out->header_bytes = header;
+    out->len_bytes = len;
+    return header >= sizeof(out->desc) && header <= len && len <= VMBUS_PKT_BYTES_MAX &&
+           len < limit_bytes;
+}
+
 /* The next packet, without taking it: 1 and (*out), 0 none, -EPROTO nonsense (for good). */
 static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view *out)
 {
@@ -218,32 +238,14 @@ static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view
         if (got <= 0)
             return got;
     }
-    uint32_t read = ring->read;
-    uint32_t size = ring->size_bytes;
-    uint32_t used = vmbus_ring_distance(read, ring->write, size);
-    uint64_t word[2] = {
-        vmbus_rx_word(ring, read),
-        vmbus_rx_word(ring, vmbus_ring_advance(read, 8, size)),
-    };
-    /* The fields from a register: stored whole and loaded in pieces they would be waited for. */
-    const uint64_t field_max = UINT16_MAX;
-    const uint32_t header = (uint32_t)(word[0] >> 16 & field_max) * 8u;
-    const uint32_t len = (uint32_t)(word[0] >> 32 & field_max) * 8u;
-
-    out->desc = (struct vmbus_pkt_desc){.type = (uint16_t)word[0],
-                                        .header_qwords = (uint16_t)(word[0] >> 16),
-                                        .total_qwords = (uint16_t)(word[0] >> 32),
-                                        .flags = (uint16_t)(word[0] >> 48),
-                                        .xid = word[1]};
-    /* (used) may be as little as 8; then the second word above was stale, and this says no. */
-    if (header < sizeof(out->desc) || header > len || len > VMBUS_PKT_BYTES_MAX || len >= used) {
-        vmbus_rx_corrupt(ring);
-        return -EPROTO;
+    uint32_t end = ring->write > ring->read ? ring->write : ring->size_bytes;
+    if (vmbus_rx_judge(vmbus_rx_word(ring, ring->read), end - ring->read, out)) {
+        out->desc.xid = vmbus_rx_word(ring, ring->read + 8);
+        out->bytes = ring->data + ring->read;
+        return 1;
     }
-    out->bytes = len <= size - read ? ring->data + read : vmbus_rx_bounce(ring, len);
-    out->header_bytes = header;
-    out->len_bytes = len;
-    return 1;
+    *out = vmbus_rx_around(ring);
+    return out->bytes != NULL ? 1 : -EPROTO;
 }
 
 /* Step over the packet that vmbus_rx_peek() showed. The host gets the room at publication. */
@@ -251,6 +253,14 @@ static inline void vmbus_rx_consume(struct vmbus_rx_ring *ring, const struct vmb
 {
     ring->read =
         vmbus_ring_advance(ring->read, view->len_bytes + VMBUS_PKT_TRAILER_BYTES, ring->size_bytes);
+}
+
+/* Step back over a packet of (len_bytes) consumed last and not published. */
+static inline void vmbus_rx_back(struct vmbus_rx_ring *ring, uint32_t len_bytes)
+{
+    const uint32_t bytes = len_bytes + VMBUS_PKT_TRAILER_BYTES;
+
+    ring->read = ring->read >= bytes ? ring->read - bytes : ring->read + ring->size_bytes - bytes;
 }
 
 /* Give the room of all packets consumed so far back. True when the host waits for it: signal it. */
