@@ -90,16 +90,22 @@ void hvh_rings_init(const struct vmbus_region *rings)
 
 /* ---- guest to host ---------------------------------------------------------------------- */
 
-static void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
+/* Around the end: one packet in a thousand. */
+static __attribute__((noinline)) void copy_wrapped(const struct hvh_ring_in *in, uint32_t index,
+                                                   void *to, uint32_t len)
 {
     uint32_t first = in->data_bytes - index;
 
-    if (first >= len) {
-        memcpy(to, in->data + index, len);
-        return;
-    }
     memcpy(to, in->data + index, first);
     memcpy((uint8_t *)to + first, in->data, len - first);
+}
+
+static inline void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
+{
+    if (in->data_bytes - index >= len)
+        memcpy(to, in->data + index, len);
+    else
+        copy_wrapped(in, index, to, len);
 }
 
 int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
@@ -112,9 +118,9 @@ int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
     if (!index_ok(write, in->data_bytes))
         return -EPROTO;
     in->seen = write;
-    used = used_bytes(write, in->read, in->data_bytes);
-    if (used == 0)
+    if (write == in->read)
         return 0;
+    used = used_bytes(write, in->read, in->data_bytes);
     if (used < DESC_BYTES + VMBUS_PKT_TRAILER_BYTES)
         return -EPROTO;
 

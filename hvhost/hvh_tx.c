@@ -121,10 +121,11 @@ static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g,
 {
     uint32_t used = RNDIS_OFFSET_BASE + m->head.data_off + m->head.data_bytes;
     uint32_t len = m->head.len_bytes - used;
-    uint64_t words[PADDING_LOOKED_AT / sizeof(uint64_t)] = {0}, any = 0;
+    uint64_t words[PADDING_LOOKED_AT / sizeof(uint64_t)], any = 0;
 
-    if (m->head.ppi_off > m->head.data_off)
+    if (len == 0 || m->head.ppi_off > m->head.data_off)
         return;
+    memset(words, 0, sizeof(words));
     if (len > sizeof(words))
         len = sizeof(words);
     hvh_gather_copy(g, m->off + used, words, len);

@@ -13,30 +13,26 @@
 const struct netvsc_tx_meta netvsc_tx_nothing;
 
 /* With several queues the host is told on which to complete it. */
-static struct rndis_tx_info info_of(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+static bool has_hash(const struct netvsc_queue *q)
 {
-    struct rndis_tx_info info = {.has_hash = q->nic->info.queues > 1, .hash = q->index};
-
-    netvsc_offload_info(meta, &info);
-    return info;
+    return q->nic->info.queues > 1;
 }
 
-/* Nothing goes with it: most frames of a NIC with one queue, and of programs below lwIP. */
-static bool plain(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
+/* What goes with it: as many elements as netvsc_tx_head_bytes() kept room for. */
+static void put_info(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta, uint8_t *at)
 {
-    return !(meta->csum | meta->lso4 | meta->lso6 | meta->has_tci) && q->nic->info.queues == 1;
+    struct rndis_tx_info info = {.has_hash = has_hash(q), .hash = q->index};
+
+    netvsc_offload_info(meta, &info);
+    rndis_build_tx_info(at, &info);
 }
 
 uint32_t netvsc_tx_head_bytes(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta)
 {
-    uint32_t bytes = sizeof(struct rndis_packet);
+    const bool lso = meta->lso4 || meta->lso6;
+    const int elements = has_hash(q) + meta->has_tci + (meta->csum != 0) + lso;
 
-    if (!plain(q, meta)) {
-        const struct rndis_tx_info info = info_of(q, meta);
-
-        bytes += rndis_tx_info_bytes(&info);
-    }
-    return bytes;
+    return (uint32_t)sizeof(struct rndis_packet) + (uint32_t)elements * RNDIS_PPI_BYTES;
 }
 
 uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_slot *slot, uint8_t **data,
@@ -73,10 +69,8 @@ uint32_t netvsc_tx_message(struct netvsc_queue *q, const struct netvsc_tx_slot *
         wire_bytes = NETVSC_FRAME_BYTES_MIN;
     }
     if (ppi_bytes) {
-        const struct rndis_tx_info info = info_of(q, &slot->meta);
-
         netvsc_offload_prepare(&slot->meta, data, len_bytes);
-        rndis_build_tx_info(data - ppi_bytes, &info);
+        put_info(q, &slot->meta, data - ppi_bytes);
     }
     return rndis_put_packet(data - ppi_bytes - sizeof(struct rndis_packet), ppi_bytes, wire_bytes) -
            (len_bytes - first_bytes);

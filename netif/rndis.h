@@ -42,8 +42,7 @@ struct rndis_tx_info {
 /* (kinds) are RNDIS_TXCSUM_*, (l4_off) counts from the start of the frame. */
 uint32_t rndis_csum_word(uint32_t kinds, uint32_t l4_off);
 uint32_t rndis_lso_word(bool v6, uint32_t mss_bytes, uint32_t l4_off);
-/* Bytes its elements take, and writing them, which returns the same. */
-uint32_t rndis_tx_info_bytes(const struct rndis_tx_info *info);
+/* Write its elements, RNDIS_PPI_BYTES each; returns how long they are. */
 uint32_t rndis_build_tx_info(void *buf, const struct rndis_tx_info *info);
 /*
  * The header of a PACKET with (ppi_bytes) of them between it and the data; returns the length of

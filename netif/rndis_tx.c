@@ -22,13 +22,6 @@ static uint32_t vlan_word(uint16_t tci)
            (uint32_t)(tci & 0xFFF) << RNDIS_VLAN_ID_SHIFT;
 }
 
-uint32_t rndis_tx_info_bytes(const struct rndis_tx_info *info)
-{
-    int count = info->has_hash + info->has_tci + (info->csum != 0) + (info->lso != 0);
-
-    return (uint32_t)count * RNDIS_PPI_BYTES;
-}
-
 static uint8_t *put_ppi(uint8_t *at, uint32_t type, uint32_t word)
 {
     const struct rndis_ppi ppi = {

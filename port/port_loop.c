@@ -3,10 +3,11 @@
  * Theory of operation
  *
  * A turn is: each NIC (received frames run through lwIP and the program's callbacks, what they send
- * is queued); lwIP's timers, at most once a millisecond because they cannot be finer; flush; and
- * last the emulated host, if it lives in this thread, so that an answer leaves in the turn in which
- * its question was seen, for one look at the uplink per turn. A turn is bounded by the NIC's
- * budget, so one busy card starves neither timers nor the other card.
+ * is queued; a poll ends with its flush); lwIP's timers, at most once a millisecond because they
+ * cannot be finer; a flush if something may have been sent since the polls, by a timer or by one
+ * card's frames on another card; and last the emulated host, if it lives in this thread, so that an
+ * answer leaves in the turn in which its question was seen, for one look at the uplink per turn. A
+ * turn is bounded by the NIC's budget, so one busy card starves neither timers nor the other card.
  *
  * After config.spin_us without work the loop sleeps. The order is what makes it safe: arm the
  * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt
@@ -105,23 +106,31 @@ static void flush_nic(const struct port_loop_config *config, unsigned i)
         netvsc_flush(config->nic[i]);
 }
 
+static void flush_all(const struct port_loop_config *config)
+{
+    for (unsigned i = 0; i < config->nics; i++)
+        flush_nic(config, i);
+}
+
 static unsigned step_peer(const struct port_loop_peer *peer, uint64_t now_ns)
 {
     return peer->step ? peer->step(peer->ctx, now_ns) : 0;
 }
 
-static void run_timers(struct port_loop *loop, uint64_t now_ns)
+/* True: some may have run, and have sent. */
+static bool run_timers(struct port_loop *loop, uint64_t now_ns)
 {
     const uint64_t now_ms = now_ns / PORT_NS_PER_MS;
 
-    if (now_ms != loop->timers_at_ms) {
-        loop->timers_at_ms = now_ms;
-        sys_check_timeouts();
-    }
+    if (now_ms == loop->timers_at_ms)
+        return false;
+    loop->timers_at_ms = now_ms;
+    sys_check_timeouts();
     if (loop->config.second && now_ns >= loop->second_at_ns) {
         loop->second_at_ns = now_ns + PORT_NS_PER_S;
         loop->config.second(loop->config.ctx, now_ns);
     }
+    return true;
 }
 
 bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
@@ -135,9 +144,8 @@ bool port_loop_turn(struct port_loop *loop, uint64_t now_ns)
         if (config->attach[i])
             port_attach_poll(config->attach[i], now_ns);
     }
-    run_timers(loop, now_ns);
-    for (unsigned i = 0; i < config->nics; i++)
-        flush_nic(config, i);
+    if (run_timers(loop, now_ns) || config->nics > 1)
+        flush_all(config);
     port_clock_turn(0);
     done += step_peer(&config->peer, now_ns);
     done += step_peer(&config->control, now_ns);

@@ -8,6 +8,7 @@
 
 #include "port_log.h"
 #include "port_rand.h"
+#include "port_sum.h"
 
 #define LWIP_ERRNO_STDINCLUDE 1
 
@@ -17,6 +18,11 @@ typedef int sys_prot_t;
 #endif
 
 #define LWIP_RAND() port_rand_u32()
+
+/* lwIP has functions for these two, and calls them fifty times for a segment and its answer. */
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+#define LWIP_CHKSUM port_sum
 
 /* lwIP's debug output, off unless LWIP_DEBUG is defined; (x) comes with its own parentheses. */
 #define LWIP_PLATFORM_DIAG(x) port_log_debug x

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* port_sum() against the sum as RFC 1071 tells it, word by word. */
+#include "check.h"
+#include "port_sum.h"
+
+#include <string.h>
+
+#define BYTES_MAX 200
+#define PLACES 9
+
+static uint16_t by_words(const uint8_t *at, int bytes)
+{
+    uint32_t sum = 0;
+
+    for (int i = 0; i < bytes; i++)
+        sum += (uint32_t)at[i] << (i % 2 ? 8 : 0);
+    while (sum >> 16)
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+static void check_all_lengths_and_places(const uint8_t *data)
+{
+    for (int place = 0; place < PLACES; place++) {
+        for (int bytes = 0; bytes <= BYTES_MAX; bytes++)
+            assert_int_equal(port_sum(data + place, bytes), by_words(data + place, bytes));
+    }
+}
+
+static void any_length_at_any_place_has_the_sum_of_its_words(void **state)
+{
+    uint8_t data[PLACES + BYTES_MAX];
+    uint32_t x = 1;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++) {
+        x = x * 1664525u + 1013904223u;
+        data[i] = (uint8_t)(x >> 24);
+    }
+    check_all_lengths_and_places(data);
+}
+
+static void what_overflows_comes_back_in(void **state)
+{
+    uint8_t data[PLACES + BYTES_MAX];
+
+    (void)state;
+    memset(data, 0xFF, sizeof(data));
+    check_all_lengths_and_places(data);
+}
+
+static void the_longest_datagram_is_summed(void **state)
+{
+    static uint8_t data[65535];
+
+    (void)state;
+    memset(data, 0xFE, sizeof(data));
+    assert_int_equal(port_sum(data, sizeof(data)), by_words(data, sizeof(data)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_length_at_any_place_has_the_sum_of_its_words),
+        cmocka_unit_test(what_overflows_comes_back_in),
+        cmocka_unit_test(the_longest_datagram_is_summed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
