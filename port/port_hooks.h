@@ -12,6 +12,14 @@ u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
     port_isn(local, local_port, remote, remote_port)
 
+/* An acknowledgement of what was acknowledged, without data, all its options behind (hdr), which is
+ * in host byte order: see port_tcp_sack.c. */
+struct tcp_pcb;
+struct tcp_hdr;
+void port_tcp_duplicate(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t option_bytes);
+#define PORT_SACK_BYTES_MIN 10u
+#define PORT_TCP_DUPLICATES 3u /* have lwIP send a segment again */
+
 /*
  * A chain of several segments, put together below lwIP, is acknowledged as these would be: at once.
  * lwIP acknowledges every second call of tcp_receive(), or after 250 ms; a sender that waits for
@@ -19,7 +27,11 @@ u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote
  * already. Listeners have no flags, and before SYN_RCVD there is no data.
  */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)                             \
-    ((p)->segments > 1 && (pcb)->state >= SYN_RCVD ? ((pcb)->flags |= TF_ACK_DELAY, ERR_OK)        \
+    ((void)((optlen) >= PORT_SACK_BYTES_MIN && (p)->tot_len == 0 && (optlen) == (opt1len) &&       \
+                    (pcb)->state >= ESTABLISHED && (hdr)->ackno == (pcb)->lastack                  \
+                ? port_tcp_duplicate(pcb, hdr, optlen)                                             \
+                : (void)0),                                                                        \
+     (p)->segments > 1 && (pcb)->state >= SYN_RCVD ? ((pcb)->flags |= TF_ACK_DELAY, ERR_OK)        \
                                                    : ERR_OK)
 
 #endif

@@ -189,30 +189,34 @@ void port_tcp_fit(struct tcp_pcb *pcb)
     }
 }
 
-void port_tcp_rexmit_fast(struct tcp_pcb *pcb)
+struct tcp_seg *port_tcp_first_alone(struct tcp_pcb *pcb)
 {
     struct tcp_seg *unsent = pcb->unsent, *has = NULL, *seg = pcb->unacked;
     const u16_t oversize = pcb->unsent_oversize;
     u32_t acked;
 
-    if (seg && seg->len > pcb->mss && !busy(seg) && !(pcb->flags & TF_INFR)) {
-        acked = acked_of(pcb, seg);
-        pcb->unsent = seg;
-        if (acked && port_tcp_split(pcb, (u16_t)acked) == ERR_OK) {
-            has = seg;
-            pcb->unsent = seg->next;
-        }
-        if (pcb->unsent->len > pcb->mss)
-            port_tcp_split(pcb, pcb->mss);
-        pcb->unacked = pcb->unsent;
-        pcb->unsent = unsent;
-        pcb->unsent_oversize = oversize;
+    if (!seg || seg->len <= pcb->mss || busy(seg))
+        return NULL;
+    acked = acked_of(pcb, seg);
+    pcb->unsent = seg;
+    if (acked && port_tcp_split(pcb, (u16_t)acked) == ERR_OK) {
+        has = seg;
+        pcb->unsent = seg->next;
     }
-    tcp_rexmit_fast(pcb);
-    if (has) {
-        has->next = pcb->unacked;
-        pcb->unacked = has;
-    }
+    if (pcb->unsent->len > pcb->mss)
+        port_tcp_split(pcb, pcb->mss);
+    pcb->unacked = pcb->unsent;
+    pcb->unsent = unsent;
+    pcb->unsent_oversize = oversize;
+    return has;
+}
+
+void port_tcp_put_first(struct tcp_pcb *pcb, struct tcp_seg *has)
+{
+    if (!has)
+        return;
+    has->next = pcb->unacked;
+    pcb->unacked = has;
 }
 
 /* ---- IP -------------------------------------------------------------------------------------- */

@@ -110,6 +110,7 @@ static err_t output(struct tcp_pcb *pcb)
     struct tails *tails;
     err_t err;
 
+    port_tcp_loss_sending(pcb);
     if (pcb->unsent) {
         port_tcp_timer_sending();
         port_tcp_fit(pcb);

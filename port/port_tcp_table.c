@@ -216,7 +216,9 @@ void tcp_input(struct pbuf *p, struct netif *inp)
     port_tcp_opening = port_tcp_hit && port_tcp_hit->state < ESTABLISHED && !port_tcp_hit->nrtx
                            ? port_tcp_hit
                            : NULL;
+    port_tcp_loss_begin(port_tcp_hit);
     lwip_tcp_input(p, inp);
+    port_tcp_loss_end();
 }
 
 /* ---- notes for others ------------------------------------------------------------------------ */

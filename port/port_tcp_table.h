@@ -97,12 +97,25 @@ void port_tcp_timer_forget(uint32_t i);
 u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes);
 /* Split those not yet sent, of which there is one, to what may leave now. */
 void port_tcp_fit(struct tcp_pcb *pcb);
-/* In place of lwIP's: the first not yet sent, after (bytes); and the first unacknowledged again. */
+/* In place of lwIP's: the first not yet sent, after (bytes). */
 err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes);
-void port_tcp_rexmit_fast(struct tcp_pcb *pcb);
+/* Make the first unacknowledged one what the wire takes and the peer lacks. Returns what it has of
+ * it, taken off the list, or NULL; and puts that back. */
+struct tcp_seg *port_tcp_first_alone(struct tcp_pcb *pcb);
+void port_tcp_put_first(struct tcp_pcb *pcb, struct tcp_seg *has);
 /* Around handing (p) to IP; (err) is passed on. (pcb) may be NULL. */
 void port_tcp_ip_begin(const struct tcp_pcb *pcb, struct pbuf *p, struct netif *netif);
 err_t port_tcp_ip_end(struct netif *netif, err_t err);
+
+/* ---- port_tcp_loss.c: what was lost is sent again ---- */
+
+/* In place of lwIP's: the first unacknowledged again. */
+void port_tcp_rexmit_fast(struct tcp_pcb *pcb);
+/* Around lwIP's input for (pcb), or nobody. */
+void port_tcp_loss_begin(const struct tcp_pcb *pcb);
+void port_tcp_loss_end(void);
+/* Something may be sent now. */
+void port_tcp_loss_sending(struct tcp_pcb *pcb);
 
 /* ---- port_tcp_give.c: what programs send without a copy ---- */
 

@@ -85,12 +85,17 @@ void tcp_peer_connect(u16_t from_port)
     tcp_peer_send(&s);
 }
 
+static u16_t tcp_bytes(const struct tcp_peer_segment *s)
+{
+    return (u16_t)(TCP_HLEN + s->option_bytes + s->data_bytes);
+}
+
 static void *put_ip4(void *at, const struct tcp_peer_segment *s)
 {
     struct ip_hdr *head = at;
 
     IPH_VHL_SET(head, 4, 5);
-    IPH_LEN_SET(head, lwip_htons((u16_t)(IP_HLEN + TCP_HLEN + s->data_bytes)));
+    IPH_LEN_SET(head, lwip_htons((u16_t)(IP_HLEN + tcp_bytes(s))));
     IPH_TTL_SET(head, 64);
     IPH_PROTO_SET(head, IP_PROTO_TCP);
     head->src.addr = ip4_addr_get_u32(ip_2_ip4(&s->from));
@@ -103,7 +108,7 @@ static void *put_ip6(void *at, const struct tcp_peer_segment *s)
     struct ip6_hdr *head = at;
 
     IP6H_VTCFL_SET(head, 6, 0, 0);
-    IP6H_PLEN_SET(head, (u16_t)(TCP_HLEN + s->data_bytes));
+    IP6H_PLEN_SET(head, tcp_bytes(s));
     IP6H_NEXTH_SET(head, IP6_NEXTH_TCP);
     IP6H_HOPLIM_SET(head, 64);
     ip6_addr_copy_to_packed(head->src, *ip_2_ip6(&s->from));
@@ -114,7 +119,7 @@ static void *put_ip6(void *at, const struct tcp_peer_segment *s)
 void tcp_peer_send(const struct tcp_peer_segment *s)
 {
     const u16_t ip_bytes = IP_IS_V6(&s->from) ? IP6_HLEN : IP_HLEN;
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(ip_bytes + TCP_HLEN + s->data_bytes), PBUF_POOL);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(ip_bytes + tcp_bytes(s)), PBUF_POOL);
     struct tcp_hdr *head;
 
     if (!p)
@@ -125,8 +130,10 @@ void tcp_peer_send(const struct tcp_peer_segment *s)
     head->dest = lwip_htons(s->to_port);
     head->seqno = lwip_htonl(s->seq);
     head->ackno = lwip_htonl(s->ack);
-    TCPH_HDRLEN_FLAGS_SET(head, 5, s->flags);
+    TCPH_HDRLEN_FLAGS_SET(head, (TCP_HLEN + s->option_bytes) / 4, s->flags);
     head->wnd = lwip_htons(s->wnd);
+    if (s->option_bytes)
+        memcpy(head + 1, s->options, s->option_bytes);
     card.input(p, &card);
 }
 

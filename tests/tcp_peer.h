@@ -17,6 +17,8 @@ struct tcp_peer_segment {
     u8_t flags;
     u16_t wnd;
     u16_t data_bytes; /* zeros */
+    const u8_t *options;
+    u16_t option_bytes; /* a multiple of 4 */
 };
 
 /* lwip_init() is the caller's. An interface 10.0.0.1/8 and fd00::1 with nothing behind it. */

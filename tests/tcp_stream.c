@@ -25,7 +25,7 @@ static u8_t stream_byte(u32_t off)
 
 static void far_end_gets(u32_t off, const u8_t *data, u32_t bytes)
 {
-    const bool in_order = off == stream.far.next;
+    const u32_t before = stream.far.next;
 
     if (stream.lost && stream.lost(off))
         return;
@@ -34,8 +34,11 @@ static void far_end_gets(u32_t off, const u8_t *data, u32_t bytes)
     memset(stream.far.has + off, 1, bytes);
     while (stream.far.next < STREAM_BYTES && stream.far.has[stream.far.next])
         stream.far.next++;
-    if (!in_order || stream.far.uneven++ % 2)
-        stream.far.acks_due++;
+    /* At once out of order, and when it fills a gap. */
+    if (off == before && stream.far.next == off + bytes && stream.far.uneven++ % 2 == 0)
+        return;
+    stream.far.acks_upto[stream.far.acks_total++ % STREAM_SENT_MAX] = stream.far.next;
+    stream.far.acks_due++;
 }
 
 static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
@@ -77,6 +80,15 @@ void stream_exchange(void)
     while (stream.far.acks_due > 0 && stream.pcb) {
         stream.far.acks_due--;
         stream_acknowledge(stream.far.next);
+    }
+}
+
+void stream_exchange_in_time(void)
+{
+    while (stream.far.acks_due > 0 && stream.pcb) {
+        const unsigned next = stream.far.acks_total - stream.far.acks_due--;
+
+        stream_acknowledge(stream.far.acks_upto[next % STREAM_SENT_MAX]);
     }
 }
 

@@ -34,7 +34,9 @@ struct stream {
     struct {
         u32_t first_seq, next; /* offset in the stream that it has up to here */
         u8_t has[STREAM_BYTES], data[STREAM_BYTES];
-        unsigned acks_due; /* one for each piece out of order, and for every second else */
+        unsigned acks_due;   /* one for each piece out of order, and for every second else */
+        unsigned acks_total; /* that ever were due */
+        u32_t acks_upto[STREAM_SENT_MAX]; /* the last ones, as they became due */
         unsigned uneven;
         u32_t window;
     } far;
@@ -64,6 +66,8 @@ void stream_check(u32_t bytes);
 void stream_acknowledge(u32_t upto);
 /* All acknowledgements that are due, and what they lead to. */
 void stream_exchange(void);
+/* The same, but each acknowledges what was there when it became due. */
+void stream_exchange_in_time(void);
 /* A millisecond with lwIP's timers; and (ms) of them, with exchanges. */
 void stream_tick(void);
 void stream_pass_ms(unsigned ms);

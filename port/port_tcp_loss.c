@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * What lwIP does about losses is RFC 5681: three duplicate acknowledgements have the first segment
+ * sent again, and the next acknowledgement of anything ends the recovery. When that is still short
+ * of what was on its way when the loss was noticed, another segment is missing, too (a "partial
+ * acknowledgement"); lwIP waits for three more duplicates, and where nothing is left to be sent
+ * that could cause them, for its timer: 200 ms, in which the wire is idle. With windows of more
+ * than a hundred segments that is nearly every loss.
+ *
+ * So RFC 6582 (NewReno), beside lwIP, which is not changed. A partial acknowledgement has the next
+ * missing segment sent at once, and recovery goes on until all is there that had been sent when it
+ * began. lwIP leaves recovery within its input, so what it knew before is kept during that, and
+ * corrected when it calls tcp_output(). Where recovery ends is noted in rto_end, which lwIP uses
+ * after timeouts only: then it knows how far to go, and we have no say.
+ *
+ * A sent segment that is lost again is found by the timer alone.
+ */
+#include "port_tcp_table.h"
+
+#include "lwip/opt.h"
+
+#include "lwip/priv/tcp_priv.h"
+#include "port_hooks.h"
+
+/* What a connection in recovery was like before the segment that is being received. */
+static struct {
+    const struct tcp_pcb *pcb; /* NULL: it is not in recovery */
+    u32_t lastack;
+    tcpwnd_size_t cwnd;
+} before;
+
+void port_tcp_loss_begin(const struct tcp_pcb *pcb)
+{
+    if (!pcb || !(pcb->flags & TF_INFR) || pcb->flags & TF_RTO)
+        return;
+    before.pcb = pcb;
+    before.lastack = pcb->lastack;
+    before.cwnd = pcb->cwnd;
+}
+
+void port_tcp_loss_end(void)
+{
+    before.pcb = NULL;
+}
+
+void port_tcp_rexmit_fast(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *has;
+
+    if (pcb->flags & TF_INFR)
+        return;
+    has = port_tcp_first_alone(pcb);
+    tcp_rexmit_fast(pcb);
+    port_tcp_put_first(pcb, has);
+    if (!(pcb->flags & TF_RTO))
+        pcb->rto_end = pcb->snd_nxt;
+}
+
+/* As if each segment acknowledged had been a duplicate that was never counted, but for one. */
+static tcpwnd_size_t deflated(const struct tcp_pcb *pcb)
+{
+    const u32_t acked = pcb->lastack - before.lastack;
+
+    return before.cwnd > acked ? before.cwnd - acked + pcb->mss : pcb->mss;
+}
+
+void port_tcp_loss_sending(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *has;
+    err_t err;
+
+    if (pcb != before.pcb || pcb->flags & (TF_INFR | TF_RTO) || !pcb->unacked ||
+        TCP_SEQ_GEQ(pcb->lastack, pcb->rto_end))
+        return;
+    has = port_tcp_first_alone(pcb);
+    err = tcp_rexmit(pcb);
+    port_tcp_put_first(pcb, has);
+    if (err != ERR_OK)
+        return; /* the card still has it: as lwIP does */
+    tcp_set_flags(pcb, TF_INFR);
+    pcb->dupacks = PORT_TCP_DUPLICATES; /* each more lets one more leave */
+    pcb->cwnd = deflated(pcb);
+    pcb->bytes_acked = 0;
+}
