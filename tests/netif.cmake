@@ -4,7 +4,7 @@ netvsc_test(test_nvs LIBS netvsc)
 netvsc_test(test_rndis LIBS netvsc)
 netvsc_test(test_rndis_packet LIBS netvsc)
 netvsc_test(test_rndis_quick LIBS netvsc)
-foreach(name test_control test_rsc test_rx test_rx_control test_tx test_tx_done)
+foreach(name test_control test_rsc test_rx test_rx_both test_rx_control test_tx test_tx_done)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
 netvsc_test(test_tx_pile LIBS netvsc
