@@ -150,6 +150,7 @@ void netvsc_detach(struct netvsc *nic, uint64_t now_ns)
 static void attached(struct netvsc *nic)
 {
     nic->stats.attaches++;
+    netvsc_tx_quick_open(nic);
     netvsc_queues_admit(nic);
     netvsc_control_attached(nic);
     set_state(nic, NETVSC_UP);

@@ -9,14 +9,12 @@
  * naming it goes on the ring. The section is free again when the host has completed the packet
  * (netvsc_tx_done.c).
  *
- * Most small frames have nothing beside them and follow another: for these begin and commit are a
- * few comparisons and stores each, the quick way. What does not fit it takes the long one, with the
- * same result.
+ * This is the way of any frame; most have nothing beside them and take a shorter one, with the same
+ * result (netvsc_tx_quick.c).
  */
-#include "netvsc_count_var.h"
 #include "netvsc_gather.h"
 #include "netvsc_pile_var.h"
-#include "netvsc_var.h"
+#include "netvsc_slot_var.h"
 
 #include <errno.h>
 #include <string.h>
@@ -29,12 +27,6 @@ static void note_full(struct netvsc_queue *q)
     q->stats.tx_busy++;
     if (!q->tx.full_since_ns)
         q->tx.full_since_ns = q->now_ns;
-}
-
-/* Another thread's queue may be used between its first poll and its leaving only. */
-static bool may_send(const struct netvsc_queue *q)
-{
-    return q->nic->state == NETVSC_UP && (q->index == 0 || q->joined);
 }
 
 uint32_t netvsc_tx_copied_max(const struct netvsc *nic)
@@ -55,7 +47,7 @@ static bool room(struct netvsc_queue *q, uint32_t packets)
 /* May it be begun? The order in which reasons are found is the order of the manual. */
 static int judge(struct netvsc_queue *q, const struct netvsc_tx_want *want)
 {
-    if (!may_send(q)) {
+    if (!netvsc_tx_may_send(q)) {
         q->stats.tx_drop_down++;
         return -ENETDOWN;
     }
@@ -91,52 +83,15 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
                     struct netvsc_slot *slot)
 {
     const struct netvsc_tx_meta meta = meta_of(q->nic, want);
-    struct netvsc_tx *tx = &q->tx;
-    struct netvsc_tx_slot *entry;
-    uint32_t index, head_bytes;
+    uint32_t head_bytes;
     int rc = judge(q, want);
 
     if (rc)
         return rc;
     head_bytes = netvsc_tx_head_bytes(q, &meta);
-    if (!want->alone && netvsc_pile_begin(q, &meta, head_bytes, want->len_bytes, slot))
-        return 0;
-    index = netvsc_tx_take_slot(tx);
-    entry = &tx->slot[index];
-    entry->state = NETVSC_SLOT_BEGUN;
-    entry->ring_packets = want->ring_packets;
-    entry->meta = meta;
-    entry->head_bytes = (uint16_t)head_bytes;
-    tx->begun++;
-    tx->reserved += want->ring_packets;
-    tx->credit -= want->ring_packets;
-    slot->data = netvsc_tx_section(q, index) + head_bytes;
-    slot->room_bytes = q->nic->info.send_section_bytes - head_bytes;
-    slot->token = netvsc_tx_token(tx, index);
+    if (want->alone || !netvsc_pile_begin(q, &meta, head_bytes, want->len_bytes, slot))
+        netvsc_tx_give(q, &meta, head_bytes, want->ring_packets, slot);
     return 0;
-}
-
-void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets)
-{
-    tx->begun--;
-    tx->reserved -= slot->ring_packets;
-    tx->credit += slot->ring_packets - ring_packets;
-}
-
-/* What netvsc_tx_start() would come to. False: it may be anything, ask there. */
-static bool begin_quickly(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
-{
-    struct netvsc_tx *tx = &q->tx;
-    const size_t body = len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : len_bytes;
-
-    if (len_bytes < NETVSC_ETH_BYTES || len_bytes > tx->pile.plain_bytes_max ||
-        len_bytes > q->nic->tx_frame_bytes_max || !tx->free_count || !tx->credit || !may_send(q))
-        return false;
-    if (body + sizeof(struct rndis_packet) > tx->pile.room &&
-        !netvsc_pile_renew(q, (uint32_t)body + (uint32_t)sizeof(struct rndis_packet)))
-        return false;
-    netvsc_pile_give(&tx->pile, NETVSC_PILE_PLAIN, sizeof(struct rndis_packet), slot);
-    return true;
 }
 
 int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
@@ -153,40 +108,13 @@ int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_by
     return netvsc_tx_start(nic->queue[queue], &want, slot);
 }
 
-int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
-                          struct netvsc_slot *slot)
-{
-    if (begin_quickly(nic->queue[queue], len_bytes, slot))
-        return 0;
-    return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &netvsc_tx_nothing, slot);
-}
-
 /* ---- commit, cancel -------------------------------------------------------------------------- */
-
-/* False: take the long way. */
-static bool commit_quickly(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
-{
-    const struct netvsc_tx_pile *pile = &q->tx.pile;
-    uint32_t wire_bytes = (uint32_t)len_bytes;
-    uint8_t *data = slot->data;
-
-    if (pile->state != NETVSC_PILE_PLAIN || slot->token != pile->token ||
-        len_bytes > pile->plain_bytes_max || netvsc_tx_tagged(data, (uint32_t)len_bytes))
-        return false;
-    if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
-        memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
-        wire_bytes = NETVSC_FRAME_BYTES_MIN;
-    }
-    netvsc_count_tx(&q->stats, data, (uint32_t)len_bytes);
-    netvsc_pile_commit(&q->tx, rndis_put_packet(data - sizeof(struct rndis_packet), 0, wire_bytes));
-    return true;
-}
 
 /* It was written in the pile. Does it stay, short as it is and with nothing more beside it? */
 static bool stays(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta,
                   const uint8_t *data, size_t len_bytes)
 {
-    return netvsc_pile_takes(q->nic, len_bytes) &&
+    return len_bytes <= netvsc_pile_frame_max(q->nic) &&
            (meta->has_tci || !netvsc_tx_tagged(data, (uint32_t)len_bytes));
 }
 
@@ -213,9 +141,7 @@ static void show(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, cons
     q->nic->config.capture(q->nic->config.ctx, true, &frame);
 }
 
-/* Any frame, the long way: not inlined, so that the quick one saves no registers for it. */
-static __attribute__((noinline)) void commit_any(struct netvsc_queue *q,
-                                                 const struct netvsc_slot *slot, size_t len_bytes)
+void netvsc_tx_commit_any(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
 {
     struct netvsc_tx_slot *entry = netvsc_tx_begun(&q->tx, slot->token);
     const uint32_t index = slot->token & 0xFFFF;
@@ -242,15 +168,6 @@ static __attribute__((noinline)) void commit_any(struct netvsc_queue *q,
     }
     netvsc_tx_finish(&q->tx, entry, 1);
     netvsc_tx_send(q, index, message_bytes, bytes);
-}
-
-void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
-                            size_t len_bytes)
-{
-    struct netvsc_queue *q = nic->queue[queue];
-
-    if (!commit_quickly(q, slot, len_bytes))
-        commit_any(q, slot, len_bytes);
 }
 
 void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot)

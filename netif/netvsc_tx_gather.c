@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "netvsc_var.h"
+#include "netvsc_slot_var.h"
 
 #define TCP_BYTES_MIN 20u
 
@@ -162,8 +162,8 @@ bool netvsc_gather_commit(struct netvsc *nic, unsigned queue, struct netvsc_gath
     q->stats.tx_gpa_pieces += g->count;
     netvsc_tx_finish(&q->tx, entry, NETVSC_GATHER_RING_PACKETS);
     entry->owner = g->owner;
-    netvsc_tx_send_gather(q, index,
-                          netvsc_tx_message(q, entry, g->slot.data, g->head_bytes, bytes), g);
+    netvsc_tx_send_gather(q, index, netvsc_tx_message(q, entry, g->slot.data, g->head_bytes, bytes),
+                          g);
     return true;
 }
 

@@ -16,23 +16,19 @@
  * others a section and the ring room of a packet are kept (netvsc_tx_spare()).
  */
 #include "netvsc_pile_var.h"
-#include "netvsc_var.h"
+#include "netvsc_slot_var.h"
 
 #include <string.h>
 
 #define AGGREGATE_DEFAULT_BYTES 512u
 
-/* The longest frame that shares its section. */
-static uint32_t limit(const struct netvsc *nic)
+uint32_t netvsc_pile_frame_max(const struct netvsc *nic)
 {
     const uint32_t wanted = nic->config.tx_aggregate_bytes;
 
+    if (nic->info.max_packets < 2)
+        return 0;
     return wanted ? wanted : AGGREGATE_DEFAULT_BYTES;
-}
-
-bool netvsc_pile_takes(const struct netvsc *nic, size_t frame_bytes)
-{
-    return nic->info.max_packets > 1 && frame_bytes <= limit(nic);
 }
 
 /* The most one packet may have. */
@@ -55,12 +51,13 @@ void netvsc_pile_pad(struct netvsc_tx_pile *pile)
 static void open_in(struct netvsc_queue *q, uint32_t index)
 {
     const struct netvsc *nic = q->nic;
-    const bool plain = nic->info.queues == 1 && !nic->config.tx_tci && !nic->config.capture;
+    const uint32_t frame_max = netvsc_pile_frame_max(nic);
 
     q->tx.slot[index].state = NETVSC_SLOT_PILED;
     q->tx.pile = (struct netvsc_tx_pile){
         .open = true,
-        .plain_bytes_max = plain ? limit(nic) : 0,
+        .quick_bytes_max =
+            nic->tx_quick_bytes_max < frame_max ? nic->tx_quick_bytes_max : frame_max,
         .token = netvsc_tx_token(&q->tx, index),
         .index = index,
         .frames_max = nic->info.max_packets,
@@ -100,7 +97,7 @@ bool netvsc_pile_begin(struct netvsc_queue *q, const struct netvsc_tx_meta *meta
     const uint32_t body =
         len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : (uint32_t)len_bytes;
 
-    if (!netvsc_pile_takes(q->nic, len_bytes) ||
+    if (len_bytes > netvsc_pile_frame_max(q->nic) ||
         (head_bytes + body > pile->room && !netvsc_pile_renew(q, head_bytes + body)))
         return false;
     q->tx.slot[pile->index].meta = *meta;

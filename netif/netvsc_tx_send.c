@@ -132,22 +132,25 @@ void netvsc_tx_send_section(struct netvsc_queue *q, uint32_t index, uint32_t byt
     send_packet(q, index, bytes, NULL);
 }
 
+void netvsc_tx_send_alone(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
+{
+    q->tx.outstanding++;
+    netvsc_tx_flush(q);
+    q->tx.slot[index].frames = 1;
+    send_packet(q, index, bytes, NULL);
+}
+
 void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes)
 {
-    struct netvsc_tx *tx = &q->tx;
-    const bool wait = netvsc_pile_takes(q->nic, frame_bytes);
-
-    tx->outstanding++;
-    if (wait && netvsc_pile_join(q, index, bytes))
-        return;
-    netvsc_tx_flush(q);
-    if (wait) {
-        netvsc_pile_start(q, index, bytes);
+    if (frame_bytes > netvsc_pile_frame_max(q->nic)) {
+        netvsc_tx_send_alone(q, index, bytes);
         return;
     }
-    tx->slot[index].frames = 1;
-    tx->slot[index].state = NETVSC_SLOT_PILED;
-    send_packet(q, index, bytes, NULL);
+    q->tx.outstanding++;
+    if (netvsc_pile_join(q, index, bytes))
+        return;
+    netvsc_tx_flush(q);
+    netvsc_pile_start(q, index, bytes);
 }
 
 void netvsc_tx_send_gather(struct netvsc_queue *q, uint32_t index, uint32_t bytes,

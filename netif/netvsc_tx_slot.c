@@ -5,7 +5,7 @@
  * Each queue has a share of the sections of its own, so queues have nothing in common to lock. The
  * free ones are a stack.
  */
-#include "netvsc_var.h"
+#include "netvsc_slot_var.h"
 
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
 {
@@ -53,21 +53,6 @@ uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
     return tx->first_section + tx->free[--tx->free_count];
 }
 
-uint32_t netvsc_tx_take_slot(struct netvsc_tx *tx)
-{
-    const uint32_t index = tx->free[--tx->free_count];
-
-    if (tx->slot_count - tx->free_count > tx->peak)
-        tx->peak = tx->slot_count - tx->free_count;
-    return index;
-}
-
-uint8_t *netvsc_tx_section(const struct netvsc_queue *q, uint32_t index)
-{
-    return q->nic->mem->send.base +
-           (size_t)(q->tx.first_section + index) * q->nic->info.send_section_bytes;
-}
-
 void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
 {
     struct netvsc_tx *tx = &q->tx;
@@ -79,12 +64,6 @@ void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
     tx->slot[index].state = NETVSC_SLOT_FREE;
     tx->slot[index].generation++;
     tx->free[tx->free_count++] = (uint16_t)index;
-}
-
-/* A token is the slot's index and the low half of its generation. */
-uint32_t netvsc_tx_token(const struct netvsc_tx *tx, uint32_t index)
-{
-    return tx->slot[index].generation << 16 | index;
 }
 
 struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token)

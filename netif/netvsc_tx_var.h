@@ -47,7 +47,7 @@ enum netvsc_pile_state {
 struct netvsc_tx_pile {
     bool open;
     enum netvsc_pile_state state;
-    uint32_t plain_bytes_max;    /* frames with nothing beside them: 0 where something always is */
+    uint32_t quick_bytes_max;    /* frames with nothing beside them: 0 where something always is */
     uint32_t token;              /* of a frame written here */
     uint32_t index;              /* of the slot */
     uint32_t frames, frames_max; /* committed */
@@ -104,11 +104,7 @@ void netvsc_tx_close(struct netvsc_queue *q);
 /* A poll begins at (now_ns). */
 void netvsc_tx_clock(struct netvsc_queue *q, uint64_t now_ns);
 uint32_t netvsc_tx_take_section(struct netvsc_queue *q);
-/* The next free slot; there is one. */
-uint32_t netvsc_tx_take_slot(struct netvsc_tx *tx);
 void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index);
-uint8_t *netvsc_tx_section(const struct netvsc_queue *q, uint32_t index);
-uint32_t netvsc_tx_token(const struct netvsc_tx *tx, uint32_t index);
 /* The begun slot behind a token, or NULL when the device has gone since: it was counted then. */
 struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token);
 
@@ -122,8 +118,11 @@ struct netvsc_tx_want {
 };
 int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
                     struct netvsc_slot *slot);
-/* It is not begun any more, and takes (ring_packets) of the room kept for it. */
-void netvsc_tx_finish(struct netvsc_tx *tx, struct netvsc_tx_slot *slot, uint32_t ring_packets);
+/* Commit it, whatever it is. */
+void netvsc_tx_commit_any(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes);
+
+/* netvsc_tx_quick.c: the NIC comes up; which frames have nothing beside them? */
+void netvsc_tx_quick_open(struct netvsc *nic);
 
 /* netvsc_tx_frame.c: a frame's header, and what goes with it. */
 extern const struct netvsc_tx_meta netvsc_tx_nothing;
@@ -153,8 +152,8 @@ void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, 
                      uint32_t bytes);
 
 /* netvsc_tx_pile.c: frames that share a packet. */
-/* May a frame of (frame_bytes) share its section? */
-bool netvsc_pile_takes(const struct netvsc *nic, size_t frame_bytes);
+/* How long a frame may be that shares its section; 0 = none does. */
+uint32_t netvsc_pile_frame_max(const struct netvsc *nic);
 /* Send it and open it anew, for a message of (bytes). False: it is being written to, or too small.
  * There are a free section and credit. */
 bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes);
@@ -181,6 +180,8 @@ bool netvsc_tx_earn_credit(struct netvsc_queue *q);
 bool netvsc_tx_ring_takes(struct netvsc_queue *q, uint32_t ring_bytes);
 /* Send the message of (bytes) with a frame of (frame_bytes) that is in the section of (index). */
 void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes);
+/* The same for one that waits for no company. */
+void netvsc_tx_send_alone(struct netvsc_queue *q, uint32_t index, uint32_t bytes);
 /* The same with the rest of the frame in the pieces of (g). */
 void netvsc_tx_send_gather(struct netvsc_queue *q, uint32_t index, uint32_t bytes,
                            const struct netvsc_gather *g);

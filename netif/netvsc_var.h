@@ -182,6 +182,7 @@ struct netvsc {
     _Atomic uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
     const uint8_t *recv; /* the receive buffer; a section that begins at (recv_off_max) at most */
     size_t recv_off_max; /* lies inside. Both since the host said how long sections are */
+    uint32_t tx_quick_bytes_max, tx_alone_bytes_min; /* see netvsc_tx_quick.c */
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
     struct ndis_offload host_can; /* zero: it did not say */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * Most frames have nothing beside them: no tag, no sum for the host to make, and where there is one
+ * queue not even that queue's number. For these begin and commit are a few comparisons and stores
+ * each, behind others in the pile or in a section of their own. Each test that fails here only
+ * means that somebody else has to look: the long way (netvsc_tx.c, netvsc_tx_pile.c) decides again
+ * from the beginning, and would have come to the same result.
+ */
+#include "netvsc_count_var.h"
+#include "netvsc_gather.h"
+#include "netvsc_pile_var.h"
+#include "netvsc_slot_var.h"
+
+#include <string.h>
+
+#define HEAD_BYTES ((uint32_t)sizeof(struct rndis_packet))
+
+void netvsc_tx_quick_open(struct netvsc *nic)
+{
+    const bool plain = nic->info.queues == 1 && !nic->config.tx_tci && !nic->config.capture;
+    const uint32_t copied_max = netvsc_tx_copied_max(nic);
+    const uint32_t max =
+        copied_max < nic->tx_frame_bytes_max ? copied_max : nic->tx_frame_bytes_max;
+
+    nic->tx_quick_bytes_max = plain ? max : 0;
+    nic->tx_alone_bytes_min = netvsc_pile_frame_max(nic) + 1;
+    if (nic->tx_alone_bytes_min < NETVSC_FRAME_BYTES_MIN)
+        nic->tx_alone_bytes_min = NETVSC_FRAME_BYTES_MIN;
+}
+
+/* May a frame of (len_bytes) go the quick way, in a section of its own and without padding? */
+static inline bool alone(const struct netvsc *nic, size_t len_bytes)
+{
+    return len_bytes >= nic->tx_alone_bytes_min && len_bytes <= nic->tx_quick_bytes_max;
+}
+
+/* ---- begin ----------------------------------------------------------------------------------- */
+
+static bool begin_in_pile(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
+{
+    struct netvsc_tx *tx = &q->tx;
+    const size_t body = len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : len_bytes;
+
+    if (len_bytes < NETVSC_ETH_BYTES || !tx->free_count || !tx->credit)
+        return false;
+    if (body + HEAD_BYTES > tx->pile.room && !netvsc_pile_renew(q, (uint32_t)body + HEAD_BYTES))
+        return false;
+    netvsc_pile_give(&tx->pile, NETVSC_PILE_PLAIN, HEAD_BYTES, slot);
+    return true;
+}
+
+static bool begin_alone(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
+{
+    struct netvsc_tx *tx = &q->tx;
+    const uint32_t spare = netvsc_tx_spare(tx);
+
+    if (!alone(q->nic, len_bytes) || tx->free_count <= spare || tx->credit <= spare)
+        return false;
+    netvsc_tx_give(q, &netvsc_tx_nothing, HEAD_BYTES, 1, slot);
+    return true;
+}
+
+int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
+                          struct netvsc_slot *slot)
+{
+    struct netvsc_queue *q = nic->queue[queue];
+
+    if (netvsc_tx_may_send(q) &&
+        (len_bytes <= q->tx.pile.quick_bytes_max ? begin_in_pile(q, len_bytes, slot)
+                                                 : begin_alone(q, len_bytes, slot)))
+        return 0;
+    return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &netvsc_tx_nothing, slot);
+}
+
+/* ---- commit ---------------------------------------------------------------------------------- */
+
+static bool commit_in_pile(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
+{
+    uint32_t wire_bytes = (uint32_t)len_bytes;
+    uint8_t *data = slot->data;
+
+    if (len_bytes > q->tx.pile.quick_bytes_max || netvsc_tx_tagged(data, (uint32_t)len_bytes))
+        return false;
+    if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
+        memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
+        wire_bytes = NETVSC_FRAME_BYTES_MIN;
+    }
+    netvsc_count_tx(&q->stats, data, (uint32_t)len_bytes);
+    netvsc_pile_commit(&q->tx, rndis_put_packet(data - HEAD_BYTES, 0, wire_bytes));
+    return true;
+}
+
+/* Begun with nothing beside it, and where its section begins. */
+static bool is_plain(const struct netvsc_queue *q, const struct netvsc_slot *slot)
+{
+    const uint32_t index = slot->token & 0xFFFF;
+    const struct netvsc_tx_slot *entry = &q->tx.slot[index];
+
+    return index < q->tx.slot_count && netvsc_tx_token(&q->tx, index) == slot->token &&
+           entry->state == NETVSC_SLOT_BEGUN && entry->head_bytes == HEAD_BYTES &&
+           slot->data == netvsc_tx_section(q, index) + HEAD_BYTES;
+}
+
+static bool commit_alone(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
+{
+    const uint32_t index = slot->token & 0xFFFF;
+    uint8_t *data = slot->data;
+
+    if (!alone(q->nic, len_bytes) || !is_plain(q, slot) ||
+        netvsc_tx_tagged(data, (uint32_t)len_bytes))
+        return false;
+    netvsc_count_tx(&q->stats, data, (uint32_t)len_bytes);
+    netvsc_tx_finish(&q->tx, &q->tx.slot[index], 1);
+    netvsc_tx_send_alone(q, index, rndis_put_packet(data - HEAD_BYTES, 0, (uint32_t)len_bytes));
+    return true;
+}
+
+void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
+                            size_t len_bytes)
+{
+    struct netvsc_queue *q = nic->queue[queue];
+    const struct netvsc_tx_pile *pile = &q->tx.pile;
+    const bool in_pile = pile->state == NETVSC_PILE_PLAIN && slot->token == pile->token;
+
+    if (!(in_pile ? commit_in_pile(q, slot, len_bytes) : commit_alone(q, slot, len_bytes)))
+        netvsc_tx_commit_any(q, slot, len_bytes);
+}
