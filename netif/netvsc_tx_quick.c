@@ -92,14 +92,13 @@ static bool commit_in_pile(struct netvsc_queue *q, const struct netvsc_slot *slo
     return true;
 }
 
-/* Begun with nothing beside it, and where its section begins. */
+/* Begun with nothing beside it, or it would be further on, and where its section begins. */
 static bool is_plain(const struct netvsc_queue *q, const struct netvsc_slot *slot)
 {
     const uint32_t index = slot->token & 0xFFFF;
-    const struct netvsc_tx_slot *entry = &q->tx.slot[index];
 
     return index < q->tx.slot_count && netvsc_tx_token(&q->tx, index) == slot->token &&
-           entry->state == NETVSC_SLOT_BEGUN && entry->head_bytes == HEAD_BYTES &&
+           q->tx.slot[index].state == NETVSC_SLOT_BEGUN &&
            slot->data == netvsc_tx_section(q, index) + HEAD_BYTES;
 }
 

@@ -7,8 +7,10 @@ netvsc_test(test_rndis_quick LIBS netvsc)
 foreach(name test_control test_rsc test_rx test_rx_both test_rx_control test_tx test_tx_done)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
-netvsc_test(test_tx_pile LIBS netvsc
-  SOURCES pile_guest.c netif_wire.c netif_wire_host.c netif_books.c)
+foreach(name test_tx_pile test_tx_quick)
+  netvsc_test(${name} LIBS netvsc
+    SOURCES pile_guest.c netif_wire.c netif_wire_host.c netif_books.c)
+endforeach()
 foreach(name test_sizes test_attach test_attach_steps test_detach test_faults)
   netvsc_test(${name} LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
 endforeach()

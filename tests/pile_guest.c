@@ -77,7 +77,8 @@ void pile_up(struct wire *w, const struct wire_options *options)
     struct wire_options o = options ? *options : (struct wire_options){0};
 
     o.send_section_bytes = PILE_SECTION_BYTES;
-    o.aggregate_bytes = 512;
+    if (!o.aggregate_bytes)
+        o.aggregate_bytes = 512;
     o.max_frame_bytes = 1500;
     committed = arrived = 0;
     wire_up(w, &o);
