@@ -73,7 +73,8 @@ uint32_t hvh_message_write(const struct hvhost_nic *nic, const uint8_t *data, ui
     if (e->len > 0) {
         head.ppi_off = RNDIS_PACKET_OFF_MIN;
         head.ppi_bytes = e->len;
-        memcpy(at + sizeof(head), e->bytes, e->len);
+        for (uint32_t done = 0; done < e->len; done += RNDIS_PPI_BYTES)
+            memcpy(at + sizeof(head) + done, e->bytes + done, RNDIS_PPI_BYTES);
     }
     memcpy(at, &head, sizeof(head));
     memcpy(at + off, data, bytes);

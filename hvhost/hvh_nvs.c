@@ -77,8 +77,10 @@ void hvh_nvs_serve(struct hvh_chan *chan)
         hvh_nvs_out_of_order(chan);
         return;
     }
-    memcpy(req.msg, pkt->body + pkt->header_bytes,
-           pkt->payload_bytes < NVS_MSG_BYTES ? pkt->payload_bytes : NVS_MSG_BYTES);
+    if (pkt->payload_bytes >= NVS_MSG_BYTES) /* a length the compiler knows: all but FreeBSD's */
+        memcpy(req.msg, pkt->body + pkt->header_bytes, NVS_MSG_BYTES);
+    else
+        memcpy(req.msg, pkt->body + pkt->header_bytes, pkt->payload_bytes);
     memcpy(&type, req.msg, sizeof(type));
     rule = rule_for(type);
     if (!rule || !(rule->states & IN(nic->state)) || nic->nvs_version < rule->version_min ||

@@ -33,6 +33,7 @@
 #include "hvh_var.h"
 
 #define DESC_BYTES ((uint32_t)sizeof(struct vmbus_pkt_desc))
+#define SHORT_BYTES 64u /* of a body: an NVSP message is not longer */
 
 static bool index_ok(uint32_t index, uint32_t data_bytes)
 {
@@ -90,29 +91,52 @@ void hvh_rings_init(const struct vmbus_region *rings)
 
 /* ---- guest to host ---------------------------------------------------------------------- */
 
-/* Around the end: one packet in a thousand. */
-static __attribute__((noinline)) void copy_wrapped(const struct hvh_ring_in *in, uint32_t index,
-                                                   void *to, uint32_t len)
+static void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
 {
     uint32_t first = in->data_bytes - index;
 
+    if (first >= len) {
+        memcpy(to, in->data + index, len);
+        return;
+    }
     memcpy(to, in->data + index, first);
     memcpy((uint8_t *)to + first, in->data, len - first);
 }
 
-static inline void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
+/* Body and trailer behind a descriptor of the next packet, around the end; where they end. */
+static __attribute__((noinline)) uint32_t take_wrapped(const struct hvh_ring_in *in,
+                                                       struct hvh_packet *pkt, uint32_t body_bytes,
+                                                       uint64_t *trailer)
 {
-    if (in->data_bytes - index >= len)
-        memcpy(to, in->data + index, len);
-    else
-        copy_wrapped(in, index, to, len);
+    uint32_t at = advance(in->read, DESC_BYTES, in->data_bytes);
+
+    copy_out(in, at, pkt->body, body_bytes);
+    at = advance(at, body_bytes, in->data_bytes);
+    copy_out(in, at, trailer, VMBUS_PKT_TRAILER_BYTES);
+    return advance(at, VMBUS_PKT_TRAILER_BYTES, in->data_bytes);
+}
+
+/*
+ * The same where the end is not near, as for nearly all. Most are short, and copied with what is
+ * behind them: for a length it knows the compiler makes four moves, else a loop in microcode.
+ */
+static inline uint32_t take_straight(const struct hvh_ring_in *in, struct hvh_packet *pkt,
+                                     uint32_t body_bytes, uint64_t *trailer)
+{
+    const uint8_t *body = in->data + in->read + DESC_BYTES;
+
+    memcpy(pkt->body, body, SHORT_BYTES);
+    if (body_bytes > SHORT_BYTES)
+        memcpy(pkt->body + SHORT_BYTES, body + SHORT_BYTES, body_bytes - SHORT_BYTES);
+    memcpy(trailer, body + body_bytes, VMBUS_PKT_TRAILER_BYTES);
+    return in->read + DESC_BYTES + body_bytes + VMBUS_PKT_TRAILER_BYTES;
 }
 
 int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
 {
     /* Acquire: pairs with the release of write_index in vmbus_tx_publish(). Index, then bytes. */
     uint32_t write = atomic_load_explicit(&in->ctl->write_index, memory_order_acquire);
-    uint32_t used, body_bytes, after;
+    uint32_t used, body_bytes, next;
     uint64_t trailer;
 
     if (!index_ok(write, in->data_bytes))
@@ -124,22 +148,25 @@ int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
     if (used < DESC_BYTES + VMBUS_PKT_TRAILER_BYTES)
         return -EPROTO;
 
-    copy_out(in, in->read, &pkt->desc, DESC_BYTES);
+    if (in->data_bytes - in->read > DESC_BYTES)
+        memcpy(&pkt->desc, in->data + in->read, DESC_BYTES);
+    else
+        copy_out(in, in->read, &pkt->desc, DESC_BYTES);
     if (pkt->desc.header_qwords < 2 || pkt->desc.total_qwords < pkt->desc.header_qwords)
         return -EPROTO;
     body_bytes = pkt->desc.total_qwords * 8u - DESC_BYTES;
     if (body_bytes > used - DESC_BYTES - VMBUS_PKT_TRAILER_BYTES || body_bytes > sizeof(pkt->body))
         return -EPROTO;
 
-    after = advance(in->read, DESC_BYTES, in->data_bytes);
-    copy_out(in, after, pkt->body, body_bytes);
-    after = advance(after, body_bytes, in->data_bytes);
-    copy_out(in, after, &trailer, VMBUS_PKT_TRAILER_BYTES);
+    if (in->data_bytes - in->read > DESC_BYTES + SHORT_BYTES + body_bytes)
+        next = take_straight(in, pkt, body_bytes, &trailer);
+    else
+        next = take_wrapped(in, pkt, body_bytes, &trailer);
 
     pkt->header_bytes = pkt->desc.header_qwords * 8u - DESC_BYTES;
     pkt->payload_bytes = body_bytes - pkt->header_bytes;
     pkt->trailer_ok = trailer == (uint64_t)in->read << 32;
-    in->read = advance(after, VMBUS_PKT_TRAILER_BYTES, in->data_bytes);
+    in->read = next;
     return 1;
 }
 
@@ -262,16 +289,32 @@ static uint32_t copy_in(const struct hvh_ring_out *out, uint32_t index, const vo
     return len - first;
 }
 
-int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt)
+/* Around the end: not inlined, so that the others are short. */
+static __attribute__((noinline)) void put_wrapped(struct hvh_ring_out *out,
+                                                  const struct hvh_send *pkt, uint64_t trailer)
 {
-    uint64_t trailer = (uint64_t)out->write << 32;
-    uint32_t index = out->write;
+    uint32_t index = copy_in(out, out->write, &pkt->desc, DESC_BYTES);
 
-    if (hvh_ring_room(out) < DESC_BYTES + pkt->body_bytes + VMBUS_PKT_TRAILER_BYTES)
-        return out->corrupt ? -EPROTO : -EAGAIN;
-    index = copy_in(out, index, &pkt->desc, DESC_BYTES);
     index = copy_in(out, index, pkt->body, pkt->body_bytes);
     out->write = copy_in(out, index, &trailer, VMBUS_PKT_TRAILER_BYTES);
+}
+
+int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt)
+{
+    const uint32_t bytes = DESC_BYTES + pkt->body_bytes + VMBUS_PKT_TRAILER_BYTES;
+    const uint64_t trailer = (uint64_t)out->write << 32;
+    uint8_t *at = out->data + out->write;
+
+    if (hvh_ring_room(out) < bytes)
+        return out->corrupt ? -EPROTO : -EAGAIN;
+    if (out->data_bytes - out->write <= bytes) {
+        put_wrapped(out, pkt, trailer);
+        return 0;
+    }
+    memcpy(at, &pkt->desc, DESC_BYTES);
+    memcpy(at + DESC_BYTES, pkt->body, pkt->body_bytes);
+    memcpy(at + DESC_BYTES + pkt->body_bytes, &trailer, VMBUS_PKT_TRAILER_BYTES);
+    out->write += bytes;
     return 0;
 }
 

@@ -222,8 +222,9 @@ static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g, str
 static bool packet_serve(struct hvh_chan *chan, const struct hvh_gather *g)
 {
     struct hvhost_nic *nic = chan->nic;
-    struct message m = {0};
+    struct message m;
 
+    m.off = 0;
     for (unsigned n = 0; n == 0 || m.off < g->bytes; n++, m.off += m.head.len_bytes) {
         nic->stats.tx_frames++;
         if (n == MAX_MESSAGES || !hvh_gather_copy(g, m.off, &m.head, sizeof(m.head)))
