@@ -15,7 +15,9 @@
  * corrected when it calls tcp_output(). Where recovery ends is noted in rto_end, which lwIP uses
  * after timeouts only: then it knows how far to go, and we have no say.
  *
- * A sent segment that is lost again is found by the timer alone.
+ * A retransmission that is lost, and a lost acknowledgement that was the only one, have no
+ * duplicates; then the timer has the first segment sent again long before it expires
+ * (port_tcp_timer.c). Only what it sends when it has expired doubles it.
  */
 #include "port_tcp_table.h"
 
@@ -45,17 +47,40 @@ void port_tcp_loss_end(void)
     before.pcb = NULL;
 }
 
+/* lwIP's, with what the wire takes of the first segment; only timeouts double the next one. */
+static err_t rexmit(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *has = port_tcp_first_alone(pcb);
+    const u8_t nrtx = pcb->nrtx;
+    const err_t err = tcp_rexmit(pcb);
+
+    pcb->nrtx = nrtx;
+    port_tcp_put_first(pcb, has);
+    return err;
+}
+
 void port_tcp_rexmit_fast(struct tcp_pcb *pcb)
 {
-    struct tcp_seg *has;
-
-    if (pcb->flags & TF_INFR)
+    if (pcb->flags & TF_INFR || !pcb->unacked || rexmit(pcb) != ERR_OK)
         return;
-    has = port_tcp_first_alone(pcb);
-    tcp_rexmit_fast(pcb);
-    port_tcp_put_first(pcb, has);
+    pcb->ssthresh = LWIP_MAX(LWIP_MIN(pcb->cwnd, pcb->snd_wnd) / 2, 2u * pcb->mss);
+    pcb->cwnd = pcb->ssthresh + PORT_TCP_DUPLICATES * pcb->mss;
+    pcb->rtime = 0;
+    tcp_set_flags(pcb, TF_INFR);
     if (!(pcb->flags & TF_RTO))
         pcb->rto_end = pcb->snd_nxt;
+}
+
+void port_tcp_probe(struct tcp_pcb *pcb)
+{
+    const s16_t rtime = pcb->rtime;
+
+    if (pcb->flags & TF_INFR)
+        rexmit(pcb);
+    else
+        port_tcp_rexmit_fast(pcb);
+    pcb->rtime = rtime; /* the timer goes on */
+    tcp_output(pcb);
 }
 
 /* As if each segment acknowledged had been a duplicate that was never counted, but for one. */
@@ -68,16 +93,10 @@ static tcpwnd_size_t deflated(const struct tcp_pcb *pcb)
 
 void port_tcp_loss_sending(struct tcp_pcb *pcb)
 {
-    struct tcp_seg *has;
-    err_t err;
-
     if (pcb != before.pcb || pcb->flags & (TF_INFR | TF_RTO) || !pcb->unacked ||
         TCP_SEQ_GEQ(pcb->lastack, pcb->rto_end))
         return;
-    has = port_tcp_first_alone(pcb);
-    err = tcp_rexmit(pcb);
-    port_tcp_put_first(pcb, has);
-    if (err != ERR_OK)
+    if (rexmit(pcb) != ERR_OK)
         return; /* the card still has it: as lwIP does */
     tcp_set_flags(pcb, TF_INFR);
     pcb->dupacks = PORT_TCP_DUPLICATES; /* each more lets one more leave */

@@ -18,7 +18,10 @@
  * fifty, and retransmits when it comes across an expired one: it may, our limits hold there, too.
  *
  * The retransmission timeout is RFC 6298's, but for its minimum: 200 ms, which everybody uses,
- * because a peer may delay its acknowledgement for that long. What happens then is RFC 5681's.
+ * because a peer may delay its acknowledgement for that long. What happens then is RFC 5681's. Two
+ * segments and more it acknowledges at once: when nothing was heard of those for two round trips
+ * and 50 to 100 ms, the first is sent again as after three duplicates, once (port_tcp_probe()). The
+ * answer says what was lost, if it was not only the acknowledgement, and the window stays open.
  */
 #include "port_tcp_table.h"
 
@@ -35,6 +38,7 @@
 #define SLICES 5u
 #define RTO_MIN_TICKS (200 / TICK_MS)
 #define RTO_MAX_TICKS (60000 / TICK_MS)
+#define PROBE_TICKS 5 /* beyond two round trips: not before the second turn */
 #define WORD_BITS 64u
 #define FAST_CALLS (2000u / TCP_TMR_INTERVAL)
 #define REFUSED_TICKS (TICK_MS < 250 ? 250 / TICK_MS : 1) /* as often as lwIP */
@@ -125,8 +129,19 @@ static void retransmit(struct tcp_pcb *pcb)
     pcb->rto = timeout_of(pcb);
 }
 
+/* Has (pcb), silent for (before) at its last turn, been silent for too long now? Said once. */
+static bool too_silent(const struct tcp_pcb *pcb, s16_t before)
+{
+    const int limit = 2 * (pcb->sa >> 3) + PROBE_TICKS;
+
+    return before < limit && pcb->rtime >= limit && pcb->unacked && !(pcb->flags & TF_RTO) &&
+           pcb->snd_nxt - pcb->lastack >= 2u * pcb->mss;
+}
+
 static bool step(struct tcp_pcb *pcb)
 {
+    const s16_t before = pcb->rtime;
+
     if (pcb->rtime < 0)
         return false;
     if (pcb->persist_backoff > 0)
@@ -137,6 +152,8 @@ static bool step(struct tcp_pcb *pcb)
     /* After the last attempt lwIP's timer gives the connection up. */
     if (pcb->rtime >= pcb->rto && pcb->nrtx < TCP_MAXRTX)
         retransmit(pcb);
+    else if (too_silent(pcb, before))
+        port_tcp_probe(pcb);
     return true;
 }
 

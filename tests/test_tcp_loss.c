@@ -230,6 +230,76 @@ static void options_that_say_nothing_right_have_no_effect(void **state)
     assert_int_equal(stream.pcb->dupacks, 0);
 }
 
+/* ---- silence --------------------------------------------------------------------------------- */
+
+/* Until something leaves: after how many milliseconds. Round trips are known to take no time. */
+static unsigned silence(void)
+{
+    const unsigned left = stream.left_count;
+    unsigned ms = 0;
+
+    stream.pcb->sa = stream.pcb->sv = 0;
+    while (stream.left_count == left && ms < 1000) {
+        stream_tick();
+        ms++;
+    }
+    return ms;
+}
+
+static void a_lost_acknowledgement_costs_a_probe_and_not_the_window(void **state)
+{
+    unsigned ms;
+
+    (void)state;
+    say_all(NULL);
+    stream.far.acks_due = 0;
+    ms = silence();
+    assert_in_range(ms, 50, 110);
+    assert_int_equal(stream.left_count, 2);
+    assert_int_equal(stream.left[1].off, 0);
+    assert_int_equal(stream.left[1].bytes, STREAM_MSS);
+    assert_true(stream.pcb->cwnd > STREAM_LARGE);
+    stream_acknowledge(stream.far.next);
+    assert_int_equal(stream.reported, STREAM_LARGE);
+    assert_int_equal(stream.pcb->flags & TF_INFR, 0);
+    assert_true(stream.pcb->cwnd > STREAM_LARGE);
+}
+
+/* There is one probe, and the timer expires as if there had been none: also behind a retransmission
+ * after duplicates. */
+static void without_an_answer_the_timer_expires_when_it_would_have(void **state)
+{
+    unsigned ms;
+
+    (void)state;
+    for (unsigned fast = 0; fast < 2; fast++) {
+        if (fast) {
+            stream_close(NULL);
+            stream_open(NULL);
+        }
+        say_all(lose_all);
+        for (unsigned i = 0; i < 3 * fast; i++)
+            say_duplicate(STREAM_MSS, STREAM_MSS + 100, 0);
+        assert_int_equal(stream.left_count, 1 + fast);
+        ms = silence();
+        assert_in_range(ms, 50, 110);
+        assert_true(stream.pcb->cwnd > STREAM_LARGE);
+        ms += silence();
+        assert_in_range(ms, 200, 260);
+        assert_int_equal(stream.pcb->cwnd, STREAM_MSS);
+    }
+}
+
+/* It may be acknowledged late, like any that no second one follows. */
+static void a_lone_segment_is_not_asked_for(void **state)
+{
+    (void)state;
+    stream.lost = lose_all;
+    assert_int_equal(stream_say(0, STREAM_MSS), ERR_OK);
+    tcp_output(stream.pcb);
+    assert_in_range(silence(), 200, 260);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +310,9 @@ int main(void)
         stream_test(duplicates_with_a_growing_window_count_by_what_they_say),
         stream_test(one_acknowledgement_of_more_than_two_segments_beyond_is_enough),
         stream_test(options_that_say_nothing_right_have_no_effect),
+        stream_test(a_lost_acknowledgement_costs_a_probe_and_not_the_window),
+        stream_test(without_an_answer_the_timer_expires_when_it_would_have),
+        stream_test(a_lone_segment_is_not_asked_for),
     };
 
     return cmocka_run_group_tests(tests, stream_start, NULL);
