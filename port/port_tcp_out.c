@@ -104,10 +104,28 @@ static void open_window(struct tcp_pcb *pcb)
     pcb->cwnd = LWIP_MAX(pcb->cwnd, initial);
 }
 
+/*
+ * What was to be sent again and did not leave, for want of a window or of memory, waits where it
+ * came from: among the others lwIP may take it for the end of the stream, and add to it what the
+ * program writes next.
+ */
+static void take_back(struct tcp_pcb *pcb, struct tails *tails)
+{
+    struct tcp_seg *seg = pcb->unsent;
+
+    if (!seg || !pcb->unacked || !TCP_SEQ_LT(seq_of(seg), seq_of(pcb->unacked)))
+        return;
+    pcb->unsent = seg->next;
+    seg->next = pcb->unacked;
+    pcb->unacked = seg;
+    tails->unsent = NULL;
+}
+
 static err_t output(struct tcp_pcb *pcb)
 {
     struct tcp_seg *first, *last = NULL;
     struct tails *tails;
+    bool again;
     err_t err;
 
     port_tcp_loss_sending(pcb);
@@ -119,13 +137,16 @@ static err_t output(struct tcp_pcb *pcb)
     tails = tails_of(pcb);
     if (first)
         last = last_of(tails->unacked);
-    if (last && pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last)))
+    again = last && pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last));
+    if (again)
         last = NULL;
     if (last)
         pcb->unacked = last;
     err = lwip_tcp_output(pcb);
     if (last)
         pcb->unacked = first;
+    if (again)
+        take_back(pcb, tails);
     tails->unacked = last_of(last ? last : pcb->unacked);
     if (!pcb->unsent)
         tails->unsent = NULL;

@@ -94,6 +94,33 @@ static void what_leaves_during_recovery_is_not_sent_again_after_it(void **state)
     assert_int_equal(bytes, 2 * STREAM_LARGE + STREAM_MSS);
 }
 
+#define SHORT 1000u /* lwIP could add to it */
+
+/* What is written meanwhile must not become a part of it. */
+static void what_cannot_be_sent_again_for_want_of_window_stays_what_it_is(void **state)
+{
+    (void)state;
+    lost_at[0] = 0;
+    lost_at[1] = STREAM_BYTES;
+    stream.lost = lose_each_once;
+    for (u32_t off = lost = 0; off < 5 * SHORT; off += SHORT) {
+        assert_int_equal(stream_say(off, SHORT), ERR_OK);
+        tcp_output(stream.pcb);
+    }
+    stream.pcb->snd_wnd = stream.far.window = 640; /* it may not shrink, but does */
+    stream_exchange_in_time();
+    assert_int_equal(stream.pcb->flags & TF_INFR, TF_INFR);
+    assert_int_equal(stream.left_count, 5);
+    assert_int_equal(stream_say(5 * SHORT, 100), ERR_OK);
+    stream.far.window = 1u << 20;
+    stream_acknowledge(0);
+    for (unsigned i = 0; i < 1000; i++) {
+        stream_tick();
+        stream_exchange_in_time();
+    }
+    stream_check(5 * SHORT + 100);
+}
+
 static bool lose_some(u32_t off)
 {
     (void)off;
@@ -306,6 +333,7 @@ int main(void)
         stream_test(each_lost_piece_of_a_window_is_sent_again_at_once),
         stream_test(however_many_are_lost_the_window_is_halved_once),
         stream_test(what_leaves_during_recovery_is_not_sent_again_after_it),
+        stream_test(what_cannot_be_sent_again_for_want_of_window_stays_what_it_is),
         stream_test(megabytes_at_one_percent_loss_hardly_wait),
         stream_test(duplicates_with_a_growing_window_count_by_what_they_say),
         stream_test(one_acknowledgement_of_more_than_two_segments_beyond_is_enough),
