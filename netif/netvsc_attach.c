@@ -112,7 +112,6 @@ static int send_send_buf(struct netvsc *nic)
 static int accept_send_buf(struct netvsc *nic)
 {
     struct nvs_send_buf_complete reply;
-    size_t sections;
     int rc = nvs_parse_send_buf_complete(nic->ctl.reply, nic->ctl.reply_bytes,
                                          nic->mem->send.len_bytes, &reply);
 
@@ -120,11 +119,8 @@ static int accept_send_buf(struct netvsc *nic)
         return rc;
     if (reply.section_bytes < SECTION_OVERHEAD_BYTES + MTU_MIN)
         return -EPROTO;
-    sections = nic->mem->send.len_bytes / reply.section_bytes;
-    if (sections > NETVSC_TX_SLOTS_MAX)
-        sections = NETVSC_TX_SLOTS_MAX;
     nic->info.send_section_bytes = reply.section_bytes;
-    nic->info.send_sections = (uint32_t)sections;
+    nic->info.send_sections = (uint32_t)(nic->mem->send.len_bytes / reply.section_bytes);
     netvsc_tx_open(nic->queue[0], 0, nic->info.send_sections);
     return netvsc_ctl_open(nic);
 }

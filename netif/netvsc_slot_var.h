@@ -24,14 +24,31 @@ static inline uint32_t netvsc_tx_token(const struct netvsc_tx *tx, uint32_t inde
     return tx->slot[index].generation << 16 | index;
 }
 
-/* The next free slot; there is one. */
-static inline uint32_t netvsc_tx_take_slot(struct netvsc_tx *tx)
+/* The free slot at (at) is taken: one of the two ends. */
+static inline uint32_t netvsc_tx_take_at(struct netvsc_tx *tx, uint32_t at)
 {
-    const uint32_t index = tx->free[--tx->free_count];
-
+    tx->free_count--;
     if (tx->slot_count - tx->free_count > tx->peak)
         tx->peak = tx->slot_count - tx->free_count;
-    return index;
+    return tx->free[at % NETVSC_TX_FREE_PLACES];
+}
+
+/* The slot freed last, for little; there is one. */
+static inline uint32_t netvsc_tx_take_warm(struct netvsc_tx *tx)
+{
+    return netvsc_tx_take_at(tx, tx->free_first + tx->free_count - 1);
+}
+
+/* The slot free for longest, for much; there is one. */
+static inline uint32_t netvsc_tx_take_cool(struct netvsc_tx *tx)
+{
+    return netvsc_tx_take_at(tx, tx->free_first++);
+}
+
+/* Behind all others that are free. */
+static inline void netvsc_tx_put_free(struct netvsc_tx *tx, uint32_t index)
+{
+    tx->free[(tx->free_first + tx->free_count++) % NETVSC_TX_FREE_PLACES] = (uint16_t)index;
 }
 
 /* Have a frame written behind (head_bytes) of a section. There are one, and (ring_packets) of
@@ -41,7 +58,7 @@ static inline void netvsc_tx_give(struct netvsc_queue *q, const struct netvsc_tx
                                   struct netvsc_slot *slot)
 {
     struct netvsc_tx *tx = &q->tx;
-    const uint32_t index = netvsc_tx_take_slot(tx);
+    const uint32_t index = netvsc_tx_take_cool(tx);
     struct netvsc_tx_slot *entry = &tx->slot[index];
 
     entry->state = NETVSC_SLOT_BEGUN;

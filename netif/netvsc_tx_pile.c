@@ -85,7 +85,7 @@ bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes)
     if (tx->pile.state != NETVSC_PILE_READY || bytes > bytes_max(&q->nic->info))
         return false;
     netvsc_tx_flush(q);
-    open_in(q, netvsc_tx_take_slot(tx));
+    open_in(q, netvsc_tx_take_warm(tx));
     tx->credit--;
     return true;
 }
@@ -146,7 +146,7 @@ void netvsc_pile_leave(struct netvsc_queue *q)
     if (!left.frames)
         return;
     tx->credit -= tx->credit != 0; /* the packet that was kept; the ring has it, credit or not */
-    open_in(q, netvsc_tx_take_slot(tx));
+    open_in(q, netvsc_tx_take_warm(tx));
     memcpy(tx->pile.base, left.base, left.bytes);
     tx->pile.frames = left.frames;
     tx->pile.bytes = left.bytes;

@@ -2,8 +2,17 @@
 /*
  * The send sections of a queue.
  *
- * Each queue has a share of the sections of its own, so queues have nothing in common to lock. The
- * free ones are a stack.
+ * Theory of operation
+ *
+ * Each queue has a share of the sections of its own, so queues have nothing in common to lock.
+ *
+ * The free ones are in a row, in the order in which they were freed. What the pile needs is taken
+ * from the end: few lines, which are in this processor's caches. A frame of its own takes the
+ * section free for longest. The host, on another processor, has read its lines since: one freed
+ * just now is still in that processor's caches, and to write to it is to take each line away from
+ * there; one freed long ago has left them. The row must not be too long, though, or its pages leave
+ * the TLB: with 768 sections of 6 KiB a frame of 1514 bytes takes two thirds of the time it takes
+ * from a stack, or from a row of 2730.
  */
 #include "netvsc_slot_var.h"
 
@@ -11,6 +20,8 @@ void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sec
 {
     struct netvsc_tx *tx = &q->tx;
 
+    if (sections > NETVSC_TX_SLOTS_MAX)
+        sections = NETVSC_TX_SLOTS_MAX;
     tx->first_section = first_section;
     tx->slot_count = sections;
     tx->free_count = 0;
@@ -19,9 +30,9 @@ void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sec
     tx->reserved = 0;
     tx->outstanding = 0;
     tx->full_since_ns = 0;
-    /* Lowest on top. Generations go on from where they were: nothing of an old device fits. */
-    for (uint32_t i = sections; i-- > 0;)
-        tx->free[tx->free_count++] = (uint16_t)i;
+    /* Generations go on from where they were: nothing of an old device fits. */
+    for (uint32_t i = 0; i < sections; i++)
+        netvsc_tx_put_free(tx, i);
     nvs_build_rndis(&tx->msg, NVS_RNDIS_DATA, 0, 0);
     tx->pile = (struct netvsc_tx_pile){0};
 }
@@ -50,7 +61,7 @@ uint32_t netvsc_tx_take_section(struct netvsc_queue *q)
 
     if (tx->free_count <= netvsc_tx_spare(tx))
         return NVS_SECTION_NONE;
-    return tx->first_section + tx->free[--tx->free_count];
+    return tx->first_section + netvsc_tx_take_cool(tx);
 }
 
 void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
@@ -63,7 +74,7 @@ void netvsc_tx_free_slot(struct netvsc_queue *q, uint32_t index)
     }
     tx->slot[index].state = NETVSC_SLOT_FREE;
     tx->slot[index].generation++;
-    tx->free[tx->free_count++] = (uint16_t)index;
+    netvsc_tx_put_free(tx, index);
 }
 
 struct netvsc_tx_slot *netvsc_tx_begun(struct netvsc_tx *tx, uint32_t token)

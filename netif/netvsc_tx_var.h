@@ -10,7 +10,8 @@
 #include "netvsc.h"
 #include "nvs.h"
 
-#define NETVSC_TX_SLOTS_MAX 4096u      /* send sections used; hosts offer 170..2730 */
+#define NETVSC_TX_SLOTS_MAX 768u       /* send sections a queue uses; hosts offer 170..2730 */
+#define NETVSC_TX_FREE_PLACES 1024u    /* for those free: a power of two */
 #define NETVSC_GATHER_RING_PACKETS 10u /* the room of its longest packet, in packets */
 
 struct netvsc_gather;
@@ -70,7 +71,8 @@ struct netvsc_tx {
     uint32_t peak;          /* most sections in use at a time */
     uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
     struct nvs_msg msg;     /* template: only the section changes */
-    uint16_t free[NETVSC_TX_SLOTS_MAX]; /* stack: the section used last is the warmest */
+    uint32_t free_first;    /* of free[]: the one free for longest; see netvsc_tx_slot.c */
+    uint16_t free[NETVSC_TX_FREE_PLACES];
     struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
 };
 

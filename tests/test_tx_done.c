@@ -32,12 +32,13 @@ static void completions_come_in_any_order(void **state)
 
 static void foreign_and_repeated_completions_change_nothing(void **state)
 {
+    const struct wire_options options = {.send_sections = 1};
     struct wire_packet pkt, next;
     struct wire w;
     uint64_t xid;
 
     (void)state;
-    wire_up(&w, NULL);
+    wire_up(&w, &options);
     assert_int_equal(wire_send(&w, 60, 1), 0);
     netvsc_flush(w.nic);
     wire_take_data(&w, &pkt);
