@@ -13,6 +13,8 @@
  * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt
  * and the host's descriptors for at most as long as the next timer allows; disarm. A frame that
  * comes between the last look and ppoll() has raised the interrupt, so ppoll() returns at once.
+ * After a sleep the emulated host is first, for it has the frame that woke us: else cards without
+ * frames and timers would come before it, all of them code and data that have left the caches.
  *
  * Stopping is a counter and an eventfd: the handler of a signal may do both, and a loop that never
  * sleeps sees the counter while one that sleeps is woken by the eventfd.
@@ -228,17 +230,20 @@ static void sleep_armed(struct port_loop *loop, uint64_t left_ns, uint64_t now_n
         .tv_nsec = (long)(left_ns % PORT_NS_PER_S),
     };
     const unsigned count = collect_fds(loop, fds);
+    uint64_t woken_ns = now_ns;
 
     if (!arm_all(loop))
         return;
     if (peer_arm(&loop->config.peer, true)) {
         ppoll(fds, count, left_ns == UINT64_MAX ? NULL : &timeout, NULL);
+        woken_ns = port_clock_now();
         loop->stats.sleeps++;
-        loop->stats.slept_ns += port_clock_now() - now_ns;
+        loop->stats.slept_ns += woken_ns - now_ns;
     }
     peer_arm(&loop->config.peer, false);
     for (unsigned i = 0; i < loop->config.nics; i++)
         disarm(&loop->config, i);
+    step_peer(&loop->config.peer, woken_ns);
 }
 
 static bool take_stop(struct port_loop *loop)

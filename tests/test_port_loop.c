@@ -2,6 +2,8 @@
 /* The worker loop with an emulated host in it. Each reading of the clock is a microsecond later. */
 #include "check.h"
 #include "app_var.h"
+#include "hvhost.h"
+#include "hvhost_stats.h"
 #include "port_clock.h"
 
 #include <errno.h>
@@ -16,7 +18,7 @@ static struct {
     struct netvsc_netif nif;
     struct port_loop loop;
     uint64_t now_ns;
-    unsigned seconds, ticks;
+    unsigned seconds, ticks, host_turns;
     uint64_t hook_late_ns; /* what turn's time the hook saw, after when the turn began */
 } f;
 
@@ -41,7 +43,7 @@ static int make_loop(void **state)
     struct port_loop_config config = {.nif = {&f.nif}, .nics = 1, .spin_us = UINT32_MAX};
 
     (void)state;
-    f.seconds = f.ticks = 0;
+    f.seconds = f.ticks = f.host_turns = 0;
     if (app_emulate_start(&f.emulate, &options) != 0 || netvsc_netif_add(&f.nif, &card) != 0)
         return -1;
     config.peer = app_emulate_peer(f.emulate.host);
@@ -80,14 +82,19 @@ static void a_loop_has_one_to_four_cards(void **state)
     assert_int_equal(port_loop_open(&loop, &config), -EINVAL);
 }
 
-static void it_drives_host_and_card_until_the_condition_holds(void **state)
+static void attach(void)
 {
     struct vmbus_device *dev;
 
-    (void)state;
     assert_int_equal(app_emulate_open(&f.emulate, &dev), 0);
     assert_int_equal(netvsc_attach(f.nif.nic, dev, f.now_ns), 0);
     assert_int_equal(port_loop_run(&f.loop, is_up, NULL, f.now_ns + PORT_NS_PER_S), 0);
+}
+
+static void it_drives_host_and_card_until_the_condition_holds(void **state)
+{
+    (void)state;
+    attach();
     assert_in_range(f.loop.stats.busy_turns, 5, f.loop.stats.turns);
 }
 
@@ -199,6 +206,49 @@ static void time_stands_still_within_a_turn_and_goes_on_after_it(void **state)
     assert_true(port_clock_turn_now() > before);
 }
 
+static unsigned count_host_turn(void *ctx, uint64_t now_ns)
+{
+    f.host_turns++;
+    return hvhost_step(ctx, now_ns);
+}
+
+/* It has what woke the loop, and the cards have nothing before it brought that. */
+static void after_a_sleep_the_host_is_turned_before_the_cards(void **state)
+{
+    (void)state;
+    f.loop.idle.spin_ns = 0;
+    f.loop.config.second = NULL;
+    f.loop.config.peer.step = count_host_turn;
+    for (unsigned i = 0; i < 3; i++)
+        run_for(3 * PORT_NS_PER_US);
+    assert_true(f.loop.stats.sleeps >= 1);
+    assert_int_equal(f.host_turns, f.loop.stats.turns + f.loop.stats.sleeps);
+}
+
+static void say_something(void *arg)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, 60, PBUF_RAM);
+
+    (void)arg;
+    memset(p->payload, 0xFF, 60);
+    assert_int_equal(f.nif.netif.linkoutput(&f.nif.netif, p), ERR_OK);
+    pbuf_free(p);
+}
+
+static void what_a_timer_sends_leaves_in_its_turn(void **state)
+{
+    struct hvhost_switch_stats before, after;
+
+    (void)state;
+    attach();
+    hvhost_switch_stats(f.emulate.host, &before);
+    sys_timeout(0, say_something, NULL);
+    f.now_ns += 2 * PORT_NS_PER_MS;
+    port_loop_turn(&f.loop, f.now_ns);
+    hvhost_switch_stats(f.emulate.host, &after);
+    assert_int_equal(after.frames, before.frames + 1);
+}
+
 #define LOOP_TEST(f) cmocka_unit_test_setup_teardown(f, make_loop, drop_loop)
 
 int main(void)
@@ -214,6 +264,8 @@ int main(void)
         LOOP_TEST(timers_of_lwip_run_on_time),
         LOOP_TEST(it_sleeps_no_longer_than_the_next_timer_allows),
         LOOP_TEST(nothing_to_do_means_sleeping_until_the_deadline),
+        LOOP_TEST(after_a_sleep_the_host_is_turned_before_the_cards),
+        LOOP_TEST(what_a_timer_sends_leaves_in_its_turn),
     };
 
     f.now_ns = PORT_NS_PER_S;
