@@ -123,16 +123,18 @@ static inline uint32_t packet_ranges(const struct vmbus_packet *pkt, uint32_t *c
 {
     const uint32_t ranges_max = pkt->header_bytes / (uint32_t)sizeof(struct vmbus_xfer_range);
     uint64_t set, nvs;
+    uint32_t count;
 
     if (ranges_max <= 1 || pkt->payload_bytes < sizeof(nvs)) /* the header is as long as one */
         return 0;
     set = rndis_quick_word(pkt->header);
     nvs = rndis_quick_word(pkt->payload);
+    count = (uint32_t)(set >> 32);
     if ((uint16_t)set != NVS_RECV_BUF_ID || (uint32_t)nvs != NVS_MSG_RNDIS ||
-        set >> 32 > VMBUS_XFER_RANGES_MAX || set >> 32 >= ranges_max)
+        count > VMBUS_XFER_RANGES_MAX || count >= ranges_max)
         return 0;
     *channel_type = (uint32_t)(nvs >> 32);
-    return (uint32_t)(set >> 32);
+    return count;
 }
 
 /* Ranges from (host) to (end), of which the first is not to be taken quickly. False: malformed. */
@@ -156,7 +158,6 @@ static inline unsigned take_packet(struct netvsc_queue *q, const struct vmbus_pa
     const uint8_t *host = pkt->header + sizeof(struct vmbus_xfer_header), *end;
     uint32_t channel_type;
     const uint32_t count = packet_ranges(pkt, &channel_type);
-    struct vmbus_ack *ack;
 
     if (!count) {
         q->stats.host_bad_set++;
@@ -164,11 +165,11 @@ static inline unsigned take_packet(struct netvsc_queue *q, const struct vmbus_pa
         return 1;
     }
     q->stats.rx_packets += channel_type == NVS_RNDIS_DATA;
-    ack = netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), count);
+    netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), count);
     end = host + count * sizeof(struct vmbus_xfer_range);
     host = take_usual(q, host, end);
     if (host < end && !take_any(q, host, end, channel_type == NVS_RNDIS_DATA))
-        ack->payload = NETVSC_ACK(NVS_STATUS_FAILURE);
+        q->ack[q->ack_count - 1].payload = NETVSC_ACK(NVS_STATUS_FAILURE);
     return count;
 }
 

@@ -80,16 +80,13 @@ struct netvsc_queue {
  * Owe a completion for (sections), which says (payload); there is room. First the entry, then the
  * count: see netvsc_takeover.c.
  */
-static inline struct vmbus_ack *netvsc_owe(struct netvsc_queue *q, uint64_t xid, uint64_t payload,
-                                           uint32_t sections)
+static inline void netvsc_owe(struct netvsc_queue *q, uint64_t xid, uint64_t payload,
+                              uint32_t sections)
 {
-    struct vmbus_ack *ack = &q->ack[q->ack_count];
-
-    *ack = (struct vmbus_ack){.xid = xid, .payload = payload};
+    q->ack[q->ack_count] = (struct vmbus_ack){.xid = xid, .payload = payload};
     q->lent[q->ack_count] = (struct netvsc_lent){.sections = sections};
     atomic_signal_fence(memory_order_release);
     q->ack_count++;
-    return ack;
 }
 
 /* ---- control requests: one at a time, on the primary channel --------------------------------- */

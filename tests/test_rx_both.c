@@ -40,7 +40,6 @@ static bool packet_ok(const struct vmbus_packet *pkt, struct vmbus_xfer_header *
 static void take_the_long_way(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
     struct vmbus_xfer_header set;
-    struct vmbus_ack *ack;
     struct nvs_rndis nvs;
     bool ok = true;
 
@@ -50,7 +49,7 @@ static void take_the_long_way(struct netvsc_queue *q, const struct vmbus_packet 
         return;
     }
     q->stats.rx_packets += nvs.channel_type == NVS_RNDIS_DATA;
-    ack = netvsc_owe(q, pkt->xid, 0, set.range_count);
+    netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), set.range_count);
     for (uint32_t i = 0; i < set.range_count; i++) {
         struct vmbus_xfer_range range;
 
@@ -58,7 +57,8 @@ static void take_the_long_way(struct netvsc_queue *q, const struct vmbus_packet 
         ok &= netvsc_rx_range(q, &range, nvs.channel_type == NVS_RNDIS_DATA);
     }
     ok &= netvsc_rsc_end(q);
-    ack->payload = NETVSC_ACK(ok ? NVS_STATUS_SUCCESS : NVS_STATUS_FAILURE);
+    if (!ok)
+        q->ack[0].payload = NETVSC_ACK(NVS_STATUS_FAILURE);
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
