@@ -54,7 +54,6 @@ static void transfer_page_packet_is_taken_apart(void **state)
     fake_host_put(&fake, 0, v7, sizeof(v7));
     assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
     assert_int_equal(pkt.type, VMBUS_PKT_XFER_PAGES);
-    assert_true(pkt.wants_completion);
     assert_int_equal(pkt.xid, 20);
     assert_int_equal(pkt.header_bytes, 24);
     assert_memory_equal(pkt.header, v7 + 2, 24);
@@ -73,7 +72,6 @@ static void unknown_types_and_flags_are_handed_on(void **state)
     fake_host_put(&fake, 0, odd, sizeof(odd));
     assert_int_equal(vmbus_chan_recv(chan, &pkt), 1);
     assert_int_equal(pkt.type, 0xEE);
-    assert_false(pkt.wants_completion);
     assert_int_equal(pkt.header_bytes, 0);
     assert_int_equal(pkt.payload_bytes, 0);
 }

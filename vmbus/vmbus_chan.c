@@ -66,13 +66,28 @@ static struct vmbus_packet packet_of(const struct vmbus_rx_view *view)
 {
     return (struct vmbus_packet){
         .type = view->desc.type,
-        .wants_completion = (view->desc.flags & VMBUS_PKT_FLAG_COMPLETION) != 0,
         .xid = view->desc.xid,
         .header = view->bytes + sizeof(view->desc),
         .header_bytes = view->header_bytes - (uint32_t)sizeof(view->desc),
         .payload = view->bytes + view->header_bytes,
         .payload_bytes = view->len_bytes - view->header_bytes,
     };
+}
+
+/* Those of the next packets that are known and lie one behind the other. How many. */
+static uint32_t take_straight(struct vmbus_rx_ring *rx, struct vmbus_packet *out, uint32_t count)
+{
+    const uint32_t end = rx->write >= rx->read ? rx->write : rx->size_bytes;
+    const struct vmbus_packet *first = out, *last = out + count;
+    struct vmbus_rx_view view;
+    uint32_t read = rx->read;
+
+    while (out < last && read < end && vmbus_rx_straight(rx, read, end, &view)) {
+        *out++ = packet_of(&view);
+        read += view.len_bytes + VMBUS_PKT_TRAILER_BYTES;
+    }
+    rx->read = read < rx->size_bytes ? read : 0;
+    return (uint32_t)(out - first);
 }
 
 int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint32_t count)
@@ -84,13 +99,16 @@ int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint
 
     if (chan->dead)
         return -EPROTO;
-    /* For the first the host's index may have to be looked at, which is another processor's. */
-    while (done < count && (done == 0 || rx->read != rx->write)) {
-        got = vmbus_rx_peek(rx, &view);
-        if (got <= 0)
+    while (done < count && got > 0) {
+        done += take_straight(rx, out + done, count - done);
+        if (done == count || (done > 0 && rx->read == rx->write))
             break;
-        out[done++] = packet_of(&view);
-        vmbus_rx_consume(rx, &view);
+        /* Look at the host's index, or one goes around the end, or is nonsense. */
+        got = vmbus_rx_peek(rx, &view);
+        if (got > 0) {
+            out[done++] = packet_of(&view);
+            vmbus_rx_consume(rx, &view);
+        }
     }
     chan->stats.rx_packets += done;
     if (done > 0 || got >= 0)

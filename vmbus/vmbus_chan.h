@@ -17,7 +17,6 @@ struct vmbus_chan;
 
 struct vmbus_packet {
     uint16_t type; /* VMBUS_PKT_*, any value: unknown ones are for the caller to count and skip */
-    bool wants_completion;
     uint64_t xid;
     const uint8_t *header; /* between descriptor and payload: range lists. Host-writable memory */
     uint32_t header_bytes;

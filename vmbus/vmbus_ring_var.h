@@ -230,6 +230,17 @@ static inline bool vmbus_rx_judge(uint64_t word, uint32_t limit_bytes, struct vm
            len < limit_bytes;
 }
 
+/* The packet at (read), if it and its trailer lie one behind the other before (end). */
+static inline bool vmbus_rx_straight(const struct vmbus_rx_ring *ring, uint32_t read, uint32_t end,
+                                     struct vmbus_rx_view *out)
+{
+    if (!vmbus_rx_judge(vmbus_rx_word(ring, read), end - read, out))
+        return false;
+    out->desc.xid = vmbus_rx_word(ring, read + 8);
+    out->bytes = ring->data + read;
+    return true;
+}
+
 /* The next packet, without taking it: 1 and (*out), 0 none, -EPROTO nonsense (for good). */
 static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view *out)
 {
@@ -239,11 +250,8 @@ static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view
             return got;
     }
     uint32_t end = ring->write > ring->read ? ring->write : ring->size_bytes;
-    if (vmbus_rx_judge(vmbus_rx_word(ring, ring->read), end - ring->read, out)) {
-        out->desc.xid = vmbus_rx_word(ring, ring->read + 8);
-        out->bytes = ring->data + ring->read;
+    if (vmbus_rx_straight(ring, ring->read, end, out))
         return 1;
-    }
     *out = vmbus_rx_around(ring);
     return out->bytes != NULL ? 1 : -EPROTO;
 }
