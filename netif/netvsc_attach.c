@@ -94,6 +94,7 @@ static int accept_recv_buf(struct netvsc *nic)
     nic->info.recv_sections = reply.section_count;
     nic->recv = nic->mem->recv.base;
     nic->recv_off_max = nic->mem->recv.len_bytes - reply.section_bytes;
+    nic->recv_over_max = reply.section_bytes - (uint32_t)sizeof(struct rndis_packet);
     return 0;
 }
 

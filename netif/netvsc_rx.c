@@ -165,6 +165,7 @@ static inline unsigned take_packet(struct netvsc_queue *q, const struct vmbus_pa
         return 1;
     }
     q->stats.rx_packets += channel_type == NVS_RNDIS_DATA;
+    q->origin = q->index | (uint64_t)q->ack_count << 32;
     netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), count);
     end = host + count * sizeof(struct vmbus_xfer_range);
     host = take_usual(q, host, end);

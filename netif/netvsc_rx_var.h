@@ -17,15 +17,15 @@ static_assert(offsetof(struct netvsc_frame, packet) == 20, "in word 2");
 static_assert(offsetof(struct netvsc_frame, hash) == 24, "word 3: no hash");
 static_assert(sizeof(struct netvsc_frame) == 32, "and nothing else");
 
-/* A frame of the packet last owed a completion, with nothing but a length. */
+/* A frame of the packet at work, with nothing but a length. */
 static inline void netvsc_put_frame(const struct netvsc_queue *q, const uint8_t *data,
                                     uint32_t len_bytes, struct netvsc_frame *out)
 {
-    const uint64_t len = len_bytes, origin = q->index | (uint64_t)(q->ack_count - 1) << 32;
+    const uint64_t len = len_bytes;
 
     out->data = data;
     memcpy((uint8_t *)out + offsetof(struct netvsc_frame, len_bytes), &len, sizeof(len));
-    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, queue), &origin, sizeof(origin));
+    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, queue), &q->origin, sizeof(q->origin));
     memset((uint8_t *)out + offsetof(struct netvsc_frame, hash), 0, sizeof(uint64_t));
 }
 
@@ -34,8 +34,7 @@ static inline bool netvsc_range_usual(const struct netvsc *nic, uint64_t range)
 {
     const uint32_t len_bytes = (uint32_t)range, len_min = sizeof(struct rndis_packet);
 
-    return range >> 32 <= nic->recv_off_max &&
-           len_bytes - len_min <= nic->info.recv_section_bytes - len_min;
+    return range >> 32 <= nic->recv_off_max && len_bytes - len_min <= nic->recv_over_max;
 }
 
 /*

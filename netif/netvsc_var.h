@@ -61,6 +61,7 @@ struct netvsc_queue {
     uint32_t alike_bytes; /* most frames are so long */
     uint32_t batch_mixed; /* not 0: one in it is not, or tagged, or to a group: count one by one */
     uint32_t ack_count;
+    uint64_t origin;              /* queue and packet at work, as they lie in its frames */
     struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
     uint32_t held_packets, held_sections;
     bool holds_new;       /* in ack[], since the poll began */
@@ -178,7 +179,8 @@ struct netvsc {
     uint32_t mtu_wanted;
     _Atomic uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
     const uint8_t *recv; /* the receive buffer; a section that begins at (recv_off_max) at most */
-    size_t recv_off_max; /* lies inside. Both since the host said how long sections are */
+    size_t recv_off_max; /* lies inside, and may be so much longer than a header. All since the */
+    uint32_t recv_over_max;                          /* host said how long sections are */
     uint32_t tx_quick_bytes_max, tx_alone_bytes_min; /* see netvsc_tx_quick.c */
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
