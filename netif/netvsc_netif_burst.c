@@ -201,7 +201,8 @@ static bool leave(struct netvsc_netif *nif, struct pbuf *p)
 
     if (!held)
         return false;
-    if (netvsc_netif_place(nif, p, b->head_bytes, &b->g)) {
+    if (held->count < NETVSC_NETIF_HELD_CHAINS &&
+        netvsc_netif_place(nif, p, b->head_bytes, &b->g)) {
         netvsc_netif_hold_add(held, p);
         nif->stats.tx_held++;
         b->held = held;

@@ -19,7 +19,7 @@
  *   longer, else, if it fits a section     copied into it
  *   else                                   copied into one pbuf of the heap, left in place there
  *
- * The references of one packet, up to 32 segments put together, are a struct netvsc_netif_held from
+ * The references of one packet, up to 48 segments put together, are a struct netvsc_netif_held from
  * a fixed pool; when that is used up, frames are copied or wait.
  */
 #include "netvsc_netif_var.h"

@@ -72,7 +72,7 @@ void netvsc_netif_drop_backlog(struct netvsc_netif *nif);
 int netvsc_netif_holds_create(struct netvsc_netif *nif);
 /* An empty one, or NULL. */
 struct netvsc_netif_held *netvsc_netif_hold(struct netvsc_netif *nif);
-/* A reference of ours to (p). */
+/* A reference of ours to (p). There is room for NETVSC_NETIF_HELD_CHAINS. */
 void netvsc_netif_hold_add(struct netvsc_netif_held *held, struct pbuf *p);
 void netvsc_netif_let_go(struct netvsc_netif *nif, struct netvsc_netif_held *held);
 /* config.tx_done of the NIC */

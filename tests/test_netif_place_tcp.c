@@ -12,6 +12,7 @@
 #include "netif/etharp.h"
 #include "netif/ethernet.h"
 #include "port_heap.h"
+#include "port_tcp.h"
 #include "port_tcp_table.h"
 
 #define MSS 1460u
@@ -157,6 +158,40 @@ static void segments_of_a_window_leave_as_one_packet(void **state)
     stop(pcb);
 }
 
+/* What a program lends is often one stretch of memory: 42 segments of it lie in 16 pages. */
+static void segments_that_adjoin_in_memory_are_held_one_by_one(void **state)
+{
+    struct netvsc_netif_held *held;
+    uint32_t loans = 0, unused = 0;
+    struct tcp_pcb *pcb;
+    uint8_t *data;
+
+    (void)state;
+    pcb = connected(1000);
+    data = port_heap_malloc(42 * MSS);
+    for (uint32_t i = 0; i < 42 * MSS; i++)
+        data[i] = (uint8_t)(i * 7 + (i >> 9));
+    for (unsigned i = 0; i < 42; i++) {
+        const struct port_tcp_lent lent = {
+            .data = data + i * MSS, .len_bytes = MSS, .loans = &loans};
+
+        assert_int_equal(port_tcp_write_lent(pcb, &lent, TCP_WRITE_FLAG_MORE), ERR_OK);
+    }
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    netvsc_netif_flush(&stack.nif);
+    stack_turn(2);
+    check_said(42);
+    assert_true(stack.nif.stats.tx_held > NETVSC_PIECES_MAX);
+    for (const struct tcp_seg *seg = pcb->unacked; seg; seg = seg->next)
+        assert_int_equal(seg->p->ref, 1);
+    for (held = stack.nif.held_free; held && unused <= NETVSC_NETIF_HELD; held = held->next)
+        unused++;
+    assert_int_equal(unused, NETVSC_NETIF_HELD);
+    stop(pcb);
+    assert_int_equal(loans, 0);
+    port_heap_free(data);
+}
+
 static void tcp_does_not_send_again_what_the_host_still_reads(void **state)
 {
     struct tcp_pcb *pcb;
@@ -283,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_of_a_window_leave_as_one_packet),
+        cmocka_unit_test(segments_that_adjoin_in_memory_are_held_one_by_one),
         cmocka_unit_test(tcp_does_not_send_again_what_the_host_still_reads),
         cmocka_unit_test(a_connection_reset_meanwhile_does_not_spoil_what_is_on_its_way),
         cmocka_unit_test(a_high_threshold_fills_the_section_before_anything_stays),
