@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Eight bytes at a time: 2^64 is 1 to this kind of sum, as 2^16 is, so what overflows comes back in
- * and only the end is folded. lwIP's own takes four times the instructions for an IP header, which
+ * and only the end is folded. lwIP's own takes twice the instructions for an IP header, which
  * it sums for every packet it sends.
  */
 #include "port_sum.h"

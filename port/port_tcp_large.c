@@ -137,17 +137,40 @@ static u32_t acked_of(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
     return acked < seg->len ? acked : 0;
 }
 
-/* After a timeout: the part of the first segment the peer has goes back to the others it had. */
+/* For one that was sent: what room the last one not yet sent has left is not its matter. */
+static bool split_sent(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
+{
+    const u16_t oversize = pcb->unsent_oversize;
+    const bool done = split_at(pcb, seg, bytes);
+
+    pcb->unsent_oversize = oversize;
+    return done;
+}
+
+/* Take off (*list), and return, what the peer has: whole segments, and its part of the next. */
+static struct tcp_seg *take_acked(struct tcp_pcb *pcb, struct tcp_seg **list)
+{
+    struct tcp_seg *first = *list, *seg = first, **at = &first;
+    u32_t acked;
+
+    while (seg && TCP_SEQ_LEQ(seq_of(seg) + TCP_TCPLEN(seg), pcb->lastack)) {
+        at = &seg->next;
+        seg = seg->next;
+    }
+    *list = seg;
+    acked = seg && !busy(seg) ? acked_of(pcb, seg) : 0;
+    if (acked && (list == &pcb->unsent ? split_at : split_sent)(pcb, seg, (u16_t)acked)) {
+        at = &seg->next;
+        *list = seg->next;
+    }
+    *at = NULL;
+    return first;
+}
+
+/* After a timeout: to the others it had, until the next acknowledgement reports them. */
 static void put_back_acked(struct tcp_pcb *pcb)
 {
-    struct tcp_seg *seg = pcb->unsent;
-    const u32_t acked = acked_of(pcb, seg);
-
-    if (!acked || port_tcp_split(pcb, (u16_t)acked) != ERR_OK)
-        return;
-    pcb->unsent = seg->next;
-    seg->next = pcb->unacked;
-    pcb->unacked = seg;
+    port_tcp_put_first(pcb, take_acked(pcb, &pcb->unsent));
 }
 
 /*
@@ -170,7 +193,7 @@ void port_tcp_fit(struct tcp_pcb *pcb)
     const u32_t wnd = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
     struct tcp_seg *seg;
 
-    if (pcb->unsent->len > pcb->mss && !busy(pcb->unsent))
+    if (TCP_SEQ_LT(seq_of(pcb->unsent), pcb->lastack))
         put_back_acked(pcb);
     for (seg = pcb->unsent; seg; seg = seg->next) {
         const u32_t off = seq_of(seg) - pcb->lastack;
@@ -191,31 +214,20 @@ void port_tcp_fit(struct tcp_pcb *pcb)
 
 struct tcp_seg *port_tcp_first_alone(struct tcp_pcb *pcb)
 {
-    struct tcp_seg *unsent = pcb->unsent, *has = NULL, *seg = pcb->unacked;
-    const u16_t oversize = pcb->unsent_oversize;
-    u32_t acked;
+    struct tcp_seg *has = take_acked(pcb, &pcb->unacked), *seg = pcb->unacked;
 
-    if (!seg || seg->len <= pcb->mss || busy(seg))
-        return NULL;
-    acked = acked_of(pcb, seg);
-    pcb->unsent = seg;
-    if (acked && port_tcp_split(pcb, (u16_t)acked) == ERR_OK) {
-        has = seg;
-        pcb->unsent = seg->next;
-    }
-    if (pcb->unsent->len > pcb->mss)
-        port_tcp_split(pcb, pcb->mss);
-    pcb->unacked = pcb->unsent;
-    pcb->unsent = unsent;
-    pcb->unsent_oversize = oversize;
+    if (seg && seg->len > pcb->mss && !busy(seg))
+        split_sent(pcb, seg, pcb->mss);
     return has;
 }
 
 void port_tcp_put_first(struct tcp_pcb *pcb, struct tcp_seg *has)
 {
-    if (!has)
-        return;
-    has->next = pcb->unacked;
+    struct tcp_seg **end = &has;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = pcb->unacked;
     pcb->unacked = has;
 }
 

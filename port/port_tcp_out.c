@@ -111,13 +111,15 @@ static void open_window(struct tcp_pcb *pcb)
  */
 static void take_back(struct tcp_pcb *pcb, struct tails *tails)
 {
-    struct tcp_seg *seg = pcb->unsent;
+    struct tcp_seg *seg = pcb->unsent, **at = &pcb->unacked;
 
-    if (!seg || !pcb->unacked || !TCP_SEQ_LT(seq_of(seg), seq_of(pcb->unacked)))
+    while (seg && *at && TCP_SEQ_LT(seq_of(*at), seq_of(seg)))
+        at = &(*at)->next; /* those the peer has, mostly: port_tcp_large.c */
+    if (!seg || !*at)
         return;
     pcb->unsent = seg->next;
-    seg->next = pcb->unacked;
-    pcb->unacked = seg;
+    seg->next = *at;
+    *at = seg;
     tails->unsent = NULL;
 }
 

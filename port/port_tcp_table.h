@@ -99,8 +99,8 @@ u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last,
 void port_tcp_fit(struct tcp_pcb *pcb);
 /* In place of lwIP's: the first not yet sent, after (bytes). */
 err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes);
-/* Make the first unacknowledged one what the wire takes and the peer lacks. Returns what it has of
- * it, taken off the list, or NULL; and puts that back. */
+/* Make the first unacknowledged one what the wire takes and the peer lacks. Returns a list of those
+ * in front of it, which the peer has, taken off; and puts them back. */
 struct tcp_seg *port_tcp_first_alone(struct tcp_pcb *pcb);
 void port_tcp_put_first(struct tcp_pcb *pcb, struct tcp_seg *has);
 /* Around handing (p) to IP; (err) is passed on. (pcb) may be NULL. */

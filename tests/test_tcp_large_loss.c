@@ -40,6 +40,37 @@ static bool lose_tail(u32_t off)
     return off >= 20 * STREAM_MSS;
 }
 
+static unsigned times; /* it is lost */
+
+static bool lose_each_time(u32_t off)
+{
+    return off == lost_at && losses++ < times;
+}
+
+/* What is in front of it has been acknowledged, and waits in the lists to be reported. */
+static void a_piece_lost_again_and_again_is_sent_by_the_timer(void **state)
+{
+    (void)state;
+    stream.lost = lose_each_time;
+    for (times = 2; times <= 4; times++) {
+        const u32_t begin = (times - 2) * STREAM_LARGE;
+
+        losses = 0;
+        lost_at = begin + 5 * STREAM_MSS;
+        stream.left_count = 0;
+        assert_int_equal(stream_say(begin, STREAM_LARGE), ERR_OK);
+        tcp_output(stream.pcb);
+        stream_exchange_in_time();
+        stream_pass_ms(4000);
+        stream_check(begin + STREAM_LARGE);
+        for (unsigned i = 1; i < stream.left_count; i++)
+            assert_in_range(stream.left[i].off, lost_at, begin + STREAM_LARGE);
+        stream_acknowledge(stream.far.next);
+        assert_int_equal(stream.reported, begin + STREAM_LARGE);
+    }
+    assert_int_equal(stream.pcb->snd_queuelen, 0);
+}
+
 /* Say all of it while (lost) loses pieces; the far end acknowledges what it has (acks_due) times.
  * What left until then is forgotten. */
 static void say_and_lose(bool (*lost)(u32_t off), unsigned acks_due)
@@ -162,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         stream_test(one_lost_piece_is_sent_again_alone),
+        stream_test(a_piece_lost_again_and_again_is_sent_by_the_timer),
         stream_test(after_a_timeout_what_the_far_end_has_is_not_sent_again),
         stream_test(after_a_timeout_one_wire_segment_leaves_and_then_more),
         stream_test(every_byte_arrives_once_whatever_is_lost_and_whatever_changes),

@@ -32,8 +32,9 @@ check "one larger than all of the memory" exact huge
 
 # Slowly, so that it is on its way while the name gets another file: one state or the other.
 slowly() { get --limit-rate 6M -o "$work/slow.$1" "$url/hot"; }
+begun() { [ -s "$work/slow.1" ] && [ -s "$work/slow.2" ] && [ -s "$work/slow.3" ]; }
 for n in 1 2 3; do slowly "$n" & slow[n]=$!; done
-sleep 0.5
+wait_for 10 begun || fail "not all downloads begin"
 cp "$site/hot" "$work/hot.old"
 mv "$work/other" "$site/hot"
 check "the new file at once" exact hot
