@@ -72,7 +72,7 @@ else
     card=(--emulate "tap=$tap,impair=loss=1%+reorder=1%+seed=5")
 fi
 app4 http netvsc-http --root "$site"
-for n in 1 2 3; do
+for n in {1..12}; do
     check "at 1 % loss, time $n: byte for byte" exact hot
 done
 app_down http
