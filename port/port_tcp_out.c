@@ -105,9 +105,9 @@ static void open_window(struct tcp_pcb *pcb)
 }
 
 /*
- * What was to be sent again and did not leave, for want of a window or of memory, waits where it
- * came from: among the others lwIP may take it for the end of the stream, and add to it what the
- * program writes next.
+ * What was to be sent again and did not leave, for want of a window, of memory or of a link, waits
+ * where it came from. Among the others lwIP may take it for the end of the stream, and add to it
+ * what the program writes next; and a timeout puts all that was sent in front of it.
  */
 static void take_back(struct tcp_pcb *pcb, struct tails *tails)
 {
@@ -139,8 +139,8 @@ static err_t output(struct tcp_pcb *pcb)
     tails = tails_of(pcb);
     if (first)
         last = last_of(tails->unacked);
-    again = last && pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last));
-    if (again)
+    again = pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), pcb->snd_nxt);
+    if (again && last && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last)))
         last = NULL;
     if (last)
         pcb->unacked = last;

@@ -65,7 +65,7 @@ static u32_t has_beyond(const u8_t *options, unsigned bytes, u32_t acked)
 
 void port_tcp_duplicate(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t option_bytes)
 {
-    const tcpwnd_size_t wnd = SND_WND_SCALE(pcb, hdr->wnd);
+    const tcpwnd_size_t wnd = (tcpwnd_size_t)SND_WND_SCALE(pcb, hdr->wnd);
     u32_t beyond;
 
     if (TCPH_FLAGS(hdr) != TCP_ACK || hdr->seqno != pcb->snd_wl1 || hdr->ackno != pcb->snd_wl2)
