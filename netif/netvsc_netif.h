@@ -90,8 +90,8 @@ struct netvsc_netif_burst {
     uint8_t head[NETVSC_NETIF_HEAD_BYTES]; /* what is the same in all of them */
 };
 
-#define NETVSC_NETIF_HELD 1024u       /* packets with memory of lwIP's on their way */
-#define NETVSC_NETIF_HELD_CHAINS 48u  /* in each: 64 KB of 1460-byte segments, which may adjoin */
+#define NETVSC_NETIF_HELD 1024u      /* packets with memory of lwIP's on their way */
+#define NETVSC_NETIF_HELD_CHAINS 48u /* in each: 64 KB of 1460-byte segments, which may adjoin */
 
 /* pbuf chains one packet is read from; see netvsc_netif_place.c. */
 struct netvsc_netif_held {

@@ -8,9 +8,8 @@
  * wrote it, held until both are freed. What continues a packet (the further pieces of a frame, the
  * payload of a segment that joins another's chain) has no head, and no hold of its own if what it
  * continues is of the same packet: the first such loan, the lead, holds the packet for all of them.
- * What the host may still change is
- * payload, which it wrote anyway; a program that must not be shown two versions of it asks for
- * copies.
+ * What the host may still change is payload, which it wrote anyway; a program that must not be
+ * shown two versions of it asks for copies.
  *
  * lwIP may keep pbufs longer than the netif lives. The pool goes with the last of them.
  */

@@ -47,6 +47,12 @@ void port_tcp_loss_end(void)
     before.pcb = NULL;
 }
 
+void port_tcp_loss_forget(const struct tcp_pcb *pcb)
+{
+    if (before.pcb == pcb)
+        before.pcb = NULL;
+}
+
 /* lwIP's, with what the wire takes of the first segment; only timeouts double the next one. */
 static err_t rexmit(struct tcp_pcb *pcb)
 {

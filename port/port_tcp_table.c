@@ -334,6 +334,7 @@ void port_tcp_forget(struct tcp_pcb *pcb)
 
     port_tcp_forget_tails(pcb);
     port_tcp_timer_forget(port_tcp_number(pcb));
+    port_tcp_loss_forget(pcb);
     if (link->prev == UNLINKED)
         return;
     if (notes.ends)

@@ -114,6 +114,8 @@ void port_tcp_rexmit_fast(struct tcp_pcb *pcb);
 /* Around lwIP's input for (pcb), or nobody. */
 void port_tcp_loss_begin(const struct tcp_pcb *pcb);
 void port_tcp_loss_end(void);
+/* (pcb) may be another connection's next. */
+void port_tcp_loss_forget(const struct tcp_pcb *pcb);
 /* Nothing was heard for long: the first one again. */
 void port_tcp_probe(struct tcp_pcb *pcb);
 /* Something may be sent now. */

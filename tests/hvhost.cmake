@@ -6,7 +6,6 @@ foreach(test bringup cable control doorbell fault fault_data frames impair leave
   netvsc_test(test_hvhost_${test} LIBS hvhost_core SOURCES raw_guest.c)
 endforeach()
 netvsc_test(test_hvhost_attended LIBS hvhost_core SOURCES raw_guest.c)
-netvsc_test(test_hvhost_sum LIBS hvhost_core)
 netvsc_test(test_hvhost_strict LIBS hvhost_core SOURCES raw_guest.c raw_sins_nvs.c raw_sins_rndis.c
   raw_sins_memory.c raw_sins_packet.c)
 netvsc_test(test_hvhost_offload LIBS hvhost_core SOURCES raw_guest.c burst.c)
