@@ -52,9 +52,10 @@ static uint64_t copied_out; /* frames, in the child */
 void bench_far_deliver(void *ctx, const struct hvhost_frame *frame)
 {
     static uint8_t copy[FRAME_BYTES_MAX];
+    const struct vmbus_region *send = &((const struct bench_card *)ctx)->memory.send;
 
-    (void)ctx;
-    if (frame->len_bytes <= sizeof(copy))
+    if (frame->data >= send->base && frame->data < send->base + send->len_bytes &&
+        frame->len_bytes <= sizeof(copy))
         memcpy(copy, frame->data, frame->len_bytes);
     atomic_signal_fence(memory_order_seq_cst); /* the copy is made although nobody looks */
     copied_out++;
@@ -78,13 +79,12 @@ static unsigned due(struct generator *g, uint64_t now_ns)
 /* Frames for the emulated host's switch, and its turn. */
 static void turn_host(struct generator *g, unsigned count, uint64_t now_ns)
 {
-    const struct hvhost_frame frame = {.data = g->config.frame, .len_bytes = g->config.len_bytes};
     struct bench_card *card = g->config.card;
 
     for (unsigned i = 0; i < count; i++) {
         if (g->per_s == BENCH_FAR_ROOM && !hvh_switch_has_room(card->port))
             break;
-        hvhost_port_send(card->port, &frame);
+        hvhost_port_send(card->port, &g->config.frame);
         g->offered++;
     }
     hvhost_step(card->host, now_ns);
@@ -96,7 +96,7 @@ static void turn(struct generator *g, uint64_t now_ns)
 
     g->owed += count;
     if (g->config.minimal)
-        bench_min_host_offer(&g->min, g->config.frame, g->config.len_bytes, count);
+        bench_min_host_offer(&g->min, g->config.frame.data, g->config.frame.len_bytes, count);
     else
         turn_host(g, count, now_ns);
 }

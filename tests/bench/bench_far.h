@@ -27,13 +27,13 @@ struct bench_far {
     pid_t pid;
 };
 
-/* For bench_card_config.deliver: copies what the driver sends out of its memory, and counts. */
+/* For bench_card_config.deliver, with the card as ctx: copies what the driver sends out of its send
+ * buffer, and counts. What was in pieces the host has copied out already, to put it together. */
 void bench_far_deliver(void *ctx, const struct hvhost_frame *frame);
 
 struct bench_far_config {
     struct bench_card *card; /* settled */
-    const uint8_t *frame;    /* to offer */
-    uint32_t len_bytes;
+    struct hvhost_frame frame; /* to offer; its bytes stay where they are */
     uint32_t minimal; /* not 0: not the emulated host but the least (bench_min_host.h), with so many
                          frames per packet */
 };

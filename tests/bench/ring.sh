@@ -15,7 +15,8 @@ row() {
     row_end "$3" "$4" "$5" "$6" "$at"
 }
 ring() { row bench_ring "$1" "$1" "$2" "ns per frame" "$3"; }
-cross() { row bench_cross "$1" "$1" "copies across cores" "ns per frame" "<= 1.5"; }
+# copies CASE UNIT GOAL
+copies() { row bench_copies "$1" "$1" "copies across cores" "$2" "$3"; }
 
 # overload NAME FRAMES-PER-PACKET HUNDREDTHS
 overload() {
@@ -23,15 +24,20 @@ overload() {
 }
 
 echo "driver alone, in-process host in the same thread, 64 frames per turn; $pairs pairs"
-echo "rx1514, tx1514, overload: the host on the other processor"
+echo "rx1514, tx1514, rx64k, tx64k, overload: the host on the other processor"
 echo
 rows_head
 ring rx60-1 "minimal reader" "<= 2"
 ring rx60-8 "minimal reader" "<= 2"
 ring rx60-full "buffer not full" ""
 ring tx60 "minimal writer" "<= 2"
-cross rx1514
-cross tx1514
+copies rx1514 "ns per frame" "<= 1.5"
+copies tx1514 "ns per frame" "<= 1.5"
+copies rx64k gbit_per_s ">= 0.95"
+copies rx64k-copied gbit_per_s ""
+copies rx64k-rsc gbit_per_s ""
+copies tx64k gbit_per_s ">= 0.9"
+copies tx64k-copied gbit_per_s ""
 overload 1.5x 8 150
 overload 2x 8 200
 overload 4x 8 400

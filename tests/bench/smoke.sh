@@ -17,7 +17,11 @@ for case in rx60-1 rx60-8 tx60 rx60-full; do
     "$bin/bench_ring" $case 1 >"$pairs_file" || fail "bench_ring $case"
     row_end $case peer "ns per frame" "<= 2" tag >/dev/null
 done
-for case in rx1514 tx1514 overload-8-400-lwip overload-1-150-none; do
+for case in rx1514 rx64k rx64k-copied rx64k-rsc tx1514 tx64k tx64k-copied; do
+    "$bin/bench_copies" $case 1 >"$pairs_file" || fail "bench_copies $case"
+    row_end $case peer "ns or Gbit/s" "<= 2" tag >/dev/null
+done
+for case in overload-8-400-lwip overload-1-150-none; do
     "$bin/bench_cross" $case 1 >"$pairs_file" || fail "bench_cross $case"
     row_end $case peer "ns per frame" "<= 2" tag >/dev/null
 done
@@ -45,7 +49,7 @@ jq -es '.[0].ratio == 1 and .[0].peer_p99_us > 0' "$pairs_file" >/dev/null ||
     fail "pair_of: no ratio, or no latency"
 : >"$pairs_file"
 
-[ "$("$here/table" "$json" | grep -Ec ' (ok|behind) ')" = 8 ] || fail "table: not eight verdicts"
+[ "$("$here/table" "$json" | grep -Ec ' (ok|behind) ')" = 13 ] || fail "table: not thirteen verdicts"
 printf 'before\n<!-- rows -->\nold\n<!-- end of rows -->\nbehind\n' >"$work/page"
 "$here/table" --fill "$work/page" "$json"
 "$here/table" --fill "$work/page" "$json" # again: what is there is replaced
