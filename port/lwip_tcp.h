@@ -25,7 +25,7 @@
 #define tcp_rexmit_rto(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto(pcb))
 
 /* Segments may be longer than lwIP knows: what it retransmits, and what it splits. */
-#define tcp_rexmit_rto_commit(pcb) (port_tcp_fit(pcb), tcp_rexmit_rto_commit(pcb))
+#define tcp_rexmit_rto_commit(pcb) port_tcp_rexmit_all(pcb)
 #define tcp_rexmit_fast(pcb) port_tcp_rexmit_fast(pcb)
 #define tcp_split_unsent_seg(pcb, bytes) port_tcp_split(pcb, bytes)
 

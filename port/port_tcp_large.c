@@ -20,7 +20,9 @@
  * Loss. A peer acknowledges into the middle of a long segment. What it has is then split off and
  * waits for the next acknowledgement to be freed (lwIP reports whole segments to programs), and one
  * wire segment is retransmitted, not all of the long one. After a timeout the congestion window is
- * one wire segment, and the split above does the same.
+ * one wire segment, and the split above does the same. What waits like this is set aside while lwIP
+ * decides what to do: it would neither get past it nor, taking it for something on its way, ask a
+ * peer whose window is closed.
  *
  * IP would cut a long segment into fragments. It does not while the netif's MTU says 0, so it is
  * hidden during the call. The size of the wire's segments goes with the pbuf.
@@ -82,7 +84,7 @@ u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last,
 
 /* ---- splitting ------------------------------------------------------------------------------- */
 
-err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes)
+static err_t split(struct tcp_pcb *pcb, u16_t bytes)
 {
     const u16_t mss = pcb->mss;
     err_t err;
@@ -106,7 +108,7 @@ static bool split_at(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
     bool done;
 
     pcb->unsent = seg;
-    done = port_tcp_split(pcb, bytes) == ERR_OK;
+    done = split(pcb, bytes) == ERR_OK;
     pcb->unsent = first;
     return done;
 }
@@ -147,30 +149,62 @@ static bool split_sent(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
     return done;
 }
 
-/* Take off (*list), and return, what the peer has: whole segments, and its part of the next. */
-static struct tcp_seg *take_acked(struct tcp_pcb *pcb, struct tcp_seg **list)
+static bool is_acked(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-    struct tcp_seg *first = *list, *seg = first, **at = &first;
-    u32_t acked;
-
-    while (seg && TCP_SEQ_LEQ(seq_of(seg) + TCP_TCPLEN(seg), pcb->lastack)) {
-        at = &seg->next;
-        seg = seg->next;
-    }
-    *list = seg;
-    acked = seg && !busy(seg) ? acked_of(pcb, seg) : 0;
-    if (acked && (list == &pcb->unsent ? split_at : split_sent)(pcb, seg, (u16_t)acked)) {
-        at = &seg->next;
-        *list = seg->next;
-    }
-    *at = NULL;
-    return first;
+    return TCP_SEQ_LEQ(seq_of(seg) + TCP_TCPLEN(seg), pcb->lastack);
 }
 
-/* After a timeout: to the others it had, until the next acknowledgement reports them. */
-static void put_back_acked(struct tcp_pcb *pcb)
+/* Move the segments the peer has from (*list) to the end of (*has). */
+static void take_whole(const struct tcp_pcb *pcb, struct tcp_seg **list, struct tcp_seg **has)
 {
-    port_tcp_put_first(pcb, take_acked(pcb, &pcb->unsent));
+    while (*has)
+        has = &(*has)->next;
+    *has = *list;
+    while (*has && is_acked(pcb, *has))
+        has = &(*has)->next;
+    *list = *has;
+    *has = NULL;
+}
+
+/* The same, and the peer's part of the next one. */
+static void take_acked(struct tcp_pcb *pcb, struct tcp_seg **list, struct tcp_seg **has)
+{
+    u32_t acked;
+
+    take_whole(pcb, list, has);
+    acked = *list && !busy(*list) ? acked_of(pcb, *list) : 0;
+    if (acked && (list == &pcb->unsent ? split_at : split_sent)(pcb, *list, (u16_t)acked))
+        take_whole(pcb, list, has);
+}
+
+struct tcp_seg *port_tcp_set_aside(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *has = NULL;
+
+    if (pcb->unacked)
+        take_whole(pcb, &pcb->unacked, &has);
+    if (pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), pcb->lastack))
+        take_acked(pcb, &pcb->unsent, &has);
+    return has;
+}
+
+void port_tcp_put_back(struct tcp_pcb *pcb, struct tcp_seg *has)
+{
+    struct tcp_seg **list = pcb->unacked ? &pcb->unacked : &pcb->unsent, **end = &has;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = *list;
+    *list = has;
+}
+
+err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes)
+{
+    struct tcp_seg *has = port_tcp_set_aside(pcb);
+    const err_t err = split(pcb, bytes);
+
+    port_tcp_put_back(pcb, has);
+    return err;
 }
 
 /*
@@ -193,8 +227,6 @@ void port_tcp_fit(struct tcp_pcb *pcb)
     const u32_t wnd = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
     struct tcp_seg *seg;
 
-    if (TCP_SEQ_LT(seq_of(pcb->unsent), pcb->lastack))
-        put_back_acked(pcb);
     for (seg = pcb->unsent; seg; seg = seg->next) {
         const u32_t off = seq_of(seg) - pcb->lastack;
         u32_t part = seg->len;
@@ -214,21 +246,13 @@ void port_tcp_fit(struct tcp_pcb *pcb)
 
 struct tcp_seg *port_tcp_first_alone(struct tcp_pcb *pcb)
 {
-    struct tcp_seg *has = take_acked(pcb, &pcb->unacked), *seg = pcb->unacked;
+    struct tcp_seg *has = NULL, *seg;
 
+    take_acked(pcb, &pcb->unacked, &has);
+    seg = pcb->unacked;
     if (seg && seg->len > pcb->mss && !busy(seg))
         split_sent(pcb, seg, pcb->mss);
     return has;
-}
-
-void port_tcp_put_first(struct tcp_pcb *pcb, struct tcp_seg *has)
-{
-    struct tcp_seg **end = &has;
-
-    while (*end)
-        end = &(*end)->next;
-    *end = pcb->unacked;
-    pcb->unacked = has;
 }
 
 /* ---- IP -------------------------------------------------------------------------------------- */

@@ -61,7 +61,7 @@ static err_t rexmit(struct tcp_pcb *pcb)
     const err_t err = tcp_rexmit(pcb);
 
     pcb->nrtx = nrtx;
-    port_tcp_put_first(pcb, has);
+    port_tcp_put_back(pcb, has);
     return err;
 }
 

@@ -125,7 +125,7 @@ static void take_back(struct tcp_pcb *pcb, struct tails *tails)
 
 static err_t output(struct tcp_pcb *pcb)
 {
-    struct tcp_seg *first, *last = NULL;
+    struct tcp_seg *first, *last = NULL, *has = NULL;
     struct tails *tails;
     bool again;
     err_t err;
@@ -133,6 +133,7 @@ static err_t output(struct tcp_pcb *pcb)
     port_tcp_loss_sending(pcb);
     if (pcb->unsent) {
         port_tcp_timer_sending();
+        has = port_tcp_set_aside(pcb);
         port_tcp_fit(pcb);
     }
     first = pcb->unacked;
@@ -152,6 +153,7 @@ static err_t output(struct tcp_pcb *pcb)
     tails->unacked = last_of(last ? last : pcb->unacked);
     if (!pcb->unsent)
         tails->unsent = NULL;
+    port_tcp_put_back(pcb, has);
     if (pcb->rtime >= 0 || pcb->flags & TF_ACK_DELAY || pcb->refused_data)
         port_tcp_timer_watch(pcb, port_tcp_number(pcb));
     return err;
@@ -172,4 +174,11 @@ err_t tcp_output(struct tcp_pcb *pcb)
     err = output(pcb);
     port_tcp_show(pcb);
     return err;
+}
+
+void port_tcp_rexmit_all(struct tcp_pcb *pcb)
+{
+    if (pcb->nrtx < UINT8_MAX)
+        pcb->nrtx++;
+    tcp_output(pcb);
 }

@@ -78,6 +78,8 @@ void port_tcp_note(struct port_tcp_end *ends, _Atomic uint32_t *used);
 
 /* The ends of its lists of segments are known no more. */
 void port_tcp_forget_tails(const struct tcp_pcb *pcb);
+/* In place of lwIP's: what was moved to be sent again begins to leave. */
+void port_tcp_rexmit_all(struct tcp_pcb *pcb);
 
 /* Connection number (i) of the pool, from 0 on. */
 struct tcp_pcb *port_tcp_at(uint32_t i);
@@ -95,14 +97,17 @@ void port_tcp_timer_forget(uint32_t i);
 /* The MSS for a tcp_write() of (len_bytes) that the NIC may have as they are, once written, else 0;
  * (last) of those not yet sent, or NULL. */
 u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes);
-/* Split those not yet sent, of which there is one, to what may leave now. */
+/* Split those not yet sent to what may leave now. */
 void port_tcp_fit(struct tcp_pcb *pcb);
-/* In place of lwIP's: the first not yet sent, after (bytes). */
-err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes);
-/* Make the first unacknowledged one what the wire takes and the peer lacks. Returns a list of those
- * in front of it, which the peer has, taken off; and puts them back. */
+/* What the peer has is not in the way while lwIP looks at the rest: taken off the lists, and put
+ * back, before others on their way, or else before those to be sent. */
+struct tcp_seg *port_tcp_set_aside(struct tcp_pcb *pcb);
+void port_tcp_put_back(struct tcp_pcb *pcb, struct tcp_seg *has);
+/* Make the first unacknowledged one what the wire takes and the peer lacks. Returns what was in
+ * front of it, to be put back. */
 struct tcp_seg *port_tcp_first_alone(struct tcp_pcb *pcb);
-void port_tcp_put_first(struct tcp_pcb *pcb, struct tcp_seg *has);
+/* In place of lwIP's: the first not yet sent that the peer lacks, after (bytes). */
+err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes);
 /* Around handing (p) to IP; (err) is passed on. (pcb) may be NULL. */
 void port_tcp_ip_begin(const struct tcp_pcb *pcb, struct pbuf *p, struct netif *netif);
 err_t port_tcp_ip_end(struct netif *netif, err_t err);

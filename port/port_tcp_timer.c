@@ -124,8 +124,7 @@ static void retransmit(struct tcp_pcb *pcb)
     pcb->ssthresh = LWIP_MAX(flight / 2, 2u * pcb->mss);
     pcb->cwnd = pcb->mss;
     pcb->bytes_acked = 0;
-    port_tcp_fit(pcb);
-    tcp_rexmit_rto_commit(pcb);
+    port_tcp_rexmit_all(pcb);
     pcb->rto = timeout_of(pcb);
 }
 

@@ -7,6 +7,7 @@
 #include "lwip/timeouts.h"
 #include "port_clock.h"
 #include "port_heap.h"
+#include "port_log.h"
 #include "port_tcp.h"
 
 struct stream stream;
@@ -51,6 +52,8 @@ static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
     const u32_t cut_to = p->segment_bytes ? p->segment_bytes : bytes - head;
 
     (void)to;
+    if (stream.takes && stream.takes(p) != ERR_OK)
+        return ERR_MEM;
     if (bytes == head)
         return ERR_OK;
     assert_int_equal(frame[6] & 0x3F, 0); /* no fragment */
@@ -114,6 +117,13 @@ static err_t on_sent(void *arg, struct tcp_pcb *from, u16_t bytes)
     return ERR_OK;
 }
 
+static void on_err(void *arg, err_t err)
+{
+    (void)arg;
+    (void)err;
+    stream.pcb = NULL;
+}
+
 static err_t on_accept(void *arg, struct tcp_pcb *from, err_t err)
 {
     (void)arg;
@@ -121,6 +131,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *from, err_t err)
     stream.pcb = from;
     tcp_nagle_disable(stream.pcb);
     tcp_sent(stream.pcb, on_sent);
+    tcp_err(stream.pcb, on_err);
     return ERR_OK;
 }
 
@@ -151,6 +162,7 @@ int stream_open(void **state)
     stream_cuts(true);
     stream.left_count = stream.reported = 0;
     stream.lost = NULL;
+    stream.takes = NULL;
     return 0;
 }
 
@@ -160,6 +172,7 @@ int stream_close(void **state)
     if (stream.pcb)
         tcp_abort(stream.pcb);
     stream.pcb = NULL;
+    assert_int_equal(port_asserts(), 0);
     return 0;
 }
 

@@ -28,9 +28,10 @@ struct stream {
         u16_t bytes, cut_to;
     } left[STREAM_SENT_MAX];
     unsigned left_count;
-    u32_t reported;          /* to the program, by lwIP */
-    bool (*lost)(u32_t off); /* on the wire; NULL = nothing */
-    u8_t *lendable;          /* its bytes once more, in memory beside the heap */
+    u32_t reported;                 /* to the program, by lwIP */
+    bool (*lost)(u32_t off);        /* on the wire; NULL = nothing */
+    err_t (*takes)(struct pbuf *p); /* the card, what lwIP sends; NULL = everything */
+    u8_t *lendable;                 /* its bytes once more, in memory beside the heap */
     struct {
         u32_t first_seq, next; /* offset in the stream that it has up to here */
         u8_t has[STREAM_BYTES], data[STREAM_BYTES];

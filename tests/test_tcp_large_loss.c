@@ -141,6 +141,24 @@ static void without_a_link_nothing_is_lost_but_time(void **state)
     check_end();
 }
 
+/* Its window closed over what it had taken, and nobody heard that it opened again: the far end is
+ * asked, for minutes. */
+static void a_peer_that_has_a_part_and_no_room_is_asked_for_some(void **state)
+{
+    (void)state;
+    stream.far.window = 0; /* it may not shrink, but does */
+    say_and_lose(lose_tail, 1);
+    stream.lost = lose_all;
+    stream_pass_ms(60000);
+    assert_non_null(stream.pcb);
+    assert_true(stream.left_count > 0);
+    assert_int_equal(stream.left[stream.left_count - 1].bytes, 1);
+    stream.far.window = 1u << 20;
+    stream.lost = NULL;
+    stream_pass_ms(120000);
+    check_end();
+}
+
 /* ---- all of it at random --------------------------------------------------------------------- */
 
 static bool lose_some(u32_t off)
@@ -216,6 +234,7 @@ int main(void)
         stream_test(after_a_timeout_what_the_far_end_has_is_not_sent_again),
         stream_test(after_a_timeout_one_wire_segment_leaves_and_then_more),
         stream_test(without_a_link_nothing_is_lost_but_time),
+        stream_test(a_peer_that_has_a_part_and_no_room_is_asked_for_some),
         stream_test(every_byte_arrives_once_whatever_is_lost_and_whatever_changes),
     };
 
