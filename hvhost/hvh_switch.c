@@ -53,12 +53,20 @@ static void user_deliver(void *ctx, const struct hvhost_frame *frame)
         port->user_deliver(port->user_ctx, frame);
 }
 
+static const struct hvh_port_ops user_ops = {.deliver = user_deliver};
+static const struct hvh_port_ops user_ops_large = {.deliver = user_deliver,
+                                                   .takes = HVH_TAKES_CSUM | HVH_TAKES_GSO};
+
+void hvhost_port_large(struct hvhost_port *port, bool on)
+{
+    port->ops = on ? &user_ops_large : &user_ops;
+}
+
 int hvhost_port_add(struct hvhost *host,
                     void (*deliver)(void *ctx, const struct hvhost_frame *frame), void *ctx,
                     struct hvhost_port **out)
 {
-    static const struct hvh_port_ops ops = {.deliver = user_deliver};
-    int rc = hvh_port_add(host, &ops, NULL, out);
+    int rc = hvh_port_add(host, &user_ops, NULL, out);
 
     if (rc)
         return rc;

@@ -101,6 +101,8 @@ void hvhost_nic_indicate(struct hvhost_nic *nic, enum hvhost_indication what, ui
 int hvhost_port_add(struct hvhost *host,
                     void (*deliver)(void *ctx, const struct hvhost_frame *frame), void *ctx,
                     struct hvhost_port **out);
+/* Should frames come to it with csum_partial and mss, the work left over (on)? Not so at first. */
+void hvhost_port_large(struct hvhost_port *port, bool on);
 /* Another network than 0 for it, see hvhost_nic_config. */
 void hvhost_port_network(struct hvhost_port *port, uint32_t network);
 /*
@@ -120,10 +122,7 @@ int hvhost_tap_join(struct hvhost *host, const char *name, uint32_t network);
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/*
- * One turn at time (now_ns): serve every card and uplink, bounded. Returns how much was done. Not
- * from within deliver.
- */
+/* A turn of all cards and uplinks, bounded. Returns how much was done. Not from within deliver. */
 unsigned hvhost_step(struct hvhost *host, uint64_t now_ns);
 
 /* Nanoseconds until a step is due even if no file descriptor is ready; UINT64_MAX none. */

@@ -9,8 +9,8 @@
 
 /*
  * Ethernet header first, without FCS; a VLAN tag beside it, not inside. Work left over
- * (csum_partial, mss) the switch does for ports that do not, as all of yours. You give and get
- * frames whose (pieces) is 0.
+ * (csum_partial, mss) the switch does for ports that do not, as yours (hvhost_port_large()). You
+ * give and get frames whose (pieces) is 0.
  */
 struct hvhost_frame {
     const uint8_t *data;
