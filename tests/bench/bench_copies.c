@@ -32,7 +32,7 @@
 #include "lwip/init.h"
 #include "vmbus_memory.h"
 
-#define BUDGET 64u
+#define BURST_BYTES 100000u /* sent, or received, before a look at what the host did */
 #define SETTLE_NS 5000000u
 #define SAMPLE_NS 40000000u
 #define PEER_BYTES 600000000u
@@ -180,12 +180,13 @@ static bool send_in_place(void)
 static uint64_t turn_until(uint64_t end_ns, bool send)
 {
     bool (*const send_one)(void) = b.test->copied ? send_copied : send_in_place;
+    const unsigned burst = BURST_BYTES / b.test->len_bytes;
 
     do {
         b.card.now_ns = bench_now_ns();
-        for (unsigned i = 0; send && i < BUDGET && send_one(); i++)
+        for (unsigned i = 0; send && i < burst && send_one(); i++)
             continue;
-        bench_card_poll(&b.card, BUDGET);
+        bench_card_poll(&b.card, burst);
     } while (b.card.now_ns < end_ns);
     return b.card.now_ns;
 }

@@ -27,7 +27,8 @@
 #include "bench_min_host.h"
 #include "hvh_var.h"
 
-#define BATCH 64u     /* frames between two steps of the host */
+#define BATCH 64u     /* frames between two steps of the host, at most */
+#define BATCH_BYTES 100000u
 #define DEBT_MAX 256u /* frames it may be late with */
 #define FRAME_BYTES_MAX 65536u
 #define STOP (UINT64_MAX - 1)

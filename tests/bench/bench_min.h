@@ -48,8 +48,10 @@ uint32_t bench_min_message(uint8_t *at, const uint8_t *frame, uint32_t len_bytes
 /* The packet of (bytes) a ring stands at, in one piece; good until the next call. */
 const uint8_t *bench_min_whole(const struct bench_min_ring *ring, uint32_t bytes);
 
-/* ns per frame of (len_bytes), 65,536 at most, from a processor to the other: copied in, copied out,
- * through slots of 2 MiB together, 1024 or as many as there is room for. 0: no memory, no thread. */
+/*
+ * ns per frame of (len_bytes), 65,536 at most, copied in by one processor and out by the other,
+ * through slots of 2 MiB together: 1024, or as many as there is room for. 0: no memory or thread.
+ */
 double bench_copy_ns(uint32_t len_bytes, unsigned frames);
 
 #endif

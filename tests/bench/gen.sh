@@ -57,6 +57,7 @@ workers() {
 echo "clients, emulated host, driver and lwIP in one thread; 64 bytes there and back; $pairs pairs"
 echo
 rows_head
+beside idle10k .guest_ns "ns per ack" "<= 2" ack 10000 10
 beside idle100k .guest_ns "ns per ack" "<= 2" ack 100000 10
 for n in 1 10 1000 10000; do
     beside "rr-gen-flat-$n" .requests_per_s requests_per_s ">= 0.8" rr $n 100

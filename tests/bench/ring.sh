@@ -14,6 +14,11 @@ row() {
     "$bin/$1" "$2" "$pairs" >"$pairs_file" || exit 1
     row_end "$3" "$4" "$5" "$6" "$at"
 }
+# point PROGRAM CASE SWEEP X: no row but a point of a plot, of three pairs
+point() {
+    "$bin/$1" "$2" 3 | jq -cs --arg s "$3" --argjson x "$4" '{name: "sweep-\($s)-\($x)", sweep: $s,
+        x: $x, ours: (map(.ours) | sort | .[1]), unit: "ns per frame"}' >>"$json" || exit 1
+}
 ring() { row bench_ring "$1" "$1" "$2" "ns per frame" "$3"; }
 # copies CASE UNIT GOAL
 copies() { row bench_copies "$1" "$1" "copies across cores" "$2" "$3"; }
@@ -31,6 +36,15 @@ ring rx60-1 "minimal reader" "<= 2"
 ring rx60-8 "minimal reader" "<= 2"
 ring rx60-full "buffer not full" ""
 ring tx60 "minimal writer" "<= 2"
+for way in rx tx; do
+    row bench_ring ${way}60-burst-32 batch-$way-32 "burst of 1" "ns per frame" "<= 0.5"
+    for n in 1 2 4 8 16 32 64 128 256; do
+        point bench_ring "${way}60-burst-$n" "batch-$way" $n
+    done
+done
+row bench_vmbus ring ring "minimal ring" "ns per packet" "ours <= 20"
+row bench_vmbus ring-64k ring-64k "minimal ring" "ns per packet" ""
+row bench_vmbus ring-one ring-one "minimal ring" "ns per packet" ""
 copies rx1514 "ns per frame" "<= 1.5"
 copies tx1514 "ns per frame" "<= 1.5"
 copies rx64k gbit_per_s ">= 0.95"

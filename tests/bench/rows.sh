@@ -36,16 +36,17 @@ pair_of() {
 
 rows_head() { bash "${BASH_SOURCE[0]%/*}/table" --head; }
 
-# row_end NAME PEER UNIT GOAL TAG: the row of the pairs in the file. GOAL: ">= 5", "<= 2", or "" for
-# none.
+# row_end NAME PEER UNIT GOAL TAG: the row of the pairs in the file. GOAL: ">= 5", "<= 2", which is
+# about the ratio; "ours <= 20", which is about our own figure; or "" for none.
 row_end() {
     jq -cs --arg name "$1" --arg peer "$2" --arg unit "$3" --arg goal "$4" --arg tag "$5" '
         def median: sort | .[length / 2 | floor];
-        ($goal | split(" ")) as $g |
+        ($goal | ltrimstr("ours ") | split(" ")) as $g |
         {name: $name, peer_name: $peer, unit: $unit, ours: (map(.ours) | median),
          peer: (map(.peer) | median), ratio: (map(.ratio) | median),
          target: (if $goal == "" then null else ($g[1] | tonumber) end), sense: ($g[0] // null),
-         min: (map(.ratio) | min), max: (map(.ratio) | max), pairs: length, tag: $tag} +
+         of_ours: ($goal | startswith("ours ")), min: (map(.ratio) | min),
+         max: (map(.ratio) | max), pairs: length, tag: $tag} +
         (. as $all | .[0] | del(.ours, .peer, .ratio) | with_entries(.key as $k |
             .value = ($all | map(.[$k]) | median)))' \
         "$pairs_file" | tee -a "$json" | bash "${BASH_SOURCE[0]%/*}/table" --lines
