@@ -27,8 +27,8 @@
 #include "bench_min_host.h"
 #include "hvh_var.h"
 
-#define BATCH 64u     /* frames between two steps of the host, at most */
-#define BATCH_BYTES 100000u
+#define BATCH 64u            /* frames between two steps of the host, at most */
+#define BATCH_BYTES 100000u  /* and of long ones */
 #define DEBT_MAX 256u /* frames it may be late with */
 #define FRAME_BYTES_MAX 65536u
 #define STOP (UINT64_MAX - 1)
@@ -64,17 +64,27 @@ void bench_far_deliver(void *ctx, const struct hvhost_frame *frame)
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
+/* Frames between two steps of the host: long ones would be out of the caches before they are seen.
+ */
+static unsigned batch_of(const struct generator *g)
+{
+    const uint32_t fit = BATCH_BYTES / (g->config.frame.len_bytes + 1);
+
+    return fit > BATCH ? BATCH : fit;
+}
+
 /* How many frames are due. */
 static unsigned due(struct generator *g, uint64_t now_ns)
 {
+    const unsigned batch = batch_of(g);
     uint64_t wanted;
 
     if (g->per_s == BENCH_FAR_ROOM || g->per_s == BENCH_FAR_SILENT)
-        return g->per_s ? BATCH : 0;
+        return g->per_s ? batch : 0;
     wanted = (uint64_t)((double)(now_ns - g->begin_ns) * 1e-9 * (double)g->per_s);
     if (wanted - g->owed > DEBT_MAX)
         g->owed = wanted - DEBT_MAX;
-    return wanted - g->owed < BATCH ? (unsigned)(wanted - g->owed) : BATCH;
+    return wanted - g->owed < batch ? (unsigned)(wanted - g->owed) : batch;
 }
 
 /* Frames for the emulated host's switch, and its turn. */
