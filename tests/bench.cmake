@@ -57,8 +57,10 @@ target_link_libraries(bench_wake PRIVATE Threads::Threads)
 add_executable(bench_server bench/bench_server.c)
 netvsc_target(bench_server)
 # And what the TAP device itself takes.
-add_executable(bench_tapwrite bench/bench_tapwrite.c)
-netvsc_target(bench_tapwrite)
+foreach(name tapwrite tapecho)
+  add_executable(bench_${name} bench/bench_${name}.c bench/bench_rawtap.c)
+  netvsc_target(bench_${name})
+endforeach()
 if(EXISTS ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c)
   add_library(lwip_tapif STATIC ${LWIP_DIR}/contrib/ports/unix/port/netif/tapif.c
     ${LWIP_DIR}/contrib/apps/tcpecho_raw/tcpecho_raw.c)
@@ -80,6 +82,9 @@ endif()
 add_test(NAME bench_smoke COMMAND timeout -k 10 280 bash
   ${CMAKE_CURRENT_SOURCE_DIR}/bench/smoke.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 set_tests_properties(bench_smoke PROPERTIES LABELS bench TIMEOUT 300)
+add_test(NAME bench_smoke_bounds COMMAND timeout -k 10 60 bash
+  ${CMAKE_CURRENT_SOURCE_DIR}/bench/smoke_bounds.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+set_tests_properties(bench_smoke_bounds PROPERTIES LABELS bench TIMEOUT 80 SKIP_RETURN_CODE 77)
 
 # More connections than a port number can count, each opened and asked through the emulated host.
 add_test(NAME many_connections COMMAND timeout -k 10 280

@@ -8,36 +8,20 @@
  * bench_tapwrite TAP ADDRESS MEMORY-BYTES
  */
 #include <arpa/inet.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <linux/virtio_net.h>
-#include <net/if.h>
-#include <netinet/if_ether.h>
-#include <netinet/ip.h>
-#include <netinet/tcp.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "bench_rawtap.h"
 
 #define MSS 1460u
 #define SEGMENT_BYTES (42 * MSS)
 #define FLIGHT_BYTES (3 * SEGMENT_BYTES) /* our send buffer */
 #define WINDOW_SHIFT 7
 
-struct tcp_frame {
-    struct virtio_net_hdr vnet;
-    struct ether_header eth;
-    struct iphdr ip;
-    struct tcphdr tcp;
-    uint8_t rest[2000]; /* options; a request */
-} __attribute__((packed));
-
-static struct tcp_frame in, out;
+static struct rawtap_frame in, out;
 static char *memory;
 static size_t memory_bytes;
 static int tap;
@@ -45,70 +29,19 @@ static uint32_t first_seq, next_seq, head_end, answer_end, acked; /* of what we 
 static uint32_t window, window_shift;                             /* of the client's */
 static char head[256];
 
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static uint16_t folded(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
-static uint32_t sum16(const void *data, size_t bytes)
-{
-    const uint8_t *at = data;
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i + 1 < bytes; i += 2)
-        sum += (uint32_t)(at[i] << 8 | at[i + 1]);
-    return sum;
-}
-
 /* The headers in (out) with (bytes) of (data) behind them, from (seq) on. */
 static void put(uint32_t seq, const void *data, size_t bytes)
 {
     const size_t tcp_bytes = out.tcp.doff * 4u;
     const struct iovec part[2] = {
-        {&out, offsetof(struct tcp_frame, tcp) + tcp_bytes},
+        {&out, offsetof(struct rawtap_frame, tcp) + tcp_bytes},
         {(void *)(uintptr_t)data, bytes},
     };
 
-    out.vnet = (struct virtio_net_hdr){
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .gso_type = bytes > MSS ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_NONE,
-        .hdr_len = (uint16_t)(sizeof(out.eth) + sizeof(out.ip) + tcp_bytes),
-        .gso_size = bytes > MSS ? MSS : 0,
-        .csum_start = sizeof(out.eth) + sizeof(out.ip),
-        .csum_offset = offsetof(struct tcphdr, check)};
-    out.ip.tot_len = htons((uint16_t)(sizeof(out.ip) + tcp_bytes + bytes));
-    out.ip.check = 0;
-    out.ip.check = htons((uint16_t)~folded(sum16(&out.ip, sizeof(out.ip))));
     out.tcp.seq = htonl(seq);
-    out.tcp.check =
-        htons(folded(sum16(&out.ip.saddr, 8) + IPPROTO_TCP + (uint32_t)(tcp_bytes + bytes)));
+    rawtap_seal(&out, tcp_bytes + bytes, bytes > MSS ? MSS : 0);
     if (writev(tap, part, 2) < 0)
-        die("write");
-}
-
-static void answer_arp(void)
-{
-    struct ether_arp *arp = (void *)((uint8_t *)&in + offsetof(struct tcp_frame, ip));
-
-    if (ntohs(arp->ea_hdr.ar_op) != ARPOP_REQUEST || memcmp(arp->arp_tpa, &out.ip.saddr, 4) != 0)
-        return;
-    arp->ea_hdr.ar_op = htons(ARPOP_REPLY);
-    memcpy(arp->arp_tha, arp->arp_sha, 6);
-    memcpy(arp->arp_tpa, arp->arp_spa, 4);
-    memcpy(arp->arp_sha, out.eth.ether_shost, 6);
-    memcpy(arp->arp_spa, &out.ip.saddr, 4);
-    memcpy(in.eth.ether_dhost, in.eth.ether_shost, 6);
-    memcpy(in.eth.ether_shost, out.eth.ether_shost, 6);
-    memset(&in.vnet, 0, sizeof(in.vnet));
-    if (write(tap, &in, sizeof(in.vnet) + sizeof(in.eth) + sizeof(*arp)) < 0)
-        die("write");
+        rawtap_die("write");
 }
 
 /* The shift of the client's window, from the options of its SYN. */
@@ -183,9 +116,9 @@ static void take(size_t bytes)
     size_t payload;
 
     if (in.eth.ether_type == htons(ETHERTYPE_ARP))
-        answer_arp();
+        rawtap_answer_arp(tap, &in, out.ip.saddr);
     if (in.eth.ether_type != htons(ETHERTYPE_IP) || in.ip.protocol != IPPROTO_TCP ||
-        bytes < offsetof(struct tcp_frame, rest) || in.tcp.dest != htons(80))
+        bytes < offsetof(struct rawtap_frame, rest) || in.tcp.dest != htons(80))
         return;
     if (in.tcp.syn) {
         accept_connection();
@@ -193,26 +126,15 @@ static void take(size_t bytes)
     }
     acked = ntohl(in.tcp.ack_seq);
     window = (uint32_t)ntohs(in.tcp.window) << window_shift;
-    payload = ntohs(in.ip.tot_len) - sizeof(in.ip) - in.tcp.doff * 4u;
+    payload = rawtap_data_bytes(&in);
     if (payload)
         start_answer(payload);
     go_on();
 }
 
-static void open_tap(const char *name)
-{
-    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-
-    tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
-    strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-    if (tap < 0 || ioctl(tap, TUNSETIFF, &ifr) != 0 ||
-        ioctl(tap, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) != 0)
-        die(name);
-}
-
 int main(int argc, char **argv)
 {
-    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0x00, 0x00, 0x01};
+    static const uint8_t mac[6] = RAWTAP_MAC;
 
     if (argc != 4 || inet_pton(AF_INET, argv[2], &out.ip.saddr) != 1 ||
         (memory_bytes = strtoul(argv[3], NULL, 10)) <= SEGMENT_BYTES) {
@@ -221,9 +143,9 @@ int main(int argc, char **argv)
     }
     memory = malloc(memory_bytes);
     if (!memory)
-        die("memory");
+        rawtap_die("memory");
     memset(memory, 'x', memory_bytes); /* never written, it would be one page of zeros */
-    open_tap(argv[1]);
+    tap = rawtap_open(argv[1]);
     memcpy(out.eth.ether_shost, mac, sizeof(mac));
     out.eth.ether_type = htons(ETHERTYPE_IP);
     out.ip.version = 4;

@@ -58,6 +58,12 @@ server_tapwrite() {
     start server taskset -c 1 "$bin/bench_tapwrite" "$tap" "$addr" 10000000
     ready server ready
 }
+server_tapecho() {
+    at=$addr
+    start server taskset -c 1 "$bin/bench_tapecho" "$tap" "$addr" "$@"
+    ready server ready
+}
+server_tapecho_sleep() { server_tapecho sleep; }
 kernel_side() {
     at=$far
     : >"$work/server.log"
@@ -109,12 +115,18 @@ row() {
     row_end "$name" "$peer" "${key#.}" "${target:+>= $target}" "$machine"
 }
 
+# bound NAME ...: a row whose peer does next to nothing, to see how much could be had at all. Fewer
+# pairs: there is nothing to reach.
+bound() { pairs=3 row "$@"; }
+
 rows_head
 rate=.requests_per_s
 speed=.gbit_per_s
 row rr-tap-16 $rate echo tapif 1.15 echo @ 7 16 64
 row rr-tap-256 $rate echo tapif 1.5 echo @ 7 256 64
 row rr-tap-16 $rate echo linux 1.15 echo @ 7 16 64
+bound rr-tap-16 $rate echo tapecho "" echo @ 7 16 64
+bound rr-tap-256 $rate echo tapecho "" echo @ 7 256 64
 row http-tap-16 $rate http tapif 1.15 get @ 80 16 /128
 row http-tap-256 $rate http tapif 1.5 get @ 80 256 /128
 row http-tap-16 $rate http linux 1.15 get @ 80 16 /128
@@ -126,11 +138,13 @@ fi
 cpu=.requests_per_cpu_s
 row rr-cpu-16 $cpu echo_sleep linux_sleep 2 echo @ 7 16 64
 row http-cpu-16 $cpu http_sleep linux_sleep 2 get @ 80 16 /128
+bound rr-cpu-16 $cpu echo_sleep tapecho_sleep "" echo @ 7 16 64
+bound http-cpu-16 $cpu http_sleep tapecho_sleep "" get @ 80 16 /128
 both=.requests_per_both_cpu_s
 row rr-both-16 $both echo_sleep linux_sleep "" echo @ 7 16 64
 row http-both-16 $both http_sleep linux_sleep "" get @ 80 16 /128
 row bulk-tap-out $speed http tapif 15 get @ 80 1 /10000000
 row bulk-tap-out $speed http linux 3 get @ 80 1 /10000000
-row bulk-tap-out $speed http tapwrite "" get @ 80 1 /10000000
+bound bulk-tap-out $speed http tapwrite "" get @ 80 1 /10000000
 row bulk-tap-in $speed iperf tapif 5 send @ 5001 1 65536
 row bulk-tap-in $speed iperf linux 0.9 send @ 5001 1 65536
