@@ -57,6 +57,8 @@ void netvsc_queues_bind(struct netvsc *nic)
 {
     nic->info.queues = 1;
     nic->queue[0]->chan = vmbus_chan(nic->dev, 0);
+    for (unsigned i = 0; i < nic->config.queues; i++)
+        nic->queue[i]->like.range_bytes = NETVSC_ALIKE_NONE;
 }
 
 int netvsc_queues_share(struct netvsc *nic)

@@ -8,8 +8,8 @@
  * are collected and handed up in one call per batch; a packet with more frames than a batch takes
  * several calls.
  *
- * Nearly all messages are alike, and nothing is wrong with them. These are taken in runs, the quick
- * way: a few comparisons on words read once (rndis_quick.h), limits known since the attach. So are
+ * Nearly all messages are alike, and nothing is wrong with them. These are taken in runs, by
+ * comparing them with the last one that was judged (netvsc_rx_alike.c). So are, in their own way,
  * the fragments behind a frame's first one (netvsc_rsc.c). The first range that is anything else
  * ends the run and is judged from its beginning, on a copy of its own (netvsc_rx_message.c), as if
  * nobody had looked at it.
@@ -43,43 +43,9 @@ void netvsc_rx_hand_up(struct netvsc_queue *q)
 
 /* ---- the quick way --------------------------------------------------------------------------- */
 
-static inline bool length_usual(const struct netvsc *nic, uint32_t data_bytes)
+static inline uint32_t batch_room(const struct netvsc_queue *q)
 {
-    return data_bytes - NETVSC_ETH_BYTES <= nic->rx_frame_bytes_max - NETVSC_ETH_BYTES;
-}
-
-/* A message with elements; not inlined, so that the loop below has the registers. */
-static __attribute__((noinline)) bool take_with_elements(struct netvsc_queue *q, uint64_t range)
-{
-    struct netvsc_frame *out = &q->batch[q->batch_count];
-    const uint8_t *msg = q->nic->recv + (range >> 32);
-    struct rndis_layout at;
-    struct rndis_meta meta;
-
-    if (!netvsc_range_usual(q->nic, range) || !rndis_quick_packet(msg, (uint32_t)range, &at) ||
-        !length_usual(q->nic, at.data_bytes) ||
-        !rndis_quick_ppis(msg + at.ppi_off, at.ppi_bytes, &meta))
-        return false;
-    netvsc_put_frame(q, msg + at.data_off, at.data_bytes, out);
-    netvsc_rx_meta(out, &meta);
-    q->batch_mixed |= (at.data_bytes ^ q->alike_bytes) | (out->data[0] & 1) | out->has_tci;
-    return true;
-}
-
-static inline bool take_plain(struct netvsc_queue *q, const struct netvsc *nic, uint64_t range)
-{
-    const uint8_t *msg = nic->recv + (range >> 32);
-    uint32_t data_bytes;
-
-    if (!netvsc_range_usual(nic, range))
-        return false;
-    data_bytes = rndis_quick_plain(msg, (uint32_t)range);
-    if (!length_usual(nic, data_bytes)) /* 0 is none */
-        return false;
-    msg += sizeof(struct rndis_packet);
-    netvsc_put_frame(q, msg, data_bytes, &q->batch[q->batch_count]);
-    q->batch_mixed |= (data_bytes ^ q->alike_bytes) | (msg[0] & 1);
-    return true;
+    return q->batch_count < NETVSC_BATCH_MAX ? NETVSC_BATCH_MAX - q->batch_count : 0;
 }
 
 /*
@@ -89,19 +55,20 @@ static inline bool take_plain(struct netvsc_queue *q, const struct netvsc *nic, 
 static inline const uint8_t *take_usual(struct netvsc_queue *q, const uint8_t *host,
                                         const uint8_t *end)
 {
-    const struct netvsc *nic = q->nic;
+    uint32_t left = (uint32_t)(end - host) / (uint32_t)sizeof(uint64_t), done;
 
-    if (nic->state != NETVSC_UP)
+    if (q->nic->state != NETVSC_UP)
         return host;
     if (q->chain.pieces)
         return netvsc_rsc_run(q, host, end);
-    for (; host < end && q->batch_count < NETVSC_BATCH_MAX; host += sizeof(uint64_t)) {
-        const uint64_t range = rndis_quick_word(host);
-
-        if (!take_plain(q, nic, range) && !take_with_elements(q, range))
+    if (left > batch_room(q))
+        left = batch_room(q);
+    for (; left > 0; left--, host += sizeof(uint64_t)) {
+        done = left > 1 ? netvsc_rx_alike(q, host, left) : 0; /* a last one is rarely alike */
+        host += done * sizeof(uint64_t);
+        left -= done;
+        if (left == 0 || !netvsc_rx_judge(q, netvsc_word(host)))
             break;
-        q->stats.rx_messages++;
-        q->batch_count++;
     }
     if (q->batch_count >= NETVSC_BATCH_MAX)
         netvsc_rx_hand_up(q);
@@ -165,12 +132,26 @@ static inline unsigned take_packet(struct netvsc_queue *q, const struct vmbus_pa
         return 1;
     }
     q->stats.rx_packets += channel_type == NVS_RNDIS_DATA;
-    q->origin = q->index | (uint64_t)q->ack_count << 32;
+    q->origin = netvsc_origin(q, q->ack_count);
     netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), count);
     end = host + count * sizeof(struct vmbus_xfer_range);
     host = take_usual(q, host, end);
     if (host < end && !take_any(q, host, end, channel_type == NVS_RNDIS_DATA))
         q->ack[q->ack_count - 1].payload = NETVSC_ACK(NVS_STATUS_FAILURE);
+    return count;
+}
+
+/* Packets of one range, from (pkt) on, as long as they are alike: how many messages. */
+static inline unsigned take_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt,
+                                    unsigned count)
+{
+    const uint32_t room = batch_room(q);
+
+    if (pkt->header_bytes != NETVSC_SINGLE_BYTES || q->nic->state != NETVSC_UP)
+        return 0;
+    count = netvsc_rx_singles(q, pkt, count < room ? count : room);
+    if (q->batch_count >= NETVSC_BATCH_MAX)
+        netvsc_rx_hand_up(q);
     return count;
 }
 
@@ -189,9 +170,16 @@ static __attribute__((noinline)) void take_other(struct netvsc_queue *q,
 unsigned netvsc_rx_packets(struct netvsc_queue *q, const struct vmbus_packet *pkt, unsigned count,
                            unsigned budget)
 {
-    unsigned done = 0;
+    unsigned done = 0, taken;
 
-    for (; count > 0 && done < budget; count--, pkt++) {
+    for (; count > 0 && done < budget; count -= taken, pkt += taken) {
+        const unsigned left = budget - done;
+
+        taken = take_singles(q, pkt, count < left ? count : left);
+        done += taken;
+        if (taken)
+            continue;
+        taken = 1;
         if (pkt->type == VMBUS_PKT_XFER_PAGES) {
             done += take_packet(q, pkt);
         } else {

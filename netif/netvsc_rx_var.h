@@ -10,23 +10,42 @@
 #include "rndis_quick.h"
 
 /* A frame is four words; by field its making would be most of the work. */
-static_assert(offsetof(struct netvsc_frame, len_bytes) == 8, "word 1: length; no tag, no verdict");
+static_assert(offsetof(struct netvsc_frame, len_bytes) == 8, "word 1: length, tag, verdict");
 static_assert(offsetof(struct netvsc_frame, tci) == 12, "in word 1");
 static_assert(offsetof(struct netvsc_frame, queue) == 16, "word 2: queue, nothing more, packet");
 static_assert(offsetof(struct netvsc_frame, packet) == 20, "in word 2");
-static_assert(offsetof(struct netvsc_frame, hash) == 24, "word 3: no hash");
+static_assert(offsetof(struct netvsc_frame, hash) == 24, "word 3: hash");
 static_assert(sizeof(struct netvsc_frame) == 32, "and nothing else");
+
+/* Words 1 to 3 of a frame whose data is at (data). */
+static inline void netvsc_put_words(struct netvsc_frame *out, const uint8_t *data, uint64_t len,
+                                    uint64_t origin, uint64_t hash)
+{
+    uint8_t *word = (uint8_t *)out;
+
+    out->data = data;
+    memcpy(word + offsetof(struct netvsc_frame, len_bytes), &len, sizeof(len));
+    memcpy(word + offsetof(struct netvsc_frame, queue), &origin, sizeof(origin));
+    memcpy(word + offsetof(struct netvsc_frame, hash), &hash, sizeof(hash));
+}
+
+/* Word 2 of frames in the packet whose completion is the (index)th owed. */
+static inline uint64_t netvsc_origin(const struct netvsc_queue *q, uint32_t index)
+{
+    return q->index | (uint64_t)index << 32;
+}
 
 /* A frame of the packet at work, with nothing but a length. */
 static inline void netvsc_put_frame(const struct netvsc_queue *q, const uint8_t *data,
                                     uint32_t len_bytes, struct netvsc_frame *out)
 {
-    const uint64_t len = len_bytes;
+    netvsc_put_words(out, data, len_bytes, q->origin, 0);
+}
 
-    out->data = data;
-    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, len_bytes), &len, sizeof(len));
-    memcpy((uint8_t *)out + offsetof(struct netvsc_frame, queue), &q->origin, sizeof(q->origin));
-    memset((uint8_t *)out + offsetof(struct netvsc_frame, hash), 0, sizeof(uint64_t));
+/* A word of a packet, read once. Packets are aligned, and so are the words in them. */
+static inline uint64_t netvsc_word(const uint8_t *host)
+{
+    return atomic_load_explicit((const _Atomic uint64_t *)(const void *)host, memory_order_relaxed);
 }
 
 /* A range as the host wrote it: inside the buffer, no longer than a section, with a header. */
@@ -36,6 +55,17 @@ static inline bool netvsc_range_usual(const struct netvsc *nic, uint64_t range)
 
     return range >> 32 <= nic->recv_off_max && len_bytes - len_min <= nic->recv_over_max;
 }
+
+/* netvsc_rx_alike.c */
+/* The message of (range) is not like the last one judged: judge it, and put it in the batch, where
+ * there is room. False: it may be anything. */
+bool netvsc_rx_judge(struct netvsc_queue *q, uint64_t range);
+/* Of the (count) ranges at (host) those whose messages are like the last one judged become frames,
+ * from the first on. How many. There is room in the batch. */
+uint32_t netvsc_rx_alike(struct netvsc_queue *q, const uint8_t *host, uint32_t count);
+/* The same of (count) packets with one range each, and their completions are owed. */
+#define NETVSC_SINGLE_BYTES (sizeof(struct vmbus_xfer_header) + sizeof(struct vmbus_xfer_range))
+uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt, uint32_t count);
 
 /*
  * netvsc_rsc.c: a frame's first fragment is in the batch. Of the ranges from (host) to (end) those

@@ -142,6 +142,7 @@ int netvsc_queue_takeover(struct netvsc *nic, unsigned queue)
     q->joined = q->idle = false;
     q->batch_count = 0;
     q->chain = (struct netvsc_chain){0};
+    q->like.range_bytes = NETVSC_ALIKE_NONE; /* it may be half written */
     rc = vmbus_chan_takeover(q->chan, on_forgotten, q);
     q->stats.tx_cancelled += netvsc_tx_begun_count(&q->tx);
     netvsc_hold_takeover(q);

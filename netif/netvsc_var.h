@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "netvsc_alike_var.h"
 #include "netvsc_control.h"
 #include "ndis_reg.h"
 #include "netvsc_queue.h"
@@ -58,8 +59,9 @@ struct netvsc_queue {
     struct netvsc_stats stats;
     uint64_t now_ns; /* of its last poll */
     unsigned batch_count;
-    uint32_t alike_bytes; /* most frames are so long */
-    uint32_t batch_mixed; /* not 0: one in it is not, or tagged, or to a group: count one by one */
+    struct netvsc_alike like; /* the last message judged */
+    uint32_t alike_bytes;     /* most frames are so long */
+    uint64_t batch_mixed; /* not 0: one in it is not, or tagged, or to a group: count one by one */
     uint32_t ack_count;
     uint64_t origin;              /* queue and packet at work, as they lie in its frames */
     struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
@@ -77,15 +79,19 @@ struct netvsc_queue {
     struct netvsc_lent lent[NETVSC_ACKS_MAX];
 };
 
-/*
- * Owe a completion for (sections), which says (payload); there is room. First the entry, then the
- * count: see netvsc_takeover.c.
- */
+/* What is owed (index)th: a completion for (sections), which says (payload). */
+static inline void netvsc_owe_at(struct netvsc_queue *q, uint32_t index, uint64_t xid,
+                                 uint64_t payload, uint32_t sections)
+{
+    q->ack[index] = (struct vmbus_ack){.xid = xid, .payload = payload};
+    q->lent[index] = (struct netvsc_lent){.sections = sections};
+}
+
+/* Owe it; there is room. First the entry, then the count: see netvsc_takeover.c. */
 static inline void netvsc_owe(struct netvsc_queue *q, uint64_t xid, uint64_t payload,
                               uint32_t sections)
 {
-    q->ack[q->ack_count] = (struct vmbus_ack){.xid = xid, .payload = payload};
-    q->lent[q->ack_count] = (struct netvsc_lent){.sections = sections};
+    netvsc_owe_at(q, q->ack_count, xid, payload, sections);
     atomic_signal_fence(memory_order_release);
     q->ack_count++;
 }

@@ -229,6 +229,25 @@ static struct vmbus_xfer_range tagged_message(struct wire *w, uint32_t index)
     return range;
 }
 
+/* The driver keeps the last message judged, for those that say the same: at first there is none. */
+static void the_first_message_is_like_none_before_even_if_it_is_all_zeros(void **state)
+{
+    const struct vmbus_xfer_range nothing[] = {{0}, {0}};
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    memset(w.t.recv.base, 0, sizeof(struct rndis_packet));
+    wire_xfer(&w, 1, NVS_RNDIS_DATA, nothing, 1);
+    wire_xfer(&w, 2, NVS_RNDIS_DATA, nothing, 2);
+    wire_poll(&w);
+    assert_int_equal(w.rx_count, 0);
+    assert_int_equal(wire_stats(&w).rx_drop_range, 3);
+    wire_expect_ack(&w, 1, NVS_STATUS_FAILURE);
+    wire_expect_ack(&w, 2, NVS_STATUS_FAILURE);
+    wire_close(&w);
+}
+
 static void a_frame_unlike_its_neighbours_is_counted_as_what_it_is(void **state)
 {
     struct vmbus_xfer_range ranges[3];
@@ -432,6 +451,7 @@ int main(void)
         cmocka_unit_test(the_budget_bounds_one_poll),
         cmocka_unit_test(packets_the_budget_leaves_come_in_the_next_poll),
         cmocka_unit_test(a_range_must_lie_in_the_buffer_and_fit_a_section),
+        cmocka_unit_test(the_first_message_is_like_none_before_even_if_it_is_all_zeros),
         cmocka_unit_test(a_frame_unlike_its_neighbours_is_counted_as_what_it_is),
         cmocka_unit_test(a_message_may_be_as_long_as_its_section_and_end_in_padding),
         cmocka_unit_test(frames_have_a_least_and_a_largest_size),

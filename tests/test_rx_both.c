@@ -10,6 +10,8 @@
 #include "netvsc_rx_var.h"
 
 #define SECTION_BYTES 1728u
+#define SECTIONS 64u
+#define PACKETS_MAX 12u
 #define RANGES_MAX 80u /* more than a batch */
 #define FRAGMENT_BYTES 1600u
 #define IP_BYTES_MAX 65535u
@@ -43,6 +45,10 @@ static void take_the_long_way(struct netvsc_queue *q, const struct vmbus_packet 
     struct nvs_rndis nvs;
     bool ok = true;
 
+    if (pkt->type != VMBUS_PKT_XFER_PAGES) {
+        q->stats.host_bad_packet++;
+        return;
+    }
     if (!packet_ok(pkt, &set, &nvs)) {
         q->stats.host_bad_set++;
         netvsc_owe(q, pkt->xid, NETVSC_ACK(NVS_STATUS_FAILURE), 1);
@@ -58,7 +64,7 @@ static void take_the_long_way(struct netvsc_queue *q, const struct vmbus_packet 
     }
     ok &= netvsc_rsc_end(q);
     if (!ok)
-        q->ack[0].payload = NETVSC_ACK(NVS_STATUS_FAILURE);
+        q->ack[q->ack_count - 1].payload = NETVSC_ACK(NVS_STATUS_FAILURE);
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -126,14 +132,24 @@ static void spoil(uint8_t *bytes, uint32_t words)
         memcpy(bytes + 4 * below(words), &word, sizeof(word));
 }
 
-/* (count) messages in both receive buffers, and the list of them. */
-static void put_messages(struct vmbus_xfer_range *ranges, unsigned count)
+/*
+ * (count) messages in both receive buffers from (section) on, and the list of them. Half of them
+ * are what the one before was, or nearly: there is a way for those.
+ */
+static void put_messages(struct vmbus_xfer_range *ranges, unsigned count, uint32_t section)
 {
-    for (unsigned i = 0; i < count; i++) {
-        const uint32_t section = i % 64;
+    static struct vmbus_xfer_range last = {.len_bytes = sizeof(struct rndis_packet)};
+
+    for (unsigned i = 0; i < count; i++, section = (section + 1) % SECTIONS) {
         uint8_t *at = quick.t.recv.base + section * SECTION_BYTES;
 
-        ranges[i] = some_message(section);
+        if (below(2)) {
+            memmove(at, quick.t.recv.base + last.off_bytes, SECTION_BYTES);
+            last.off_bytes = section * SECTION_BYTES;
+        } else {
+            last = some_message(section);
+        }
+        ranges[i] = last;
         if (below(12) == 0)
             spoil(at, 20);
         memcpy(whole.t.recv.base + section * SECTION_BYTES, at, SECTION_BYTES);
@@ -204,29 +220,48 @@ static void counters_are_equal(void)
 #undef X
 }
 
+struct shown {
+    uint64_t header[1 + RANGES_MAX], payload[1];
+    struct vmbus_packet pkt;
+};
+
+/* A packet of (count) ranges, of which the first message is in (section). */
+static void make(struct shown *s, unsigned count, uint32_t section)
+{
+    s->payload[0] = NVS_MSG_RNDIS;
+    s->header[0] = NVS_RECV_BUF_ID | (uint64_t)count << 32;
+    s->pkt = (struct vmbus_packet){.type = below(50) ? VMBUS_PKT_XFER_PAGES : VMBUS_PKT_GPA_DIRECT,
+                                   .xid = below(1u << 20),
+                                   .header = (const uint8_t *)s->header,
+                                   .header_bytes = 8 + 8 * count,
+                                   .payload = (const uint8_t *)s->payload,
+                                   .payload_bytes = below(50) ? 8 : 0};
+    if (count == LONG_RANGES)
+        put_long_frame((struct vmbus_xfer_range *)(s->header + 1));
+    else
+        put_messages((struct vmbus_xfer_range *)(s->header + 1), count, section);
+    if (below(6) == 0)
+        spoil((uint8_t *)s->header, 2 + 2 * count);
+    if (below(30) == 0)
+        spoil((uint8_t *)s->payload, 2);
+    if (below(30) == 0)
+        s->pkt.header_bytes = 8 * below(2 + count);
+}
+
+/* One packet of (count) ranges, or with 1 several of one. */
 static void show(unsigned count)
 {
-    uint64_t header[1 + RANGES_MAX], payload[1] = {NVS_MSG_RNDIS};
-    struct vmbus_packet pkt = {.type = VMBUS_PKT_XFER_PAGES,
-                               .xid = below(1u << 20),
-                               .header = (const uint8_t *)header,
-                               .header_bytes = 8 + 8 * count,
-                               .payload = (const uint8_t *)payload,
-                               .payload_bytes = below(50) ? 8 : 0};
+    static struct shown shown[PACKETS_MAX];
+    const unsigned packets = count == 1 ? 1 + below(PACKETS_MAX) : 1;
+    struct vmbus_packet pkt[PACKETS_MAX];
 
-    header[0] = NVS_RECV_BUF_ID | (uint64_t)count << 32;
-    if (count == LONG_RANGES)
-        put_long_frame((struct vmbus_xfer_range *)(header + 1));
-    else
-        put_messages((struct vmbus_xfer_range *)(header + 1), count);
-    if (below(6) == 0)
-        spoil((uint8_t *)header, 2 + 2 * count);
-    if (below(30) == 0)
-        spoil((uint8_t *)payload, 2);
-    if (below(30) == 0)
-        pkt.header_bytes = 8 * below(2 + count);
-    netvsc_rx_packets(quick.nic->queue[0], &pkt, 1, 1);
-    take_the_long_way(whole.nic->queue[0], &pkt);
+    for (unsigned i = 0; i < packets; i++) {
+        make(&shown[i], count, i);
+        pkt[i] = shown[i].pkt;
+    }
+    netvsc_rx_packets(quick.nic->queue[0], pkt, packets, PACKETS_MAX);
+    for (unsigned i = 0; i < packets; i++)
+        take_the_long_way(whole.nic->queue[0], &pkt[i]);
     netvsc_rx_hand_up(quick.nic->queue[0]);
     netvsc_rx_hand_up(whole.nic->queue[0]);
     frames_are_equal();

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The shortest way through messages: not to judge them at all.
+ *
+ * Theory of operation. What a PACKET message is depends on the length of its range and on few words
+ * of it: six of its header's, and its elements. The last message judged is kept (netvsc_alike),
+ * those words and what came of them: a frame of that length, so far behind the message's beginning,
+ * with such a tag, verdict and hash. A message whose words are the same ones, in a range of the
+ * same length, is the same but for its place. So it needs no judge, and no value of the host's is
+ * used for it but its place, which is a range of the receive buffer read once and checked.
+ *
+ * Nearly all messages are like the one before. One that is not is judged (rndis_quick.h, as is the
+ * first) and kept in turn; what that does not take is left to netvsc_rx_message.c.
+ *
+ * With frames far apart each packet has one range. Those are taken several at a time, too.
+ */
+#include "netvsc_rx_var.h"
+
+/* Of word 1 of a frame: its length, and whether it has a tag. */
+#define LEN_AND_TAGGED UINT64_C(0x00FF0000FFFFFFFF)
+static_assert(offsetof(struct netvsc_frame, has_tci) == 14, "byte 6 of word 1");
+
+/* ---- what is alike --------------------------------------------------------------------------- */
+
+/* Only compared: it does not matter how often the compiler reads it. */
+static inline uint64_t differs(uint64_t known, const uint8_t *host)
+{
+    uint64_t word;
+
+    memcpy(&word, host, sizeof(word));
+    return known ^ word;
+}
+
+/* Not inlined, so that the loops below have the registers: most messages have none. */
+static __attribute__((noinline)) bool elements_alike(const struct netvsc_queue *q,
+                                                     const uint8_t *host)
+{
+    uint64_t diff = 0;
+
+    for (uint32_t i = 0; i < q->like.element_words; i++)
+        diff |= differs(q->like.element[i], host + i * sizeof(uint64_t));
+    return diff == 0;
+}
+
+/* Does the message at (host), in a range of (range_bytes), say what (like), a copy of q->like, did?
+ * No more of it is looked at than lies in such a range. */
+static inline bool message_alike(const struct netvsc_queue *q, const struct netvsc_alike *like,
+                                 const uint8_t *host, uint32_t range_bytes)
+{
+    uint64_t diff = like->range_bytes ^ range_bytes;
+
+    diff |= differs(like->head, host);
+    diff |= differs(like->data, host + offsetof(struct rndis_packet, data_off));
+    diff |= differs(like->ppis, host + offsetof(struct rndis_packet, ppi_off));
+    return diff == 0 &&
+           (like->element_words == 0 || elements_alike(q, host + sizeof(struct rndis_packet)));
+}
+
+/* ---- judging --------------------------------------------------------------------------------- */
+
+/* The (len_bytes) of elements at (host), copied; what they say. */
+static bool learn_elements(struct netvsc_alike *like, const uint8_t *host, uint32_t len_bytes,
+                           struct rndis_meta *meta)
+{
+    like->element_words = len_bytes / (uint32_t)sizeof(uint64_t);
+    for (uint32_t i = 0; i < like->element_words; i++)
+        like->element[i] = rndis_quick_word(host + i * sizeof(uint64_t));
+    return rndis_quick_ppis((const uint8_t *)like->element, len_bytes, meta);
+}
+
+/* Words of a frame of (len_bytes) with (meta). */
+static void learn_frame(struct netvsc_alike *like, uint32_t len_bytes,
+                        const struct rndis_meta *meta)
+{
+    struct netvsc_frame frame = {.len_bytes = len_bytes};
+
+    netvsc_rx_meta(&frame, meta);
+    memcpy(&like->len, (uint8_t *)&frame + offsetof(struct netvsc_frame, len_bytes),
+           sizeof(like->len));
+    like->hash = frame.hash;
+}
+
+/* The message at (host), in a range of (range_bytes >= 44) of the receive buffer, as (like). False:
+ * it may be anything. */
+static bool learn(struct netvsc_alike *like, const uint8_t *host, uint32_t range_bytes)
+{
+    uint8_t copy[sizeof(struct rndis_packet)];
+    struct rndis_layout at = {.data_off = sizeof(copy)};
+    struct rndis_meta meta = {0};
+
+    memcpy(copy, host, sizeof(copy));
+    atomic_signal_fence(memory_order_acquire); /* the only look at it */
+    like->element_words = 0;
+    at.data_bytes = rndis_quick_plain(copy, range_bytes);
+    if (!at.data_bytes && (!rndis_quick_packet(copy, range_bytes, &at) ||
+                           !learn_elements(like, host + at.ppi_off, at.ppi_bytes, &meta)))
+        return false;
+    like->range_bytes = range_bytes;
+    like->head = rndis_quick_word(copy);
+    like->data = rndis_quick_word(copy + offsetof(struct rndis_packet, data_off));
+    like->ppis = rndis_quick_word(copy + offsetof(struct rndis_packet, ppi_off));
+    like->data_off = at.data_off;
+    learn_frame(like, at.data_bytes, &meta);
+    return true;
+}
+
+static inline bool length_usual(const struct netvsc *nic, uint32_t data_bytes)
+{
+    return data_bytes - NETVSC_ETH_BYTES <= nic->rx_frame_bytes_max - NETVSC_ETH_BYTES;
+}
+
+/* (count) frames like q->like are in the batch; (group): the first bytes of any of them. */
+static inline void count_alike(struct netvsc_queue *q, uint32_t count, uint8_t group)
+{
+    q->batch_mixed |= ((q->like.len ^ q->alike_bytes) & LEN_AND_TAGGED) | (group & 1);
+    q->batch_count += count;
+    q->stats.rx_messages += count;
+}
+
+bool netvsc_rx_judge(struct netvsc_queue *q, uint64_t range)
+{
+    const struct netvsc *nic = q->nic;
+    const uint8_t *host = nic->recv + (range >> 32);
+
+    if (!netvsc_range_usual(nic, range) || !learn(&q->like, host, (uint32_t)range) ||
+        !length_usual(nic, (uint32_t)q->like.len)) {
+        q->like.range_bytes = NETVSC_ALIKE_NONE;
+        return false;
+    }
+    host += q->like.data_off;
+    netvsc_put_words(&q->batch[q->batch_count], host, q->like.len, q->origin, q->like.hash);
+    count_alike(q, 1, *host);
+    return true;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+uint32_t netvsc_rx_alike(struct netvsc_queue *q, const uint8_t *host, uint32_t count)
+{
+    const struct netvsc_alike like = q->like;
+    const uint8_t *recv = q->nic->recv;
+    const uint64_t off_max = q->nic->recv_off_max, origin = q->origin;
+    struct netvsc_frame *out = &q->batch[q->batch_count];
+    uint32_t done = 0;
+    uint8_t group = 0;
+
+    for (; done < count; done++, out++) {
+        const uint64_t range = netvsc_word(host + done * sizeof(range));
+        const uint8_t *msg = recv + (range >> 32);
+
+        if (range >> 32 > off_max || !message_alike(q, &like, msg, (uint32_t)range))
+            break;
+        msg += like.data_off;
+        netvsc_put_words(out, msg, like.len, origin, like.hash);
+        group |= *msg;
+    }
+    count_alike(q, done, group);
+    return done;
+}
+
+/* A data packet with one range, and nothing wrong with it so far. */
+static inline bool is_single(const struct vmbus_packet *pkt)
+{
+    const uint64_t set = NVS_RECV_BUF_ID | UINT64_C(1) << 32, set_mask = 0xFFFFFFFF0000FFFF;
+    const uint64_t nvs = NVS_MSG_RNDIS | (uint64_t)NVS_RNDIS_DATA << 32;
+
+    return pkt->type == VMBUS_PKT_XFER_PAGES && pkt->header_bytes == NETVSC_SINGLE_BYTES &&
+           pkt->payload_bytes >= sizeof(nvs) &&
+           (((netvsc_word(pkt->header) ^ set) & set_mask) | (netvsc_word(pkt->payload) ^ nvs)) == 0;
+}
+
+uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt, uint32_t count)
+{
+    const struct netvsc_alike like = q->like;
+    const uint8_t *recv = q->nic->recv;
+    const uint64_t off_max = q->nic->recv_off_max;
+    struct netvsc_frame *out = &q->batch[q->batch_count];
+    uint32_t done = 0;
+    uint8_t group = 0;
+
+    for (; done < count && is_single(pkt); done++, pkt++, out++) {
+        const uint32_t index = q->ack_count + done;
+        const uint64_t range = netvsc_word(pkt->header + sizeof(struct vmbus_xfer_header));
+        const uint8_t *msg = recv + (range >> 32);
+
+        if (range >> 32 > off_max || !message_alike(q, &like, msg, (uint32_t)range))
+            break;
+        msg += like.data_off;
+        netvsc_put_words(out, msg, like.len, netvsc_origin(q, index), like.hash);
+        group |= *msg;
+        netvsc_owe_at(q, index, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), 1);
+    }
+    count_alike(q, done, group);
+    q->stats.rx_packets += done;
+    atomic_signal_fence(memory_order_release); /* as in netvsc_owe() */
+    q->ack_count += done;
+    return done;
+}
