@@ -8,6 +8,7 @@
 #ifndef HVH_NIC_VAR_H
 #define HVH_NIC_VAR_H
 
+#include "hvh_large.h"
 #include "hvh_offload.h"
 #include "hvh_ring.h"
 #include "hvh_rss.h"
@@ -137,6 +138,7 @@ struct hvhost_nic {
     uint64_t capabilities;
     uint32_t mtu_bytes; /* granted, without Ethernet header */
     struct vmbus_region recv, send;
+    struct hvh_large recv_large, send_large;
     uint16_t recv_id;
     uint32_t send_section_bytes;
     struct hvh_sections sections;
