@@ -11,6 +11,10 @@ netvsc_target(bench_ring)
 add_executable(bench_vmbus bench/bench_vmbus.c bench/bench_card.c bench/bench_min.c)
 target_link_libraries(bench_vmbus PRIVATE netvsc_netif hvhost_core Threads::Threads)
 netvsc_target(bench_vmbus)
+add_executable(bench_hostile bench/bench_hostile.c bench/bench_card.c bench/bench_min.c
+  bench/bench_min_host.c)
+target_link_libraries(bench_hostile PRIVATE netvsc_netif hvhost_core)
+netvsc_target(bench_hostile)
 # Those with the host in a process of its own. The folder: hvh_switch_has_room().
 foreach(name cross copies)
   add_executable(bench_${name} bench/bench_${name}.c bench/bench_far.c bench/bench_card.c

@@ -42,6 +42,10 @@ for way in rx tx; do
         point bench_ring "${way}60-burst-$n" "batch-$way" $n
     done
 done
+# Lies in every packet, and in every eighth.
+hostile() { row bench_hostile "$1" "$2" "nothing wrong" packets_per_s "$3"; }
+hostile all attach-fuzz-rate ""
+hostile eighth attach-fuzz-eighth ">= 0.9"
 row bench_vmbus ring ring "minimal ring" "ns per packet" "ours <= 20"
 row bench_vmbus ring-64k ring-64k "minimal ring" "ns per packet" ""
 row bench_vmbus ring-one ring-one "minimal ring" "ns per packet" ""

@@ -29,6 +29,9 @@ done
 for case in overload-8-400-lwip overload-1-150-none; do
     row bench_cross $case
 done
+for case in all eighth; do
+    row bench_hostile $case
+done
 for case in ring ring-64k ring-one; do
     row bench_vmbus $case
 done
