@@ -85,3 +85,28 @@ for ((i = 0; i < pairs; i++)); do
     done | xargs | awk '{ print $1 / $2 }'
 done >"$work/busy"
 row busy-p50 "$(median <"$work/busy")" "x" 1.1 "adaptive to spinning, median of $pairs pairs"
+
+# footprint ROW HVHOST-NIC: what a server keeps resident of its own that has answered a ping, in MB;
+# beside it all that is resident, and what of the card it has mapped: rings, buffers, pages.
+footprint() {
+    local seen
+    start hvhost "$bin/hvhost" --dir "$bus" --nic "$2" --tap "$tap" --json
+    ready hvhost ready
+    face=shm
+    card=(--bus "$bus")
+    app4 server netvsc-echo
+    seen=$(awk -v card="$bus/" '
+        /^[0-9a-f]+-[0-9a-f]+ / { shared = index($6, card) == 1 }
+        $1 == "Rss:" { rss += $2 }
+        $1 == "Size:" && shared { mapped += $2 }
+        /^Private_/ && !shared { own += $2 }
+        END { printf "{\"own\": %.2f, \"rss_mb\": %.2f, \"card_mb\": %.2f}", own / 1000, rss / 1000,
+            mapped / 1000 }' "/proc/${pids[server]}/smaps")
+    row "$1" "$(jq .own <<<"$seen")" "MB of its own" 4 \
+        "$(jq -r '"resident \(.rss_mb) MB; of the card \(.card_mb) MB mapped"' <<<"$seen")" \
+        false "$(jq -c 'del(.own)' <<<"$seen")"
+    stop server TERM
+    stop hvhost
+}
+footprint footprint ""
+footprint footprint-2x1MiB "recv=$((1 << 20)),send=$((1 << 20))"
