@@ -10,9 +10,10 @@ endfunction()
 
 # netvsc_common(name): what every target gets, lwIP's too.
 function(netvsc_common name)
-  target_compile_options(${name} PRIVATE -fno-common -fno-omit-frame-pointer)
+  target_compile_options(${name} PRIVATE -fno-common)
   if(NETVSC_SANITIZE)
-    target_compile_options(${name} PRIVATE -fsanitize=${NETVSC_SANITIZE} -fno-sanitize-recover=all)
+    target_compile_options(${name} PRIVATE -fsanitize=${NETVSC_SANITIZE} -fno-sanitize-recover=all
+      -fno-omit-frame-pointer)
     target_link_options(${name} PUBLIC -fsanitize=${NETVSC_SANITIZE})
     if(NETVSC_SANITIZE STREQUAL "thread" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
       # It does not model fences and says so at each; code that needs one still needs it.

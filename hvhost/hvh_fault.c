@@ -23,6 +23,7 @@ void hvhost_fault_arm(struct hvhost_nic *nic, const struct hvhost_fault *fault)
             break;
         }
     }
+    nic->faulty = fault != NULL;
     if (fault)
         *slot = (struct hvh_fault_slot){.fault = *fault, .armed = true};
 }
@@ -32,8 +33,8 @@ static bool slot_matches(const struct hvh_fault_slot *slot, enum hvhost_fault_on
     return slot->armed && slot->fault.on == on && (slot->fault.oid == 0 || slot->fault.oid == oid);
 }
 
-const struct hvhost_fault *hvh_fault_strike(struct hvhost_nic *nic, enum hvhost_fault_on on,
-                                            uint32_t oid)
+const struct hvhost_fault *hvh_fault_look(struct hvhost_nic *nic, enum hvhost_fault_on on,
+                                          uint32_t oid)
 {
     for (unsigned i = 0; i < HVH_FAULTS_MAX; i++) {
         struct hvh_fault_slot *slot = &nic->fault[i];

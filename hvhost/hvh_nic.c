@@ -61,10 +61,13 @@ static void packet_serve(struct hvh_chan *chan)
     }
 }
 
-static bool room_for_answers(struct hvh_chan *chan)
+/* The guest's index is looked at for the first packet of a turn, and when it is not known to do. */
+static bool room_for_answers(struct hvh_chan *chan, bool first)
 {
-    bool asked = chan->out.waiting;
+    const bool asked = chan->out.waiting;
 
+    if (!first && !asked && hvh_ring_has(&chan->out, HVH_REPLY_ROOM))
+        return true;
     chan->blocked = !hvh_ring_want(&chan->out, HVH_REPLY_ROOM);
     if (chan->out.corrupt)
         chan_bad_ring(chan);
@@ -78,13 +81,17 @@ static unsigned chan_drain(struct hvh_chan *chan)
     unsigned n;
     int rc = 1;
 
-    for (n = 0; n < HVH_STEP_PACKETS && rc > 0 && room_for_answers(chan); n++) {
+    for (n = 0; n < HVH_STEP_PACKETS; n++) {
+        rc = !hvh_ring_empty(&chan->in);
+        if (!rc || !room_for_answers(chan, n == 0))
+            break;
         rc = hvh_ring_take(&chan->in, &chan->nic->packet);
         if (rc < 0)
             chan_bad_ring(chan);
         if (rc <= 0)
             break;
-        hvh_tx_ahead(chan);
+        if (!chan->in.attended) /* else it was in this processor's caches a moment ago */
+            hvh_tx_ahead(chan);
         packet_serve(chan);
         if (!chan->open || chan->faulted)
             break;
@@ -129,7 +136,8 @@ unsigned hvh_nic_flush(struct hvhost_nic *nic)
 {
     unsigned busy = 0;
 
-    hvh_tell(nic);
+    if (hvh_tell_differs(nic))
+        hvh_tell(nic);
     hvh_rsc_flush(nic);
     for (unsigned i = 0; i < nic->chans; i++) {
         struct hvh_chan *chan = &nic->chan[i];

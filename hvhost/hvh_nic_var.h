@@ -154,6 +154,7 @@ struct hvhost_nic {
     struct hvh_offload_set offload; /* switched on */
     struct hvh_rsc rsc;
 
+    bool faulty; /* one may be armed */
     struct hvh_fault_slot fault[HVH_FAULTS_MAX];
     struct hvh_late *late; /* HVH_LATE_MAX */
     unsigned late_count;
@@ -274,7 +275,15 @@ uint32_t hvh_oid_set(struct hvhost_nic *nic, uint32_t oid, const uint8_t *in, ui
 /* ---- hvh_tell.c ------------------------------------------------------------------------- */
 
 void hvh_tell_open(struct hvhost_nic *nic);
-/* Tell the guest what it has heard otherwise, as far as there is room; when is it to be tried? */
+/* Is there something the guest has heard otherwise? Not all of it can be told at any time. */
+static inline bool hvh_tell_differs(const struct hvhost_nic *nic)
+{
+    const struct hvh_tell *tell = &nic->tell;
+
+    return nic->link_told != nic->link_up || tell->speed_told != nic->config.link_speed_100bps ||
+           tell->network_change || tell->vf_told != tell->vf_offered || tell->path_back;
+}
+/* Tell it, as far as there is room; when is it to be tried? */
 void hvh_tell(struct hvhost_nic *nic);
 uint64_t hvh_tell_deadline(const struct hvhost_nic *nic, uint64_t now_ns);
 /* This frame to the guest goes by its VF. */
@@ -297,9 +306,19 @@ void hvh_tx_ahead(const struct hvh_chan *chan);
 
 extern const struct hvh_port_ops hvh_rx_port_ops; /* ctx is the card */
 /* Put the gathered frames on the ring. */
-void hvh_rx_flush(struct hvh_chan *chan);
+void hvh_rx_end(struct hvh_chan *chan);
+static inline void hvh_rx_flush(struct hvh_chan *chan)
+{
+    if (chan->batch.count > 0)
+        hvh_rx_end(chan);
+}
 /* Segments being put together go to the guest now; or nowhere, counted as rx_drop_down. */
-void hvh_rsc_flush(struct hvhost_nic *nic);
+void hvh_rsc_end(struct hvhost_nic *nic);
+static inline void hvh_rsc_flush(struct hvhost_nic *nic)
+{
+    if (nic->rsc.segments > 0)
+        hvh_rsc_end(nic);
+}
 void hvh_rsc_drop(struct hvhost_nic *nic);
 /* The guest took its receive buffer back. */
 void hvh_rx_revoke(struct hvh_chan *chan);
@@ -312,8 +331,13 @@ void hvh_rx_complete(struct hvh_chan *chan);
 /* ---- hvh_fault.c ------------------------------------------------------------------------ */
 
 /* The fault that strikes this answer, counted, or NULL. */
-const struct hvhost_fault *hvh_fault_strike(struct hvhost_nic *nic, enum hvhost_fault_on on,
-                                            uint32_t oid);
+const struct hvhost_fault *hvh_fault_look(struct hvhost_nic *nic, enum hvhost_fault_on on,
+                                          uint32_t oid);
+static inline const struct hvhost_fault *hvh_fault_strike(struct hvhost_nic *nic,
+                                                          enum hvhost_fault_on on, uint32_t oid)
+{
+    return nic->faulty ? hvh_fault_look(nic, on, oid) : NULL;
+}
 /* Spoil an NVSP completion, an RNDIS control message of (*bytes), a packet with frames. */
 void hvh_fault_completion(const struct hvhost_fault *fault, struct hvh_send *pkt);
 void hvh_fault_control(const struct hvhost_fault *fault, uint8_t *msg, uint32_t *bytes);

@@ -32,7 +32,10 @@ struct rule {
     void (*serve)(struct hvh_chan *chan, const struct hvh_nvs_request *req);
 };
 
+/* In the order in which they are looked for: every frame's first. */
 static const struct rule rules[] = {
+    {NVS_MSG_RNDIS, sizeof(struct nvs_rndis), NVS_VERSION_1, RUNNING | IN(HVH_STOPPED), true,
+     hvh_nvs_rndis},
     {NVS_MSG_INIT, sizeof(struct nvs_init), 0, IN(HVH_VERSION), true, hvh_nvs_init},
     {NVS_MSG_NDIS_VERSION, sizeof(struct nvs_ndis_version), NVS_VERSION_1, IN(HVH_CONFIG), false,
      hvh_nvs_ndis_version},
@@ -46,8 +49,6 @@ static const struct rule rules[] = {
      hvh_nvs_revoke},
     {NVS_MSG_REVOKE_SEND_BUF, sizeof(struct nvs_revoke_buf), NVS_VERSION_1, ANY_TIME, false,
      hvh_nvs_revoke},
-    {NVS_MSG_RNDIS, sizeof(struct nvs_rndis), NVS_VERSION_1, RUNNING | IN(HVH_STOPPED), true,
-     hvh_nvs_rndis},
     {NVS_MSG_SWITCH_DATA_PATH, sizeof(struct nvs_switch_data_path), NVS_VERSION_4, RUNNING, false,
      hvh_nvs_switch_data_path},
     {NVS_MSG_OID_QUERY_EX, 8, NVS_VERSION_5, RUNNING, false, hvh_nvs_oid_query_ex},

@@ -75,6 +75,7 @@ int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
     in->published = in->read;
     out->write = atomic_load_explicit(&out->ctl->write_index, memory_order_relaxed);
     out->published = out->write;
+    out->read = advance(out->write, 8, data_bytes); /* nothing is known to be free */
     return index_ok(in->read, data_bytes) && index_ok(out->write, data_bytes) ? 0 : -EINVAL;
 }
 
@@ -270,6 +271,7 @@ uint32_t hvh_ring_room(struct hvh_ring_out *out)
         out->corrupt = true;
         return 0;
     }
+    out->read = read;
     /* 8 bytes stay free, or a full ring would look like an empty one. */
     room = out->data_bytes - used_bytes(out->write, read, out->data_bytes) - 8;
     return room > out->promised ? room - out->promised : 0;
@@ -305,7 +307,7 @@ int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt)
     const uint64_t trailer = (uint64_t)out->write << 32;
     uint8_t *at = out->data + out->write;
 
-    if (hvh_ring_room(out) < bytes)
+    if (!hvh_ring_has(out, bytes))
         return out->corrupt ? -EPROTO : -EAGAIN;
     if (out->data_bytes - out->write <= bytes) {
         put_wrapped(out, pkt, trailer);
@@ -316,6 +318,21 @@ int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt)
     memcpy(at + DESC_BYTES + pkt->body_bytes, &trailer, VMBUS_PKT_TRAILER_BYTES);
     out->write += bytes;
     return 0;
+}
+
+uint8_t *hvh_ring_make(struct hvh_ring_out *out, struct vmbus_pkt_desc desc)
+{
+    const uint32_t bytes = desc.total_qwords * 8u + VMBUS_PKT_TRAILER_BYTES;
+    uint8_t *at = out->data + out->write;
+
+    if (out->data_bytes - out->write <= bytes || !hvh_ring_has(out, bytes))
+        return NULL;
+    hvh_put_word(at, desc.type | (uint64_t)desc.header_qwords << 16 |
+                         (uint64_t)desc.total_qwords << 32 | (uint64_t)desc.flags << 48);
+    hvh_put_word(at + 8, desc.xid);
+    hvh_put_word(at + bytes - VMBUS_PKT_TRAILER_BYTES, (uint64_t)out->write << 32);
+    out->write += bytes;
+    return at + DESC_BYTES;
 }
 
 bool hvh_ring_publish(struct hvh_ring_out *out)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "vmbus_reg.h"
 #include "vmbus_transport.h"
@@ -51,6 +52,7 @@ struct hvh_ring_out {
     uint32_t data_bytes;
     uint32_t write;     /* next packet goes here */
     uint32_t published; /* write_index as the guest sees it */
+    uint32_t read;      /* the guest's read_index as last looked at and checked */
     uint32_t promised;  /* bytes kept for a packet still being gathered */
     bool waiting;       /* pending_send_size is set */
     bool corrupt;       /* the guest's read_index made no sense */
@@ -103,8 +105,24 @@ void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t h
 /* Bytes that can be written now, promised ones excluded; 0 with (corrupt) set on nonsense. */
 uint32_t hvh_ring_room(struct hvh_ring_out *out);
 
+/* The same, looking at the guest's line only when it is not known already that (bytes) fit. */
+static inline bool hvh_ring_has(struct hvh_ring_out *out, uint32_t bytes)
+{
+    const uint32_t used =
+        out->write >= out->read ? out->write - out->read : out->data_bytes - out->read + out->write;
+
+    return out->data_bytes - used >= bytes + out->promised + 8 || hvh_ring_room(out) >= bytes;
+}
+
 /* Put (*pkt) on the ring, unseen until published. -EAGAIN no room, -EPROTO corrupt. */
 int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt);
+
+/*
+ * The same for a packet that is made where it will lie: descriptor and trailer are written, the
+ * body is the caller's to write, all of it, in words of 8 bytes. NULL: there is no room, or it goes
+ * around the ring's end; hvh_ring_put() knows what to do.
+ */
+uint8_t *hvh_ring_make(struct hvh_ring_out *out, struct vmbus_pkt_desc desc);
 
 /* Show the guest what was put. True: interrupt it. */
 bool hvh_ring_publish(struct hvh_ring_out *out);
@@ -114,5 +132,11 @@ bool hvh_ring_all_read(const struct hvh_ring_out *out);
 
 /* True: (bytes) can be written. False: the guest was asked to signal when they can. */
 bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes);
+
+/* Store (value) at (at): a body made field by field and copied whole is waited for. */
+static inline void hvh_put_word(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
 
 #endif

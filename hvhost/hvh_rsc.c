@@ -135,13 +135,11 @@ void hvh_rsc_drop(struct hvhost_nic *nic)
     nic->rsc.segments = 0;
 }
 
-void hvh_rsc_flush(struct hvhost_nic *nic)
+void hvh_rsc_end(struct hvhost_nic *nic)
 {
     struct hvh_rsc *rsc = &nic->rsc;
     uint32_t segments = rsc->segments;
 
-    if (segments == 0)
-        return;
     if (!hvh_rx_running(nic)) {
         hvh_rsc_drop(nic);
         return;

@@ -15,6 +15,8 @@
  * beyond it, for control: data never keeps an answer from the guest. Every frame offered is either
  * in rx_frames or under one rx_drop_*.
  */
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "hvh_host_var.h"
@@ -73,7 +75,7 @@ static bool ring_room(struct hvh_chan *chan, uint32_t messages)
 {
     return chan->open && !chan->faulted &&
            (chan->batch.count > 0 ||
-            hvh_ring_room(&chan->out) >= batch_bytes(messages) + HVH_REPLY_ROOM);
+            hvh_ring_has(&chan->out, batch_bytes(messages) + HVH_REPLY_ROOM));
 }
 
 void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, uint32_t bytes,
@@ -96,25 +98,47 @@ void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, uint32_t bytes,
     };
 }
 
-void hvh_rx_flush(struct hvh_chan *chan)
+static_assert(offsetof(struct vmbus_xfer_header, range_count) == 4, "its word's high half");
+static_assert(offsetof(struct vmbus_xfer_range, off_bytes) == 4, "its word's high half");
+static_assert(offsetof(struct nvs_rndis, section) == 8, "low half of the second word");
+
+/* The packet of (count) gathered frames, in place, as nearly all are. False: there is no place. */
+static bool put_plain(struct hvh_chan *chan, uint32_t count)
+{
+    const uint32_t header_bytes =
+        (uint32_t)(sizeof(struct vmbus_xfer_header) + count * sizeof(struct vmbus_xfer_range));
+    struct vmbus_pkt_desc desc = {
+        .type = VMBUS_PKT_XFER_PAGES,
+        .header_qwords = (uint16_t)((sizeof(desc) + header_bytes) / 8),
+        .total_qwords = (uint16_t)((sizeof(desc) + header_bytes + NVS_MSG_BYTES) / 8),
+        .flags = VMBUS_PKT_FLAG_COMPLETION,
+        .xid = chan->batch.head,
+    };
+    uint8_t *at = hvh_ring_make(&chan->out, desc);
+
+    if (!at)
+        return false;
+    hvh_put_word(at, chan->nic->recv_id | (uint64_t)count << 32);
+    for (uint32_t i = 0; i < count; i++)
+        hvh_put_word(at += 8, chan->batch.range[i].len_bytes |
+                                  (uint64_t)chan->batch.range[i].off_bytes << 32);
+    hvh_put_word(at + 8, NVS_MSG_RNDIS);
+    hvh_put_word(at + 16, NVS_SECTION_NONE);
+    for (uint32_t off = 16; off < NVS_MSG_BYTES; off += 8)
+        hvh_put_word(at + 8 + off, 0);
+    return true;
+}
+
+/* The same by way of a copy, which (fault) may spoil. */
+static void put_any(struct hvh_chan *chan, uint32_t count, const struct hvhost_fault *fault)
 {
     struct hvhost_nic *nic = chan->nic;
     struct hvh_batch *batch = &chan->batch;
-    uint32_t ranges_bytes = batch->count * (uint32_t)sizeof(batch->range[0]);
-    struct vmbus_xfer_header head = {.set_id = nic->recv_id, .range_count = batch->count};
+    uint32_t ranges_bytes = count * (uint32_t)sizeof(batch->range[0]);
+    struct vmbus_xfer_header head = {.set_id = nic->recv_id, .range_count = count};
     struct nvs_rndis msg = {.type = NVS_MSG_RNDIS, .section = NVS_SECTION_NONE};
-    const struct hvhost_fault *fault;
     struct hvh_send pkt;
 
-    if (batch->count == 0)
-        return;
-    batch->count = 0;
-    chan->out.promised = 0;
-    fault = hvh_fault_strike(nic, HVH_ON_RX_DATA, 0);
-    if (fault && fault->act == HVH_ACT_SILENT) {
-        hvh_sections_drop(&nic->sections, batch->head);
-        return;
-    }
     hvh_send_init(&pkt, VMBUS_PKT_XFER_PAGES, batch->head, (uint32_t)sizeof(head) + ranges_bytes,
                   NVS_MSG_BYTES);
     pkt.desc.flags = VMBUS_PKT_FLAG_COMPLETION;
@@ -123,10 +147,26 @@ void hvh_rx_flush(struct hvh_chan *chan)
     memcpy(pkt.body + sizeof(head) + ranges_bytes, &msg, sizeof(msg));
     if (fault)
         hvh_fault_data(fault, &pkt, nic->recv.base + batch->range[0].off_bytes);
-    hvh_sections_lend(&nic->sections, batch->head);
-    nic->lent_on[batch->head] = (uint8_t)chan->index;
-    nic->stats.rx_packets++;
     hvh_answer(chan, &pkt, fault);
+}
+
+void hvh_rx_end(struct hvh_chan *chan)
+{
+    struct hvhost_nic *nic = chan->nic;
+    const struct hvhost_fault *fault = hvh_fault_strike(nic, HVH_ON_RX_DATA, 0);
+    const uint32_t count = chan->batch.count, head = chan->batch.head;
+
+    chan->batch.count = 0;
+    chan->out.promised = 0;
+    if (fault && fault->act == HVH_ACT_SILENT) {
+        hvh_sections_drop(&nic->sections, head);
+        return;
+    }
+    hvh_sections_lend(&nic->sections, head);
+    nic->lent_on[head] = (uint8_t)chan->index;
+    nic->stats.rx_packets++;
+    if (fault || !chan->open || chan->faulted || !put_plain(chan, count))
+        put_any(chan, count, fault);
 }
 
 void hvh_rx_revoke(struct hvh_chan *chan)

@@ -40,6 +40,7 @@ struct gen {
     uint32_t count, open;
     uint64_t turn_ns;      /* when this turn's answers were there, and its requests left */
     uint64_t done, served; /* of a window, of all */
+    uint64_t sent;         /* by clients, all but the router's answers */
     uint64_t wrong;
     uint64_t again; /* segments the server sent again: one was lost, or it was kept from running */
     struct bench_times times;

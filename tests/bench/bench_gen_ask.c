@@ -52,6 +52,11 @@ static uint32_t next_client(void)
     return i;
 }
 
+/*
+ * On as many connections as may wait. When all have their answers they ask at once, within the
+ * host's step that brought the last one, and what they say goes with it: as a kernel's client does
+ * beyond a TAP device, for which the host is not stepped twice either.
+ */
 static void ask_more(void)
 {
     for (; ask.waiting < ask.batch; ask.waiting++) {
@@ -113,8 +118,9 @@ static void on_answer(uint32_t i, const struct tcp_hdr *tcp, uint32_t bytes)
     c->left_bytes -= bytes;
     if (c->left_bytes > 0)
         return;
-    ask.waiting--;
     gen_done_one(c->asked_ns);
+    if (--ask.waiting == 0)
+        ask_more();
 }
 
 /* Each has had its turn, or it was not about so many. */

@@ -76,6 +76,7 @@ void gen_send(uint32_t i, struct gen_client *c, u8_t flags, uint32_t data_bytes)
     TCPH_HDRLEN_FLAGS_SET(tcp, flags & TCP_SYN ? (TCP_HLEN + sizeof(options)) / 4 : TCP_HLEN / 4,
                           flags);
     c->seq += data_bytes + ((flags & (TCP_SYN | TCP_FIN)) != 0);
+    gen.sent++;
     hvhost_port_send(gen.card.port, &out);
 }
 
