@@ -12,6 +12,10 @@ u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
     port_isn(local, local_port, remote, remote_port)
 
+/* Until it is NULL, a window and more beyond (*seq) is the least of them: such a connection takes
+ * the place of one that sent up to there (RFC 1122, 4.2.2.13). */
+void port_isn_beyond(const u32_t *seq);
+
 /* An acknowledgement of what was acknowledged, without data, all its options behind (hdr), which is
  * in host byte order: see port_tcp_sack.c. */
 struct tcp_pcb;

@@ -64,6 +64,17 @@ static void put_address(uint32_t out[4], const ip_addr_t *addr)
         out[0] = ip4_addr_get_u32(ip_2_ip4(addr));
 }
 
+static struct {
+    bool set;
+    u32_t seq;
+} isn_least;
+
+void port_isn_beyond(const u32_t *seq)
+{
+    isn_least.set = seq != NULL;
+    isn_least.seq = seq ? *seq + PORT_TCP_WND_MAX : 0;
+}
+
 /*
  * RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection. The clock keeps old
  * segments of the same four-tuple out of the new connection, the hash keeps strangers from
@@ -78,6 +89,7 @@ u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote
         .remote_port = remote_port,
         .version = IP_IS_V6(local) ? 6 : 4,
     };
+    u32_t isn;
 
     if (!have_key) {
         port_rand_bytes(key, sizeof(key));
@@ -85,6 +97,9 @@ u32_t port_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote
     }
     put_address(tuple.local, local);
     put_address(tuple.remote, remote);
-    return (u32_t)(port_clock_now() / (4 * PORT_NS_PER_US)) +
-           (u32_t)port_siphash(key, &tuple, sizeof(tuple));
+    isn = (u32_t)(port_clock_now() / (4 * PORT_NS_PER_US)) +
+          (u32_t)port_siphash(key, &tuple, sizeof(tuple));
+    if (isn_least.set && isn - isn_least.seq > INT32_MAX)
+        isn = isn_least.seq;
+    return isn;
 }

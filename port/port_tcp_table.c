@@ -213,11 +213,14 @@ void tcp_input(struct pbuf *p, struct netif *inp)
 
         find(&t);
     }
+    if (port_tcp_hit_tw && port_tcp_replace(port_tcp_hit_tw, head))
+        port_tcp_hit_tw = NULL;
     port_tcp_opening = port_tcp_hit && port_tcp_hit->state < ESTABLISHED && !port_tcp_hit->nrtx
                            ? port_tcp_hit
                            : NULL;
     port_tcp_loss_begin(port_tcp_hit);
     lwip_tcp_input(p, inp);
+    port_tcp_replaced();
     port_tcp_loss_end();
 }
 

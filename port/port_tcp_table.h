@@ -14,6 +14,7 @@
 #include "lwip/ip_addr.h"
 
 struct netif;
+struct tcp_hdr;
 struct tcp_pcb;
 struct tcp_seg;
 
@@ -125,6 +126,11 @@ void port_tcp_loss_forget(const struct tcp_pcb *pcb);
 void port_tcp_probe(struct tcp_pcb *pcb);
 /* Something may be sent now. */
 void port_tcp_loss_sending(struct tcp_pcb *pcb);
+
+/* port_tcp_wait.c: if (head) begins a new connection in place of (waiting), that is freed. The
+ * other one when lwIP has dealt with (head). */
+bool port_tcp_replace(struct tcp_pcb *waiting, const struct tcp_hdr *head);
+void port_tcp_replaced(void);
 
 /* ---- port_tcp_give.c: what programs send without a copy ---- */
 

@@ -31,8 +31,10 @@ add_executable(bench_gen bench/bench_gen.c bench/bench_gen_ask.c bench/bench_gen
   bench/bench_gen_cps.c bench/bench_gen_wire.c bench/bench_card.c)
 target_link_libraries(bench_gen PRIVATE http port hvhost_core)
 netvsc_target(bench_gen)
-add_executable(bench_load bench/bench_load.c)
-netvsc_target(bench_load)
+foreach(client load conns)
+  add_executable(bench_${client} bench/bench_${client}.c)
+  netvsc_target(bench_${client})
+endforeach()
 
 # The same lwIP without what port/ changes in its TCP and its pools: the peer of bench_tcp.
 add_library(lwip_upstream STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c)

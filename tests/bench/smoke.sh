@@ -53,20 +53,13 @@ for n in 1 100; do
             >>"$json" || fail "bench_gen $what $n"
     done
 done
-for what in cps cps-fin cps-wait; do
-    "$bin/bench_gen" $what 10 0.01 | jq -e '.requests_per_s > 0' >/dev/null ||
-        fail "bench_gen $what"
-done
-for what in in out; do
-    "$bin/bench_gen" $what 3 0.01 | jq -e '.gbit_per_s > 0' >/dev/null || fail "bench_gen $what"
-done
-echo "a file of 128 bytes" >"$work/file"
-for n in 1 100; do
-    "$bin/bench_gen" http $n 0.01 "$work" file | jq -e '.requests_per_s > 0 and .p99_us > 0' \
-        >/dev/null || fail "bench_gen http $n"
-done
-! "$bin/bench_gen" http 1 0.01 "$work" none >/dev/null 2>&1 ||
-    fail "bench_gen http: 404 is an answer"
+# gen_says FILTER ARGUMENTS...: of what bench_gen prints it holds.
+gen_says() { "$bin/bench_gen" "${@:2}" | jq -e "$1" >/dev/null || fail "bench_gen ${*:2}"; }
+for what in cps cps-fin cps-wait; do gen_says '.requests_per_s > 0' $what 10 0.01; done
+for what in in out; do gen_says '.gbit_per_s > 0' $what 3 0.01; done
+echo "a small file" >"$work/file"
+for n in 1 100; do gen_says '.requests_per_s > 0 and .p99_us > 0' http $n 0.01 "$work" file; done
+! "$bin/bench_gen" http 1 0.01 "$work" none >/dev/null 2>&1 || fail "bench_gen: 404 is an answer"
 
 "$bin/bench_cross" overload-8-0-lwip 1 | jq -c '{sweep: "overload"} + .' >>"$json"
 for what in "rr 3" "send 2"; do
