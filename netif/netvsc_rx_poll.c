@@ -60,17 +60,17 @@ static void send_acks(struct netvsc_queue *q)
 #define ASK_BYTES_MAX (17u * (uint32_t)sizeof(struct vmbus_xfer_range)) /* of a packet's header */
 static void ask_for(const struct netvsc *nic, const struct vmbus_packet *pkt)
 {
-    const uint8_t *range = pkt->header + sizeof(struct vmbus_xfer_header);
-    const uint8_t *end =
-        pkt->header + (pkt->header_bytes < ASK_BYTES_MAX ? pkt->header_bytes : ASK_BYTES_MAX);
+    const uint8_t *recv = nic->recv;
+    const uint64_t off_max = nic->recv_off_max;
+    const uint32_t bytes = pkt->header_bytes < ASK_BYTES_MAX ? pkt->header_bytes : ASK_BYTES_MAX;
 
-    for (; range < end; range += sizeof(struct vmbus_xfer_range)) {
-        const uint64_t off_bytes = rndis_quick_word(range) >> 32;
+    for (uint32_t at = sizeof(struct vmbus_xfer_header); at < bytes; at += sizeof(uint64_t)) {
+        const uint64_t off_bytes = netvsc_word(pkt->header + at) >> 32;
 
-        if (off_bytes >= nic->recv_off_max)
+        if (off_bytes >= off_max)
             continue;
-        __builtin_prefetch(nic->recv + off_bytes);
-        __builtin_prefetch(nic->recv + off_bytes + LINE_BYTES);
+        __builtin_prefetch(recv + off_bytes);
+        __builtin_prefetch(recv + off_bytes + LINE_BYTES);
     }
 }
 

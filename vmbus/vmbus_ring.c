@@ -251,7 +251,7 @@ struct vmbus_rx_view vmbus_rx_around(struct vmbus_rx_ring *ring)
     uint32_t size = ring->size_bytes;
     uint32_t used = vmbus_ring_distance(ring->read, ring->write, size);
 
-    if (!vmbus_rx_judge(vmbus_rx_word(ring, ring->read), used, &view)) {
+    if (!vmbus_rx_judge(vmbus_rx_word(ring, ring->read), &view) || view.len_bytes >= used) {
         rx_corrupt(ring);
         return view;
     }

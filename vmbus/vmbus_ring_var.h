@@ -211,9 +211,9 @@ static inline uint64_t vmbus_rx_word(const struct vmbus_rx_ring *ring, uint32_t 
 
 /*
  * The first (word) of a packet's descriptor as (*out), but for where it is and its xid. False: its
- * lengths make no sense, or it and its trailer are longer than (limit_bytes).
+ * lengths make no sense.
  */
-static inline bool vmbus_rx_judge(uint64_t word, uint32_t limit_bytes, struct vmbus_rx_view *out)
+static inline bool vmbus_rx_judge(uint64_t word, struct vmbus_rx_view *out)
 {
     /* The fields from a register: stored whole and loaded in pieces they would be waited for. */
     const uint64_t field_max = UINT16_MAX;
@@ -226,15 +226,14 @@ static inline bool vmbus_rx_judge(uint64_t word, uint32_t limit_bytes, struct vm
                                         .flags = (uint16_t)(word >> 48)};
     out->header_bytes = header;
     out->len_bytes = len;
-    return header >= sizeof(out->desc) && header <= len && len <= VMBUS_PKT_BYTES_MAX &&
-           len < limit_bytes;
+    return header >= sizeof(out->desc) && header <= len && len <= VMBUS_PKT_BYTES_MAX;
 }
 
-/* The packet at (read), if it and its trailer lie one behind the other before (end). */
-static inline bool vmbus_rx_straight(const struct vmbus_rx_ring *ring, uint32_t read, uint32_t end,
-                                     struct vmbus_rx_view *out)
+/* Where it is and its xid: at (read), if it and its trailer lie before (end). */
+static inline bool vmbus_rx_locate(const struct vmbus_rx_ring *ring, uint32_t read, uint32_t end,
+                                   struct vmbus_rx_view *out)
 {
-    if (!vmbus_rx_judge(vmbus_rx_word(ring, read), end - read, out))
+    if (out->len_bytes >= end - read)
         return false;
     out->desc.xid = vmbus_rx_word(ring, read + 8);
     out->bytes = ring->data + read;
@@ -250,7 +249,8 @@ static inline int vmbus_rx_peek(struct vmbus_rx_ring *ring, struct vmbus_rx_view
             return got;
     }
     uint32_t end = ring->write > ring->read ? ring->write : ring->size_bytes;
-    if (vmbus_rx_straight(ring, ring->read, end, out))
+    if (vmbus_rx_judge(vmbus_rx_word(ring, ring->read), out) &&
+        vmbus_rx_locate(ring, ring->read, end, out))
         return 1;
     *out = vmbus_rx_around(ring);
     return out->bytes != NULL ? 1 : -EPROTO;
