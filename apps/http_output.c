@@ -6,6 +6,7 @@
  * checksum that no longer fits on a retransmission). So bytes are read:
  *
  *   a large file     into memory that is lent to TCP (http_files.h), where it stays for others
+ *   a ready answer   is in memory as a whole (http_cache.h), and copied from there
  *   or else,         into the segment, where the NIC cuts long ones (port_tcp_write_buffer()),
  *   a small one      or into the scratch buffer and copied; that serves all connections, because
  *                    nothing stays in it, and the copy reads what is still in the cache
@@ -62,10 +63,6 @@ static ssize_t fill(struct http_conn *c, char *to, size_t n)
     size_t head = c->reply.head_bytes - c->head_sent, used;
     off_t off = (off_t)(c->reply.off + c->body_sent);
 
-    if (c->reply.ready) {
-        memcpy(to, c->reply.ready->bytes + c->head_sent + c->body_sent, n);
-        return (ssize_t)n;
-    }
     head = head < n ? head : n;
     memcpy(to, c->reply.head + c->head_sent, head);
     for (used = head; used < n;) {
@@ -96,7 +93,7 @@ static void keep(const struct http_conn *c)
 /* A pbuf to read into that will be a segment, or NULL: through the scratch buffer. */
 static struct pbuf *segment_for(const struct http_conn *c, size_t n)
 {
-    if (c->reply.ready || left_bytes(c) <= HTTP_SCRATCH_BYTES || n > port_tcp_large(c->pcb))
+    if (left_bytes(c) <= HTTP_SCRATCH_BYTES || n > port_tcp_large(c->pcb))
         return NULL;
     return pbuf_alloc(PBUF_TRANSPORT, (u16_t)n, PBUF_RAM);
 }
@@ -120,10 +117,10 @@ static int error_of(err_t err)
 }
 
 /*
- * Hands over (n) bytes: (p), which is gone then, or the scratch buffer, of which as many as lwIP
- * has memory for.
+ * Hands over (n) bytes: (p), which is gone then, or (from), a copy of as many as lwIP has memory
+ * for.
  */
-static err_t write_out(struct http_conn *c, struct pbuf *p, size_t n)
+static err_t write_out(struct http_conn *c, struct pbuf *p, const char *from, size_t n)
 {
     u8_t flags =
         n < left_bytes(c) ? TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE : TCP_WRITE_FLAG_COPY;
@@ -132,10 +129,10 @@ static err_t write_out(struct http_conn *c, struct pbuf *p, size_t n)
     if (p)
         err = port_tcp_write_buffer(c->pcb, p, flags);
     else
-        err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, flags);
+        err = tcp_write(c->pcb, from, (u16_t)n, flags);
     while (err == ERR_MEM && !p && n > tcp_mss(c->pcb)) {
         n /= 2;
-        err = tcp_write(c->pcb, c->server->scratch, (u16_t)n, TCP_WRITE_FLAG_COPY);
+        err = tcp_write(c->pcb, from, (u16_t)n, TCP_WRITE_FLAG_COPY);
     }
     if (err == ERR_OK)
         count_written(c, n);
@@ -160,7 +157,7 @@ static int put_copied(struct http_conn *c, size_t n)
         keep(c);
     if (p)
         pbuf_realloc(p, (u16_t)have);
-    return error_of(write_out(c, p, (size_t)have));
+    return error_of(write_out(c, p, c->server->scratch, (size_t)have));
 }
 
 /* ---- from memory that is lent -------------------------------------------------------------- */
@@ -232,8 +229,13 @@ static void stop_lending(struct http_conn *c)
 
 static int put(struct http_conn *c, size_t n)
 {
-    int rc = c->reply.held ? put_lent(c, n) : -ESTALE;
+    const struct http_answer *ready = c->reply.ready;
+    int rc;
 
+    if (ready)
+        return error_of(write_out(c, NULL, ready->bytes + c->head_sent + c->body_sent,
+                                  least(n, HTTP_SCRATCH_BYTES)));
+    rc = c->reply.held ? put_lent(c, n) : -ESTALE;
     if (rc != -ESTALE)
         return rc;
     if (c->reply.held)
