@@ -217,10 +217,13 @@ unsigned netvsc_netif_poll(struct netvsc_netif *nif, uint64_t now_ns, unsigned b
 {
     unsigned done;
 
-    netvsc_netif_burst_end(nif); /* a slot must not outlive a poll */
+    if (nif->burst.open)
+        netvsc_netif_burst_end(nif); /* a slot must not outlive a poll */
     done = nif->alone ? netvsc_queue_poll(nif->nic, nif->queue, now_ns, budget)
                       : netvsc_poll(nif->nic, now_ns, budget);
     done += netvsc_netif_drain(nif);
-    netvsc_netif_flush(nif); /* the backlog, and what lwIP said when told of the link */
+    /* A burst, the backlog, and what lwIP said when told of the link; the rest has left. */
+    if (nif->burst.open || netvsc_queue_unseen(nif->nic, nif->queue))
+        netvsc_netif_flush(nif);
     return done;
 }

@@ -203,6 +203,7 @@ static void look_whether_gone(struct netvsc *nic)
 static void flush_queue(struct netvsc_queue *q)
 {
     netvsc_tx_flush(q);
+    q->tx.unseen = false;
     if (vmbus_chan_flush(q->chan) == -EIO)
         q->nic->trouble = vmbus_chan_stats(q->chan)->bad_ring ? -EPROTO : -ENODEV;
 }
@@ -222,7 +223,7 @@ static void control(struct netvsc *nic)
     look_whether_gone(nic);
     if (!nic->trouble && (nic->state == NETVSC_ATTACHING || nic->state == NETVSC_DETACHING))
         run_steps(nic);
-    else if (!nic->trouble && nic->state == NETVSC_UP)
+    else if ((nic->changing || nic->changes) && !nic->trouble && nic->state == NETVSC_UP)
         netvsc_changes_run(nic);
     if (nic->dev)
         flush_queue(nic->queue[0]);
@@ -269,6 +270,11 @@ void netvsc_queue_flush(struct netvsc *nic, unsigned q)
 {
     if (q == 0 ? nic->dev != NULL : nic->queue[q]->joined)
         flush_queue(nic->queue[q]);
+}
+
+bool netvsc_queue_unseen(const struct netvsc *nic, unsigned q)
+{
+    return nic->queue[q]->tx.unseen || nic->queue[q]->tx.pile.frames;
 }
 
 void netvsc_flush(struct netvsc *nic)

@@ -33,6 +33,8 @@ void netvsc_queue_tx_commit(struct netvsc *nic, unsigned q, const struct netvsc_
                             size_t len_bytes);
 void netvsc_queue_tx_cancel(struct netvsc *nic, unsigned q, const struct netvsc_slot *slot);
 void netvsc_queue_flush(struct netvsc *nic, unsigned q);
+/* Frames were committed that a flush has yet to show to the host. */
+bool netvsc_queue_unseen(const struct netvsc *nic, unsigned q);
 uint32_t netvsc_queue_outstanding(const struct netvsc *nic, unsigned q);
 
 /* ---- which queue ----------------------------------------------------------------------------- */

@@ -17,6 +17,12 @@
 
 /* ---- completions owed ------------------------------------------------------------------------ */
 
+/* Packets that will not fit where (acks) completions went. */
+static uint32_t credit_of(uint32_t acks)
+{
+    return (acks + NETVSC_TX_PACKET_ACKS - 1) / NETVSC_TX_PACKET_ACKS;
+}
+
 /* Completions the ring takes without touching what frames begun, or piled up, need. */
 static uint32_t ack_room(struct netvsc_queue *q)
 {
@@ -25,7 +31,9 @@ static uint32_t ack_room(struct netvsc_queue *q)
 
     if (!packets)
         return q->ack_count; /* the ring itself says when it is full */
-    keep = VMBUS_CHAN_RESERVE_ACKS + 2 * packets;
+    if (q->tx.credit >= netvsc_tx_spare(&q->tx) + credit_of(q->ack_count))
+        return q->ack_count; /* it was seen to have room */
+    keep = VMBUS_CHAN_RESERVE_ACKS + NETVSC_TX_PACKET_ACKS * packets;
     room = vmbus_chan_ack_room(q->chan, q->ack_count + keep);
     return room > keep ? room - keep : 0;
 }
@@ -35,9 +43,10 @@ static void send_acks(struct netvsc_queue *q)
     const uint32_t room = ack_room(q);
     const uint32_t done =
         vmbus_chan_complete_all(q->chan, q->ack, room < q->ack_count ? room : q->ack_count);
+    const uint32_t used = credit_of(done);
 
     q->stats.rx_acks += done;
-    q->tx.credit = 0; /* the ring has less room than when it was last looked at */
+    q->tx.credit -= used < q->tx.credit ? used : q->tx.credit;
     for (uint32_t i = done; done && i < q->ack_count; i++) {
         q->ack[i - done] = q->ack[i];
         q->lent[i - done] = q->lent[i];

@@ -18,8 +18,8 @@
 /* Ring room is measured in completions, the unit vmbus_chan_ack_room() answers in. */
 #define TX_PACKET_BYTES                                                                            \
     ((uint32_t)sizeof(struct vmbus_pkt_desc) + NVS_MSG_BYTES + VMBUS_PKT_TRAILER_BYTES)
-#define TX_PACKET_ACKS 2u
-static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is measured right");
+static_assert(NETVSC_TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES,
+              "room is measured right");
 
 #define CREDIT_MAX 64u /* packets per look at the ring */
 
@@ -28,7 +28,7 @@ static_assert(TX_PACKET_ACKS * VMBUS_CHAN_ACK_BYTES >= TX_PACKET_BYTES, "room is
 /* Room the ring must keep: for completions, and for frames that must not fail any more. */
 static uint32_t kept_acks(const struct netvsc_tx *tx)
 {
-    return VMBUS_CHAN_RESERVE_ACKS + TX_PACKET_ACKS * netvsc_tx_kept_packets(tx);
+    return VMBUS_CHAN_RESERVE_ACKS + NETVSC_TX_PACKET_ACKS * netvsc_tx_kept_packets(tx);
 }
 
 bool netvsc_tx_ring_takes(struct netvsc_queue *q, uint32_t ring_bytes)
@@ -43,10 +43,10 @@ bool netvsc_tx_ring_takes(struct netvsc_queue *q, uint32_t ring_bytes)
 bool netvsc_tx_earn_credit(struct netvsc_queue *q)
 {
     struct netvsc_tx *tx = &q->tx;
-    uint32_t kept = kept_acks(tx) - TX_PACKET_ACKS * netvsc_tx_spare(tx);
-    uint32_t room = vmbus_chan_ack_room(q->chan, kept + CREDIT_MAX * TX_PACKET_ACKS);
+    uint32_t kept = kept_acks(tx) - NETVSC_TX_PACKET_ACKS * netvsc_tx_spare(tx);
+    uint32_t room = vmbus_chan_ack_room(q->chan, kept + CREDIT_MAX * NETVSC_TX_PACKET_ACKS);
 
-    tx->credit = room > kept ? (room - kept) / TX_PACKET_ACKS : 0;
+    tx->credit = room > kept ? (room - kept) / NETVSC_TX_PACKET_ACKS : 0;
     return tx->credit > 0;
 }
 
@@ -88,23 +88,32 @@ static void list_build(const struct netvsc *nic, const struct netvsc_gather *g,
 
 /* ---- packets --------------------------------------------------------------------------------- */
 
+static_assert(NVS_MSG_BYTES == VMBUS_CHAN_SHORT_BYTES, "one message");
+static_assert(offsetof(struct nvs_rndis, channel_type) == 4, "high half of the first word");
+static_assert(offsetof(struct nvs_rndis, section) == 8, "low half of the second word");
+static_assert(offsetof(struct nvs_rndis, section_bytes) == 12, "its high half");
+static_assert(sizeof(struct nvs_rndis) == 16, "the rest is zeros");
+
 /* (list) is NULL when all is in the section. */
 static int put_packet(struct netvsc_queue *q, uint32_t index, uint32_t section_bytes,
                       const struct gpa_list *list)
 {
-    struct netvsc_tx *tx = &q->tx;
-    uint32_t section = tx->first_section + index;
-    const struct vmbus_send pkt = {.type = list ? VMBUS_PKT_GPA_DIRECT : VMBUS_PKT_INBAND,
-                                   .wants_completion = true,
-                                   .xid = (uint64_t)tx->slot[index].generation << 32 | (index + 1),
-                                   .header = list,
-                                   .header_bytes = list ? list_bytes(list) : 0,
-                                   .payload = tx->msg.bytes,
-                                   .payload_bytes = sizeof(tx->msg.bytes)};
+    const struct netvsc_tx *tx = &q->tx;
+    const uint64_t words[NVS_MSG_BYTES / sizeof(uint64_t)] = {
+        NVS_MSG_RNDIS | (uint64_t)NVS_RNDIS_DATA << 32,
+        (tx->first_section + index) | (uint64_t)section_bytes << 32};
+    const uint64_t xid = (uint64_t)tx->slot[index].generation << 32 | (index + 1);
+    struct vmbus_send pkt;
 
-    memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section), &section, sizeof(section));
-    memcpy(tx->msg.bytes + offsetof(struct nvs_rndis, section_bytes), &section_bytes,
-           sizeof(section_bytes));
+    if (!list)
+        return vmbus_chan_send_short(q->chan, xid, words[0], words[1]);
+    pkt = (struct vmbus_send){.type = VMBUS_PKT_GPA_DIRECT,
+                              .wants_completion = true,
+                              .xid = xid,
+                              .header = list,
+                              .header_bytes = list_bytes(list),
+                              .payload = words,
+                              .payload_bytes = sizeof(words)};
     return vmbus_chan_send(q->chan, &pkt);
 }
 
@@ -118,6 +127,7 @@ static void send_packet(struct netvsc_queue *q, uint32_t index, uint32_t section
         /* After the packet, before the host is shown it: netvsc_takeover.c goes by that. */
         atomic_signal_fence(memory_order_release);
         slot->state = NETVSC_SLOT_SENT;
+        tx->unseen = true;
         q->stats.tx_packets++;
         return;
     }

@@ -33,7 +33,6 @@ void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sec
     /* Generations go on from where they were: nothing of an old device fits. */
     for (uint32_t i = 0; i < sections; i++)
         netvsc_tx_put_free(tx, i);
-    nvs_build_rndis(&tx->msg, NVS_RNDIS_DATA, 0, 0);
     tx->pile = (struct netvsc_tx_pile){0};
 }
 

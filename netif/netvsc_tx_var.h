@@ -59,18 +59,21 @@ struct netvsc_tx_pile {
     uint8_t *base;
 };
 
+/* Ring room of a packet without pages, in completions. */
+#define NETVSC_TX_PACKET_ACKS 2u
+
 struct netvsc_tx {
     uint32_t free_count;
     uint32_t credit;      /* packets that may be begun before the ring is looked at again */
     uint32_t begun;       /* in sections of their own, not yet committed or cancelled */
     uint32_t reserved;    /* ring room kept for them, in packets */
     uint32_t outstanding; /* frames committed, not completed */
+    bool unseen;          /* packets went on the ring since the last flush */
     uint32_t slot_count;
     struct netvsc_tx_pile pile;
     uint32_t first_section; /* the queue's share of the send buffer starts here */
     uint32_t peak;          /* most sections in use at a time */
     uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
-    struct nvs_msg msg;     /* template: only the section changes */
     uint32_t free_first;    /* of free[]: the one free for longest; see netvsc_tx_slot.c */
     uint16_t free[NETVSC_TX_FREE_PLACES];
     struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];

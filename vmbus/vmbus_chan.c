@@ -108,11 +108,13 @@ int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint
 
     if (chan->dead)
         return -EPROTO;
+    if (rx->read == rx->write)
+        got = vmbus_rx_refresh(rx);
     while (done < count && got > 0) {
         done += take_straight(rx, out + done, count - done);
         if (done == count || (done > 0 && rx->read == rx->write))
             break;
-        /* Look at the host's index, or one goes around the end, or is nonsense. */
+        /* One goes around the end, or is nonsense. */
         got = vmbus_rx_peek(rx, &view);
         if (got > 0) {
             out[done++] = packet_of(&view);
@@ -172,6 +174,29 @@ int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt)
     if (!send_ok(pkt))
         return -EINVAL;
     return chan_put(chan, pkt, VMBUS_CHAN_RESERVE_ACKS * VMBUS_CHAN_ACK_BYTES);
+}
+
+static __attribute__((noinline)) int send_short_any(struct vmbus_chan *chan, uint64_t xid,
+                                                    uint64_t first, uint64_t second)
+{
+    const uint64_t words[VMBUS_CHAN_SHORT_BYTES / sizeof(uint64_t)] = {first, second};
+    const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND,
+                                   .wants_completion = true,
+                                   .xid = xid,
+                                   .payload = words,
+                                   .payload_bytes = sizeof(words)};
+
+    return vmbus_chan_send(chan, &pkt);
+}
+
+int vmbus_chan_send_short(struct vmbus_chan *chan, uint64_t xid, uint64_t first, uint64_t second)
+{
+    const uint32_t keep_bytes = VMBUS_CHAN_RESERVE_ACKS * VMBUS_CHAN_ACK_BYTES;
+
+    if (chan->dead || !vmbus_tx_write_short(&chan->tx, keep_bytes, xid, first, second))
+        return send_short_any(chan, xid, first, second);
+    chan->stats.tx_packets++;
+    return 0;
 }
 
 int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,

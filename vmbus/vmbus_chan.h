@@ -70,6 +70,13 @@ struct vmbus_send {
  */
 int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt);
 
+/*
+ * The same for an in-band packet that wants a completion and has VMBUS_CHAN_SHORT_BYTES, zeros but
+ * for two words at their beginning: what each frame sent comes with.
+ */
+#define VMBUS_CHAN_SHORT_BYTES 40u
+int vmbus_chan_send_short(struct vmbus_chan *chan, uint64_t xid, uint64_t first, uint64_t second);
+
 /* Complete the host's packet (xid) with (payload). May use the reserve. As vmbus_chan_send(). */
 int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,
                         uint32_t payload_bytes);

@@ -138,6 +138,34 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
 }
 
 /*
+ * The packet of vmbus_chan_send_short(), from registers: its words stored by the caller and copied
+ * from there in larger pieces would be waited for. False: it goes around the end, or there is no
+ * room as far as is known.
+ */
+static inline bool vmbus_tx_write_short(struct vmbus_tx_ring *ring, uint32_t keep_bytes,
+                                        uint64_t xid, uint64_t first, uint64_t second)
+{
+    const struct vmbus_send pkt = {.type = VMBUS_PKT_INBAND, .wants_completion = true};
+    const uint32_t len = (uint32_t)sizeof(struct vmbus_pkt_desc) + VMBUS_CHAN_SHORT_BYTES;
+    const uint32_t start = ring->write, total = len + VMBUS_PKT_TRAILER_BYTES;
+    uint8_t *at = ring->data + start;
+
+    if (vmbus_tx_free(ring) <= total + keep_bytes || ring->wanted_bytes != 0 ||
+        total >= ring->size_bytes - start)
+        return false;
+    vmbus_tx_word(at, vmbus_tx_desc(&pkt, len));
+    vmbus_tx_word(at + 8, xid);
+    vmbus_tx_word(at + 16, first);
+    vmbus_tx_word(at + 24, second);
+    for (uint32_t off = 32; off < len; off += 8)
+        vmbus_tx_word(at + off, 0);
+    vmbus_tx_word(at + len, (uint64_t)start << 32);
+    atomic_signal_fence(memory_order_release); /* as in vmbus_tx_write() */
+    ring->write = start + total;
+    return true;
+}
+
+/*
  * Completions, four stores each: as many of (acks) as fit one behind the other, as far as is known.
  */
 static inline uint32_t vmbus_tx_write_acks(struct vmbus_tx_ring *ring, const struct vmbus_ack *acks,
