@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # End to end: each topic with the host inside the program, and where it matters with the host in a
 # process of its own (_shm).
-add_executable(udp_echo e2e/udp_echo.c)
-netvsc_target(udp_echo)
+foreach(client udp_echo http_sizes)
+  add_executable(${client} e2e/${client}.c)
+  netvsc_target(${client})
+endforeach()
 
 # e2e(topic face [SLOW]): e2e/topic.sh as the test e2e_topic, or e2e_topic_shm. A script that hangs
 # is ended by SIGTERM, so that it can still clean up.
@@ -25,7 +27,7 @@ function(e2e topic face)
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 180 SKIP_RETURN_CODE 77)
 endfunction()
 
-foreach(topic ping http files gather echo dhcp get iperf pcap exit control change impair)
+foreach(topic ping http stalls files gather echo dhcp get iperf pcap exit control change impair)
   e2e(${topic} both)
 endforeach()
 foreach(topic ipv6 idle kill_app)

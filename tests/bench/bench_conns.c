@@ -202,7 +202,7 @@ int main(int argc, char **argv)
         begin(&conns[i]);
     seconds = run((uint64_t)(atof(argv[6]) * 1e9));
     printf("{\"held\":%d,\"requests_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-           "\"p999_us\":%.1f,\"again\":%lu,\"client_idle\":%.2f}\n",
+           "\"p999_us\":%.1f,\"again\":%lu,\"client_cpu\":1,\"client_idle\":%.2f}\n",
            atoi(argv[4]), (double)done / seconds, bench_times_us(&times, 0.5),
            bench_times_us(&times, 0.99), bench_times_us(&times, 0.999), sent_again() - again,
            (double)idle_ns / 1e9 / seconds);

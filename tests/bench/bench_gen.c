@@ -238,7 +238,7 @@ static int is_right(void)
     if (!run.stalled && !gen.wrong && !books)
         return 0;
     fprintf(stderr, "bench_gen: %" PRIu64 " wrong answers, %s; %s\n", gen.wrong,
-            run.stalled ? "one missing for a second" : "none missing",
+            run.stalled ? "one missing for seconds" : "none missing",
             books ? books : "the host's books balance");
     return 1;
 }

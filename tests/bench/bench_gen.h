@@ -14,12 +14,12 @@
 #define GEN_BATCH_MAX 64u /* requests without answer, or connections on their way, at a time */
 #define GEN_MSS 1460u
 #define GEN_DATA_BYTES_MAX (44u * GEN_MSS)
-#define GEN_STALL_NS 1000000000u
+#define GEN_STALL_NS UINT64_C(4000000000) /* on a busy machine nobody may run for long */
 
 struct gen_client {
     uint32_t seq, ack;   /* what it sent so far, and has got */
     uint32_t left_bytes; /* of what it waits for */
-    uint32_t asked_ns;   /* wraps after four seconds, more than GEN_STALL_NS */
+    uint32_t asked_ns;   /* wraps, but not before GEN_STALL_NS */
 };
 
 /* What clients do. Functions may be NULL where there is nothing to do. */

@@ -18,7 +18,7 @@ json=$3
 e2e_begin "$1" inside
 pairs=5
 seconds=2
-[ "$quick" = 0 ] || { pairs=3; seconds=0.3; }
+[ "$quick" = 0 ] || { pairs=3; seconds=0.3 short=0.3; }
 far=10.79.0.1 # the kernel's servers
 ns_far=$ns-k
 trap 'ip netns delete "$ns_far" 2>/dev/null; rm -f "$pairs_file"; e2e_cleanup' EXIT
@@ -31,7 +31,7 @@ nsenter --net="/run/netns/$ns_far" ip link set far0 up
 nsenter --net="/run/netns/$ns_far" ip link set lo up
 
 mkdir "$work/site"
-head -c 128 /dev/zero >"$work/site/128"
+for bytes in 128 1700; do head -c $bytes /dev/zero >"$work/site/$bytes"; done
 head -c 10000000 /dev/zero >"$work/site/10000000"
 cat >"$work/nginx.conf" <<CONF
 worker_processes 1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log crit; user root;
@@ -88,7 +88,7 @@ sample() {
     "server_$name"
     inside ip neigh flush dev "$tap"
     before=$(cpu_ns)
-    inside taskset -c 0 "$bin/bench_load" "${@/@/$at}" "$seconds" >"$work/sample" ||
+    inside taskset -c 0 "$bin/${client:-bench_load}" "${@/@/$at}" "$seconds" >"$work/sample" ||
         fail "the client failed against $name"
     value=$(jq -c --argjson ns "$(($(cpu_ns) - before))" --argjson s "$seconds" '
         ($ns / ($s + 0.2) / 1e9) as $cpu |
@@ -101,10 +101,12 @@ sample() {
     unset "pids[server]"
 }
 
-# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS... TARGET may be empty: nothing to reach.
+# row NAME KEY OURS PEER TARGET CLIENT-ARGUMENTS... TARGET of the ratio; "ours >= N"; or empty:
+# nothing to reach.
 row() {
     local name=$1 key=$2 ours=$3 peer=$4 target=$5 i machine mine
     shift 5
+    [[ $target = ours* ]] || target=${target:+>= $target}
     machine=$(tag)
     for ((i = 0; i < pairs; i++)); do
         sample "$ours" "$@"
@@ -112,12 +114,15 @@ row() {
         sample "$peer" "$@"
         pair_of "$key" "$mine" "$value"
     done
-    row_end "$name" "$peer" "${key#.}" "${target:+>= $target}" "$machine"
+    row_end "$name" "$peer" "${unit:-${key#.}}" "$target" "$machine"
 }
 
 # bound NAME ...: a row whose peer does next to nothing, to see how much could be had at all. Fewer
 # pairs: there is nothing to reach.
 bound() { pairs=3 row "$@"; }
+
+# ends NAME ...: connections that end. Fewer pairs and shorter: each sample has 50,000 of them.
+ends() { client=bench_conns unit=connections_per_s pairs=3 seconds=${short:-1} row "$@"; }
 
 rows_head
 rate=.requests_per_s
@@ -132,9 +137,16 @@ row http-tap-256 $rate http tapif 1.5 get @ 80 256 /128
 row http-tap-16 $rate http linux 1.15 get @ 80 16 /128
 if command -v nginx >/dev/null; then
     row http-tap-16 $rate http nginx 1.7 get @ 80 16 /128
+    bound http-tap-16-1700 $rate http nginx 1.7 get @ 80 16 /1700
+    ends http-close-tap $rate http nginx "" get @ 80 0 /128
 else
     echo "http-tap-16: no nginx here, skipped"
 fi
+bound http-tap-16-1700 $rate http linux 1.15 get @ 80 16 /1700
+ulimit -n "$(ulimit -Hn)" # of connections that stay
+ends cps-tap $rate echo tapif "ours >= 80000" echo @ 7 0 64
+ends cps-tap $rate echo linux "" echo @ 7 0 64
+ends cps-tap-10k $rate echo linux "" echo @ 7 10000 64
 cpu=.requests_per_cpu_s
 row rr-cpu-16 $cpu echo_sleep linux_sleep 2 echo @ 7 16 64
 row http-cpu-16 $cpu http_sleep linux_sleep 2 get @ 80 16 /128

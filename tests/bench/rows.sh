@@ -26,10 +26,11 @@ pair() {
 }
 
 # pair_of KEY OURS PEER: one more, of what two programs said, a JSON object each. Latencies that are
-# in them go along: p50_us and so on, the peer's as peer_p50_us.
+# in them go along: p50_us and so on, the peer's as peer_p50_us; and segments sent again.
 pair_of() {
     jq -cn --argjson o "$2" --argjson p "$3" "
-        def late: with_entries(select((.key | test(\"^p[0-9]+_us\$\")) and .value > 0));
+        def late: with_entries(select(.key == \"again\" or
+            ((.key | test(\"^p[0-9]+_us\$\")) and .value > 0)));
         {ours: (\$o | $1), peer: (\$p | $1)} | .ratio = .ours / .peer | . + (\$o | late) +
             (\$p | late | with_entries(.key |= \"peer_\" + .))" >>"$pairs_file"
 }
@@ -51,4 +52,14 @@ row_end() {
             .value = ($all | map(.[$k]) | median)))' \
         "$pairs_file" | tee -a "$json" | bash "${BASH_SOURCE[0]%/*}/table" --lines
     : >"$pairs_file"
+}
+
+# row_late NAME PEER QUANTILE GOAL TAG: before row_end, of the same pairs: a latency.
+row_late() {
+    local pairs
+    pairs=$(cat "$pairs_file")
+    jq -c --arg k "$3" '{ours: .[$k], peer: .["peer_" + $k]} | .ratio = .ours / .peer' \
+        <<<"$pairs" >"$pairs_file"
+    row_end "$1" "$2" us "$4" "$5"
+    echo "$pairs" >"$pairs_file"
 }

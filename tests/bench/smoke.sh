@@ -48,7 +48,7 @@ for what in ack echo window timers memory; do
     done
 done
 for n in 1 100; do
-    for what in rr ack; do
+    for what in rr ack cps; do
         "$bin/bench_gen" $what $n 0.01 | jq -c "{sweep: \"$what\", x: .conns, ours: .guest_ns}" \
             >>"$json" || fail "bench_gen $what $n"
     done
