@@ -138,15 +138,10 @@ row http-tap-16 $rate http linux 1.15 get @ 80 16 /128
 if command -v nginx >/dev/null; then
     row http-tap-16 $rate http nginx 1.7 get @ 80 16 /128
     bound http-tap-16-1700 $rate http nginx 1.7 get @ 80 16 /1700
-    ends http-close-tap $rate http nginx "" get @ 80 0 /128
 else
     echo "http-tap-16: no nginx here, skipped"
 fi
 bound http-tap-16-1700 $rate http linux 1.15 get @ 80 16 /1700
-ulimit -n "$(ulimit -Hn)" # of connections that stay
-ends cps-tap $rate echo tapif "ours >= 80000" echo @ 7 0 64
-ends cps-tap $rate echo linux "" echo @ 7 0 64
-ends cps-tap-10k $rate echo linux "" echo @ 7 10000 64
 cpu=.requests_per_cpu_s
 row rr-cpu-16 $cpu echo_sleep linux_sleep 2 echo @ 7 16 64
 row http-cpu-16 $cpu http_sleep linux_sleep 2 get @ 80 16 /128
@@ -160,3 +155,8 @@ row bulk-tap-out $speed http linux 3 get @ 80 1 /10000000
 bound bulk-tap-out $speed http tapwrite "" get @ 80 1 /10000000
 row bulk-tap-in $speed iperf tapif 5 send @ 5001 1 65536
 row bulk-tap-in $speed iperf linux 0.9 send @ 5001 1 65536
+ulimit -n "$(ulimit -Hn)" # of connections that stay
+ends cps-tap $rate echo tapif "ours >= 80000" echo @ 7 0 64
+ends cps-tap $rate echo linux "" echo @ 7 0 64
+ends cps-tap-10k $rate echo linux "" echo @ 7 10000 64
+! command -v nginx >/dev/null || ends http-close-tap $rate http nginx "" get @ 80 0 /128
