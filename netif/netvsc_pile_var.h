@@ -5,28 +5,34 @@
 
 #include "netvsc_var.h"
 
-/* The last message grows to where the next one begins. */
-void netvsc_pile_pad(struct netvsc_tx_pile *pile);
+/* The message at (last), of (len_bytes), grows by (pad_bytes): to where the next one begins. */
+void netvsc_pile_pad(uint8_t *last, uint32_t len_bytes, uint32_t pad_bytes);
 
 /* Where will the next message be, and how long may it be? */
 static inline void netvsc_pile_settle(struct netvsc_tx_pile *pile)
 {
-    const uint32_t pad = -pile->bytes & pile->align_mask;
-    const uint32_t left = pile->bytes_max - pile->bytes;
+    const uint32_t next_off = (pile->bytes + pile->align_mask) & ~pile->align_mask;
 
-    pile->next_off = pile->bytes + pad;
-    pile->room = pile->frames < pile->frames_max && pad < left ? left - pad : 0;
+    pile->next_off = next_off;
+    pile->room = pile->frames < pile->frames_max && next_off < pile->bytes_max
+                     ? pile->bytes_max - next_off
+                     : 0;
 }
 
-/* The message of (bytes) at next_off is complete. */
+/* The message of (bytes) at next_off is complete. The one before grows last of all, so that most
+ * commits call nothing and so need not keep registers. */
 static inline void netvsc_pile_add(struct netvsc_tx_pile *pile, uint32_t bytes)
 {
-    if (pile->next_off != pile->bytes)
-        netvsc_pile_pad(pile);
+    uint8_t *last = pile->base + pile->last_off;
+    const uint32_t len_bytes = pile->bytes - pile->last_off;
+    const uint32_t pad_bytes = pile->next_off - pile->bytes;
+
     pile->frames++;
     pile->last_off = pile->next_off;
     pile->bytes = pile->next_off + bytes;
     netvsc_pile_settle(pile);
+    if (pad_bytes)
+        netvsc_pile_pad(last, len_bytes, pad_bytes);
 }
 
 /* Have a frame written where the next message will be. There are room, a section and credit. */

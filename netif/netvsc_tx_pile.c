@@ -38,13 +38,11 @@ static uint32_t bytes_max(const struct netvsc_info *info)
                                                                : info->send_section_bytes;
 }
 
-void netvsc_pile_pad(struct netvsc_tx_pile *pile)
+void netvsc_pile_pad(uint8_t *last, uint32_t len_bytes, uint32_t pad_bytes)
 {
-    const uint32_t len_bytes = pile->next_off - pile->last_off;
-
-    memset(pile->base + pile->bytes, 0, pile->next_off - pile->bytes);
-    memcpy(pile->base + pile->last_off + offsetof(struct rndis_packet, len_bytes), &len_bytes,
-           sizeof(len_bytes));
+    memset(last + len_bytes, 0, pad_bytes);
+    len_bytes += pad_bytes;
+    memcpy(last + offsetof(struct rndis_packet, len_bytes), &len_bytes, sizeof(len_bytes));
 }
 
 /* Nothing is in it yet. */

@@ -38,17 +38,18 @@ static inline bool alone(const struct netvsc *nic, size_t len_bytes)
 
 /* ---- begin ----------------------------------------------------------------------------------- */
 
-static bool begin_in_pile(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
+/* May it be written behind others, or as the first? A section and credit must be left besides. */
+static inline bool pile_may(const struct netvsc_tx *tx, size_t len_bytes)
 {
-    struct netvsc_tx *tx = &q->tx;
-    const size_t body = len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : len_bytes;
+    return len_bytes <= tx->pile.quick_bytes_max && len_bytes >= NETVSC_ETH_BYTES &&
+           tx->free_count && tx->credit;
+}
 
-    if (len_bytes < NETVSC_ETH_BYTES || !tx->free_count || !tx->credit)
-        return false;
-    if (body + HEAD_BYTES > tx->pile.room && !netvsc_pile_renew(q, (uint32_t)body + HEAD_BYTES))
-        return false;
-    netvsc_pile_give(&tx->pile, NETVSC_PILE_PLAIN, HEAD_BYTES, slot);
-    return true;
+/* With its header, padded. */
+static inline uint32_t message_bytes(size_t len_bytes)
+{
+    return HEAD_BYTES +
+           (len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : (uint32_t)len_bytes);
 }
 
 static bool begin_alone(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
@@ -62,34 +63,47 @@ static bool begin_alone(struct netvsc_queue *q, size_t len_bytes, struct netvsc_
     return true;
 }
 
+/* Not behind others: as the first of a pile, alone, or the long way. */
+static __attribute__((noinline)) int begin_anew(struct netvsc_queue *q, size_t len_bytes,
+                                                struct netvsc_slot *slot)
+{
+    if (netvsc_tx_may_send(q) && pile_may(&q->tx, len_bytes) &&
+        netvsc_pile_renew(q, message_bytes(len_bytes))) {
+        netvsc_pile_give(&q->tx.pile, NETVSC_PILE_PLAIN, HEAD_BYTES, slot);
+        return 0;
+    }
+    if (netvsc_tx_may_send(q) && len_bytes > q->tx.pile.quick_bytes_max &&
+        begin_alone(q, len_bytes, slot))
+        return 0;
+    return netvsc_queue_tx_begin_meta(q->nic, q->index, len_bytes, &netvsc_tx_nothing, slot);
+}
+
 int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
                           struct netvsc_slot *slot)
 {
     struct netvsc_queue *q = nic->queue[queue];
 
-    if (netvsc_tx_may_send(q) &&
-        (len_bytes <= q->tx.pile.quick_bytes_max ? begin_in_pile(q, len_bytes, slot)
-                                                 : begin_alone(q, len_bytes, slot)))
-        return 0;
-    return netvsc_queue_tx_begin_meta(nic, queue, len_bytes, &netvsc_tx_nothing, slot);
+    if (!netvsc_tx_may_send(q) || !pile_may(&q->tx, len_bytes) ||
+        message_bytes(len_bytes) > q->tx.pile.room)
+        return begin_anew(q, len_bytes, slot);
+    netvsc_pile_give(&q->tx.pile, NETVSC_PILE_PLAIN, HEAD_BYTES, slot);
+    return 0;
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */
 
-static bool commit_in_pile(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
+/* Was it begun behind others, with nothing beside it? */
+static inline bool in_pile(const struct netvsc_tx *tx, const struct netvsc_slot *slot)
 {
-    uint32_t wire_bytes = (uint32_t)len_bytes;
-    uint8_t *data = slot->data;
+    return tx->pile.state == NETVSC_PILE_PLAIN && slot->token == tx->pile.token;
+}
 
-    if (len_bytes > q->tx.pile.quick_bytes_max || netvsc_tx_tagged(data, (uint32_t)len_bytes))
-        return false;
-    if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
-        memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
-        wire_bytes = NETVSC_FRAME_BYTES_MIN;
-    }
-    netvsc_count_tx(&q->stats, data, (uint32_t)len_bytes);
-    netvsc_pile_commit(&q->tx, rndis_put_packet(data - HEAD_BYTES, 0, wire_bytes));
-    return true;
+/* May it stay there, with nothing beside it? */
+static inline bool pile_may_keep(const struct netvsc_tx *tx, const struct netvsc_slot *slot,
+                                 size_t len_bytes)
+{
+    return len_bytes <= tx->pile.quick_bytes_max &&
+           !netvsc_tx_tagged(slot->data, (uint32_t)len_bytes);
 }
 
 /* Begun with nothing beside it, or it would be further on, and where its section begins. */
@@ -116,13 +130,34 @@ static bool commit_alone(struct netvsc_queue *q, const struct netvsc_slot *slot,
     return true;
 }
 
+/* Not as it is: a frame that has to be padded first, one alone, or the long way. */
+static __attribute__((noinline)) void commit_else(struct netvsc_queue *q,
+                                                  const struct netvsc_slot *slot, size_t len_bytes)
+{
+    if (!in_pile(&q->tx, slot)) {
+        if (!commit_alone(q, slot, len_bytes))
+            netvsc_tx_commit_any(q, slot, len_bytes);
+    } else if (len_bytes < NETVSC_FRAME_BYTES_MIN && pile_may_keep(&q->tx, slot, len_bytes)) {
+        memset(slot->data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
+        netvsc_count_tx(&q->stats, slot->data, (uint32_t)len_bytes);
+        netvsc_pile_commit(&q->tx,
+                           rndis_put_packet(slot->data - HEAD_BYTES, 0, NETVSC_FRAME_BYTES_MIN));
+    } else {
+        netvsc_tx_commit_any(q, slot, len_bytes);
+    }
+}
+
 void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
                             size_t len_bytes)
 {
     struct netvsc_queue *q = nic->queue[queue];
-    const struct netvsc_tx_pile *pile = &q->tx.pile;
-    const bool in_pile = pile->state == NETVSC_PILE_PLAIN && slot->token == pile->token;
+    const uint32_t bytes = (uint32_t)len_bytes;
 
-    if (!(in_pile ? commit_in_pile(q, slot, len_bytes) : commit_alone(q, slot, len_bytes)))
-        netvsc_tx_commit_any(q, slot, len_bytes);
+    if (!in_pile(&q->tx, slot) || len_bytes < NETVSC_FRAME_BYTES_MIN ||
+        !pile_may_keep(&q->tx, slot, len_bytes)) {
+        commit_else(q, slot, len_bytes);
+        return;
+    }
+    netvsc_count_tx(&q->stats, slot->data, bytes);
+    netvsc_pile_commit(&q->tx, rndis_put_packet(slot->data - HEAD_BYTES, 0, bytes));
 }
