@@ -241,6 +241,38 @@ static void a_completion_is_the_same_anywhere_in_the_ring(void **state)
     }
 }
 
+static void a_short_packet_is_the_same_anywhere_in_the_ring(void **state)
+{
+    for (uint32_t shift = 0; shift < 64; shift += 8) {
+        uint32_t at = 24 + shift;
+
+        assert_int_equal(send_bytes(shift), 0);
+        for (unsigned i = 0; i < FAKE_SIZE / 64 + 1; i++) {
+            const uint64_t want[8] = {0x0001000700020006, 1000 + i, status, status + i, 0, 0, 0,
+                                      (uint64_t)at << 32};
+
+            assert_int_equal(vmbus_chan_send_short(chan, 1000 + i, status, status + i), 0);
+            assert_int_equal(vmbus_chan_flush(chan), 0);
+            for (unsigned word = 0; word < 8; word++, at = (at + 8) % FAKE_SIZE)
+                assert_memory_equal(fake.chan[0].to_host_data + at, &want[word], 8);
+            fake_host_drain(&fake, 0);
+        }
+        assert_int_equal(vmbus_chan_stats(chan)->tx_packets, 1 + FAKE_SIZE / 64 + 1);
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void short_packets_leave_the_reserve(void **state)
+{
+    (void)state;
+    while (vmbus_chan_send_short(chan, 1, status, 0) == 0)
+        continue;
+    assert_int_equal(vmbus_chan_send_short(chan, 1, status, 0), -EAGAIN);
+    assert_int_equal(vmbus_chan_stats(chan)->tx_ring_full, 2);
+    assert_true(vmbus_chan_ack_room(chan, UINT32_MAX) >= VMBUS_CHAN_RESERVE_ACKS);
+}
+
 static void completions_written_together_are_the_same(void **state)
 {
     for (uint32_t shift = 0; shift < 32; shift += 8) {
@@ -413,6 +445,8 @@ int main(void)
         with_chan(completions_written_together_are_the_same),
         with_chan(completions_that_find_no_room_are_left),
         with_chan(a_completion_is_the_same_anywhere_in_the_ring),
+        with_chan(a_short_packet_is_the_same_anywhere_in_the_ring),
+        with_chan(short_packets_leave_the_reserve),
         with_chan(completions_have_a_reserve),
         with_chan(ack_room_is_limited_and_looks_again),
         with_chan(refused_packet_leaves_no_trace),

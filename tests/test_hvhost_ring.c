@@ -97,6 +97,45 @@ static void golden_packet_wraps_and_an_exact_fit_is_refused(void **state)
     check_hex(out.data, 16, "6c 00 00 00 01 00 00 00 00 00 00 00 f0 1f 00 00");
 }
 
+/* Where it may be made in place it is; around the end, and without room, nothing has happened. */
+static void packet_made_in_place_is_the_one_that_is_put(void **state)
+{
+    static _Alignas(4096) uint8_t memory[2][2 * (4096 + 8192)];
+    struct hvh_ring_out made, put;
+    struct hvh_ring_in in;
+    struct hvh_send pkt;
+    unsigned in_place = 0;
+
+    (void)state;
+    for (uint32_t at = 0; at < 8192; at += 8) {
+        const struct vmbus_region a = {memory[0], sizeof(memory[0])};
+        const struct vmbus_region b = {memory[1], sizeof(memory[1])};
+        uint8_t *body;
+
+        assert_int_equal(hvh_ring_attach(&a, &in, &made), 0);
+        assert_int_equal(hvh_ring_attach(&b, &in, &put), 0);
+        made.write = put.write = at;
+        atomic_store(&made.ctl->read_index, at);
+        atomic_store(&put.ctl->read_index, at);
+        hvh_send_init(&pkt, VMBUS_PKT_COMPLETION, at + 1, 8, 16);
+        memset(pkt.body, 0x5A, 24);
+        assert_int_equal(hvh_ring_put(&put, &pkt), 0);
+        body = hvh_ring_make(&made, pkt.desc);
+        if (!body) {
+            assert_int_equal(made.write, at);
+            continue;
+        }
+        in_place++;
+        memset(body, 0x5A, 24);
+        assert_int_equal(made.write, put.write);
+        assert_memory_equal(made.data + at, put.data + at, 48);
+        made.read = (made.write + 48) % 8192; /* 8 of these stay free */
+        atomic_store(&made.ctl->read_index, made.read);
+        assert_null(hvh_ring_make(&made, pkt.desc));
+    }
+    assert_int_equal(in_place, (8192 - 48) / 8);
+}
+
 /* ---- room ------------------------------------------------------------------------------- */
 
 static void guest_waiting_for_room_is_told_once_it_has_it(void **state)
@@ -276,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_wrap_at_every_position),
         cmocka_unit_test(golden_packet_wraps_and_an_exact_fit_is_refused),
+        cmocka_unit_test(packet_made_in_place_is_the_one_that_is_put),
         cmocka_unit_test(guest_waiting_for_room_is_told_once_it_has_it),
         cmocka_unit_test(frames_gathered_keep_their_room),
         cmocka_unit_test(host_without_room_for_answers_asks_and_waits),
