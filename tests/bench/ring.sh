@@ -19,6 +19,29 @@ point() {
     "$bin/$1" "$2" 3 | jq -cs --arg s "$3" --argjson x "$4" '{name: "sweep-\($s)-\($x)", sweep: $s,
         x: $x, ours: (map(.ours) | sort | .[1]), unit: "ns per frame"}' >>"$json" || exit 1
 }
+# crossover WAY DEFAULT: from which length on a frame is cheaper left where it is, by the driver's
+# time, and what it does by default; beside it the same by driver's and host's. Lengths as points.
+crossover() {
+    local i at
+    at=$(tag)
+    for ((i = 0; i < (pairs + 1) / 2; i++)); do
+        "$bin/bench_place" "$1" >"$pairs_file.run" || exit 1
+        jq -cs --argjson default "$2" '
+            def from(cheaper): (map(select(cheaper | not).x) | max // 0) as $last |
+                map(select(.x > $last).x) | min // infinite;
+            {ours: from(.ours < .peer), peer: $default,
+             with_host: from(.ours + .ours_host < .peer + .peer_host)} | .ratio = .ours / .peer' \
+            "$pairs_file.run" >>"$pairs_file"
+        cat "$pairs_file.run" >>"$pairs_file.lengths"
+    done
+    jq -cs --arg s "zc-$1" 'def median: sort | .[length / 2 | floor]; group_by(.x)[] |
+        {name: "sweep-\($s)-\(.[0].x)", sweep: $s, x: .[0].x, unit: "ns per frame",
+         ours: (map(.ours) | median), peer: (map(.peer) | median),
+         ours_host: (map(.ours_host) | median), peer_host: (map(.peer_host) | median)}' \
+        "$pairs_file.lengths" >>"$json"
+    rm -f "$pairs_file.run" "$pairs_file.lengths"
+    row_end "zc-$1" "default threshold" bytes "" "$at"
+}
 ring() { row bench_ring "$1" "$1" "$2" "ns per frame" "$3"; }
 # copies CASE UNIT GOAL
 copies() { row bench_copies "$1" "$1" "copies across cores" "$2" "$3"; }
@@ -56,6 +79,8 @@ copies rx64k-copied gbit_per_s ""
 copies rx64k-rsc gbit_per_s ""
 copies tx64k gbit_per_s ">= 0.9"
 copies tx64k-copied gbit_per_s ""
+crossover tx 2048 # NETVSC_TX_COPY_BYTES
+crossover rx 256  # config.rx_copybreak_bytes
 overload 1.5x 8 150
 overload 2x 8 200
 overload 4x 8 400

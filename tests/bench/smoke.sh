@@ -84,8 +84,11 @@ for way in rx tx; do
         "$bin/bench_ring" ${way}60-burst-$n 1 | jq -c "{sweep: \"batch-$way\", x: $n, ours: .ours}"
     done
 done >>"$json"
+for way in tx rx; do
+    "$bin/bench_place" $way | jq -c "{sweep: \"zc-$way\"} + ." >>"$json" || fail "bench_place $way"
+done
 "$here/plot" "$json" "$work"
-for name in connections overload batch; do
+for name in connections overload batch zc-tx zc-rx; do
     grep -q '</svg>' "$work/bench-$name.svg" || fail "plot: no $name"
 done
 echo "smoke: all there"
