@@ -93,6 +93,7 @@ static unsigned chan_drain(struct hvh_chan *chan)
         if (!chan->in.attended) /* else it was in this processor's caches a moment ago */
             hvh_tx_ahead(chan);
         packet_serve(chan);
+        hvh_ahead_read(&chan->nic->send_ahead, chan->nic->send_ahead.end);
         if (!chan->open || chan->faulted)
             break;
     }

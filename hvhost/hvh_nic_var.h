@@ -8,6 +8,7 @@
 #ifndef HVH_NIC_VAR_H
 #define HVH_NIC_VAR_H
 
+#include "hvh_ahead.h"
 #include "hvh_large.h"
 #include "hvh_offload.h"
 #include "hvh_ring.h"
@@ -139,6 +140,7 @@ struct hvhost_nic {
     uint32_t mtu_bytes; /* granted, without Ethernet header */
     struct vmbus_region recv, send;
     struct hvh_large recv_large, send_large;
+    struct hvh_ahead recv_ahead, send_ahead;
     uint16_t recv_id;
     uint32_t send_section_bytes;
     struct hvh_sections sections;
@@ -302,7 +304,7 @@ uint64_t hvh_leave_deadline(const struct hvhost_nic *nic);
 void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
 /* A packet was taken: have the section that the next one names brought into this processor's
  * caches while it is served. */
-void hvh_tx_ahead(const struct hvh_chan *chan);
+void hvh_tx_ahead(struct hvh_chan *chan);
 
 extern const struct hvh_port_ops hvh_rx_port_ops; /* ctx is the card */
 /* Put the gathered frames on the ring. */

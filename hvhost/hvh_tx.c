@@ -13,7 +13,7 @@
  *
  * What the next packet names was written by the guest's processor, and each of its lines takes as
  * long to come from there as all else that is done for a packet; they are asked for one packet
- * ahead.
+ * ahead (hvh_ahead.h).
  *
  * A malformed message ends its packet, since where the next one starts is then unknown. The
  * completion says FAILURE.
@@ -29,8 +29,7 @@
 #define PADDING_LOOKED_AT 64u
 #define HEAD_COPIED 256u /* of a burst of segments */
 #define TCP_HEAD_BYTES_MAX 60u
-#define AHEAD_BYTES_MAX 2048u /* what a processor can have asked for at a time, and more */
-#define CACHE_LINE_BYTES 64u
+#define AHEAD_BYTES_MAX 2048u
 
 struct message {
     struct rndis_packet head; /* a copy */
@@ -241,9 +240,9 @@ static bool packet_serve(struct hvh_chan *chan, const struct hvh_gather *g)
     return true;
 }
 
-void hvh_tx_ahead(const struct hvh_chan *chan)
+void hvh_tx_ahead(struct hvh_chan *chan)
 {
-    const struct hvhost_nic *nic = chan->nic;
+    struct hvhost_nic *nic = chan->nic;
     struct {
         struct vmbus_pkt_desc desc;
         struct nvs_rndis msg;
@@ -256,8 +255,10 @@ void hvh_tx_ahead(const struct hvh_chan *chan)
         return;
     bytes = next.msg.section_bytes < AHEAD_BYTES_MAX ? next.msg.section_bytes : AHEAD_BYTES_MAX;
     at = hvh_mem_at(&nic->send, (uint64_t)next.msg.section * nic->send_section_bytes, bytes);
-    for (uint32_t off = 0; at && off < bytes; off += CACHE_LINE_BYTES)
-        __builtin_prefetch(at + off);
+    if (!at)
+        return;
+    nic->send_ahead = (struct hvh_ahead){at, at + bytes};
+    hvh_ahead_read(&nic->send_ahead, hvh_ahead_first(&nic->send_ahead));
 }
 
 void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg)
