@@ -45,6 +45,8 @@ struct netvsc_info {
     uint8_t rx_csum; /* NETVSC_CSUM_TCP4 and so on: the host gives verdicts about frames received */
     uint8_t rx_rsc;  /* NETVSC_RSC_IP4, NETVSC_RSC_IP6: it puts TCP segments together */
     uint32_t queues;
+    const char *left_out; /* the last step of the attach that failed and can be done without: its */
+    int left_out_error;   /* name and -errno; NULL, 0 */
     bool tx_gpa;     /* frames can be sent from config.memory */
     bool gpa_direct; /* control requests go by guest-physical page, not through a send section */
 };

@@ -49,6 +49,15 @@ static int try_step(struct netvsc *nic)
     return step->accept ? step->accept(nic) : 0;
 }
 
+/* While the NIC is up, other queues' threads read what is known of it. */
+static void leave_out(struct netvsc *nic, int rc)
+{
+    if (nic->state != NETVSC_ATTACHING)
+        return;
+    nic->info.left_out = nic->steps[nic->step].name;
+    nic->info.left_out_error = rc;
+}
+
 int netvsc_steps_run(struct netvsc *nic)
 {
     while (nic->steps[nic->step].name) {
@@ -60,6 +69,8 @@ int netvsc_steps_run(struct netvsc *nic)
             rc = -ETIMEDOUT;
         if (rc < 0 && !nic->steps[nic->step].optional)
             return rc;
+        if (rc < 0)
+            leave_out(nic, rc);
         if (rc != NETVSC_STEP_RESEND)
             nic->step++;
         begin_step(nic);

@@ -10,9 +10,9 @@
  * from the end: few lines, which are in this processor's caches. A frame of its own takes the
  * section free for longest. The host, on another processor, has read its lines since: one freed
  * just now is still in that processor's caches, and to write to it is to take each line away from
- * there; one freed long ago has left them. The row must not be too long, though, or its pages leave
- * the TLB: with 768 sections of 6 KiB a frame of 1514 bytes takes two thirds of the time it takes
- * from a stack, or from a row of 2730.
+ * there; one freed long ago has left them. The row must not be too long, though, or its lines are
+ * in no cache at all: with 768 sections of 6 KiB a frame of 1514 bytes takes two thirds of the time
+ * it takes from a stack, or from a row of 2730, be it in pages of 4 KiB or of 2 MiB.
  */
 #include "netvsc_slot_var.h"
 

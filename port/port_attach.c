@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "netvsc_control.h"
+#include "netvsc_worker.h"
 #include "port_clock.h"
 #include "port_log.h"
 #include "vmbus.h"
@@ -35,8 +36,21 @@ static void schedule(struct port_attach *attach, uint64_t now_ns)
         attach->delay_ms = PORT_ATTACH_RETRY_MAX_MS;
 }
 
+/* A NIC with fewer queues works, but not as its user expects. */
+static void say_queues(const struct netvsc *nic)
+{
+    const struct netvsc_info *info = netvsc_info(nic);
+    const unsigned wanted = netvsc_queues_wanted(nic);
+
+    if (info->queues < wanted)
+        port_log(PORT_LOG_WARN, "%u of %u queues: %s%s%s", (unsigned)info->queues, wanted,
+                 info->left_out ? info->left_out : "no more were given", info->left_out ? ": " : "",
+                 info->left_out ? strerror(-info->left_out_error) : "");
+}
+
 static void on_up(struct port_attach *attach, uint64_t now_ns)
 {
+    say_queues(attach->nic);
     if (attach->reopening)
         port_log(PORT_LOG_INFO, "attached again after %llu ms, MTU %u",
                  (unsigned long long)((now_ns - attach->lost_at_ns) / PORT_NS_PER_MS),

@@ -55,12 +55,12 @@ static void run_until(enum netvsc_state state)
     assert_int_equal(netvsc_state(f.nif.nic), state);
 }
 
-static int make_card(void **state)
+/* A card of (host_queues), of which (queues) are asked for. */
+static int make_card_with(uint32_t host_queues, uint32_t queues)
 {
-    const struct app_emulate_options options = {.tap = ""};
-    const struct netvsc_config config = {.mtu_bytes = 0};
+    const struct app_emulate_options options = {.tap = "", .queues = host_queues};
+    const struct netvsc_config config = {.queues = queues};
 
-    (void)state;
     memset(&f, 0, sizeof(f));
     f.now_ns = PORT_NS_PER_S;
     port_log_setup("prog", PORT_LOG_INFO);
@@ -69,6 +69,12 @@ static int make_card(void **state)
         return -1;
     f.attach = (struct port_attach){.nic = f.nif.nic, .open = counting_open, .ctx = &f.emulate};
     return 0;
+}
+
+static int make_card(void **state)
+{
+    (void)state;
+    return make_card_with(1, 1);
 }
 
 static int drop_card(void **state)
@@ -94,6 +100,23 @@ static void lose_the_host(void)
     /* As after a sleep: that is where the driver learns it when it has nothing to send. */
     netvsc_irq_disarm(f.nif.nic);
     run_until(NETVSC_GONE);
+}
+
+static int make_card_of_two(void **state)
+{
+    (void)state;
+    return make_card_with(2, 4);
+}
+
+static void fewer_queues_than_asked_for_are_said(void **state)
+{
+    (void)state;
+    stderr_catch(&f.catcher);
+    begin();
+    run_until(NETVSC_UP);
+    turn();
+    assert_string_equal(stderr_caught(&f.catcher),
+                        "prog: warn: 2 of 4 queues: no more were given\n");
 }
 
 static void a_lost_host_is_tried_every_200_ms_then_every_2_s(void **state)
@@ -261,6 +284,8 @@ static void another_mtu_during_a_later_attach_is_the_next_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(fewer_queues_than_asked_for_are_said, make_card_of_two,
+                                        drop_card),
         CARD_TEST(a_lost_host_is_tried_every_200_ms_then_every_2_s),
         CARD_TEST(a_host_that_returns_is_attached_again_and_the_link_comes_back),
         CARD_TEST(a_second_outage_is_tried_as_quickly_as_the_first),

@@ -89,11 +89,14 @@ static void watch(struct conn *c, uint32_t events, int how)
 static int open_socket(int flags)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+    const struct linger reset = {.l_onoff = 1};
     int one = 1;
 
     if (fd < 0)
         die("socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (!by_http) /* or its port would be taken for a minute */
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     return fd;
 }
 
@@ -107,10 +110,6 @@ static void begin(struct conn *c)
 
 static void end(struct conn *c)
 {
-    const struct linger reset = {.l_onoff = 1};
-
-    if (!by_http)
-        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(c->fd);
     if (measuring) {
         bench_times_add(&times, clock_now() - c->begin_ns);
