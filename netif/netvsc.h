@@ -47,7 +47,7 @@ struct netvsc_info {
     uint32_t queues;
     const char *left_out; /* the last step of the attach that failed and can be done without: its */
     int left_out_error;   /* name and -errno; NULL, 0 */
-    bool tx_gpa;     /* frames can be sent from config.memory */
+    bool tx_gpa;          /* frames can be sent from config.memory */
     bool gpa_direct; /* control requests go by guest-physical page, not through a send section */
 };
 
