@@ -27,7 +27,7 @@ static bool part_add(struct hvh_gather *g, uint8_t *base, uint32_t len)
     return true;
 }
 
-static bool gather_section(struct hvhost_nic *nic, const struct nvs_rndis *msg,
+static bool gather_section(const struct hvhost_nic *nic, const struct nvs_rndis *msg,
                            struct hvh_gather *g)
 {
     uint64_t off = (uint64_t)msg->section * nic->send_section_bytes;
@@ -35,12 +35,8 @@ static bool gather_section(struct hvhost_nic *nic, const struct nvs_rndis *msg,
     if (msg->section == NVS_SECTION_NONE)
         return true;
     g->from_section = true;
-    if (msg->section_bytes > nic->send_section_bytes ||
-        !part_add(g, hvh_mem_at(&nic->send, off, msg->section_bytes), msg->section_bytes))
-        return false;
-    if (off >= nic->send_large.due)
-        nic->stats.large_pages += hvh_large_grow(&nic->send_large);
-    return true;
+    return msg->section_bytes <= nic->send_section_bytes &&
+           part_add(g, hvh_mem_at(&nic->send, off, msg->section_bytes), msg->section_bytes);
 }
 
 /* One range: its page numbers are at (pfns). Returns how many there were, 0 on nonsense. */

@@ -6,8 +6,7 @@
  * as a real device's is, laid out as the maps of uio_hv_generic; and the transport's operations are
  * function calls into the core. It plays the guest's kernel too: it registers both buffers,
  * initialises the rings and lets interrupts through or not. Regions are kept apart by pages nobody
- * may touch, so that either side running over the end of one faults instead of spoiling the next;
- * those that can become large pages (hvh_large.c) begin where these can lie.
+ * may touch, so that either side running over the end of one faults instead of spoiling the next.
  *
  * There is no descriptor to sleep on: guest and host share a thread, which asks irq_take().
  * After a rescind the memory stays mapped until the guest closes, as with the real kernel, while
@@ -172,8 +171,6 @@ static const struct vmbus_transport_ops transport_ops = {
 
 static int carve(struct inproc *self, size_t *at, struct vmbus_region *out, size_t bytes)
 {
-    if (bytes >= HVH_LARGE_BYTES) /* to the next boundary: addresses, not memory */
-        *at = (*at + HVH_LARGE_BYTES - 1) / HVH_LARGE_BYTES * HVH_LARGE_BYTES;
     *out = (struct vmbus_region){.base = self->base + *at, .len_bytes = bytes};
     *at += bytes + VMBUS_PAGE_BYTES;
     return mprotect(out->base, bytes, PROT_READ | PROT_WRITE) ? -errno : 0;
@@ -186,9 +183,10 @@ static int memory_map(struct inproc *self, struct vmbus_transport *t)
     size_t at = VMBUS_PAGE_BYTES;
     int rc = 0;
 
-    self->bytes = (size_t)c->ring_bytes + c->recv_buf_bytes + c->send_buf_bytes + dma +
-                  9 * VMBUS_PAGE_BYTES + 4 * HVH_LARGE_BYTES;
-    self->base = hvh_large_map(-1, self->bytes, PROT_NONE);
+    self->bytes =
+        (size_t)c->ring_bytes + c->recv_buf_bytes + c->send_buf_bytes + dma + 9 * VMBUS_PAGE_BYTES;
+    self->base =
+        mmap(NULL, self->bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (self->base == MAP_FAILED) {
         self->base = NULL;
         return -errno;
@@ -228,7 +226,6 @@ static int connect(struct inproc *self, const struct vmbus_transport *t)
         .gpadl_count = 2,
         .ram = {{DMA_FIRST_PFN, t->dma}},
         .ram_count = t->dma_pfn ? 1 : 0,
-        .sparse = true,
         .same_thread = true,
     };
 

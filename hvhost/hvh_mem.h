@@ -38,7 +38,6 @@ struct hvh_guest {
     unsigned gpadl_count;
     struct hvh_ram ram[HVH_RAM_MAX];
     unsigned ram_count;
-    bool sparse;      /* the memory of its GPADLs is there once it is touched */
     bool same_thread; /* guest and host take turns: doorbells are judged with no room for races */
 };
 

@@ -287,11 +287,6 @@ int hvh_nic_ram_add(struct hvhost_nic *nic, const struct hvh_ram *ram)
     return nic->face ? hvh_mem_ram_add(&nic->guest, ram) : -EINVAL;
 }
 
-void hvh_nic_large(struct hvhost_nic *nic, unsigned count)
-{
-    nic->stats.large_pages += count;
-}
-
 void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle)
 {
     struct hvh_guest *guest = &nic->guest;

@@ -9,7 +9,6 @@
 #define HVH_NIC_VAR_H
 
 #include "hvh_ahead.h"
-#include "hvh_large.h"
 #include "hvh_offload.h"
 #include "hvh_ring.h"
 #include "hvh_rss.h"
@@ -139,7 +138,6 @@ struct hvhost_nic {
     uint64_t capabilities;
     uint32_t mtu_bytes; /* granted, without Ethernet header */
     struct vmbus_region recv, send;
-    struct hvh_large recv_large, send_large;
     struct hvh_ahead recv_ahead, send_ahead;
     uint16_t recv_id;
     uint32_t send_section_bytes;

@@ -111,13 +111,6 @@ static uint32_t recv_section_bytes(const struct hvhost_nic *nic)
     return (bytes + 1) & ~1u; /* even: an odd MTU would put every other section at an odd address */
 }
 
-/* Memory of a file is large already. */
-static void watch(const struct hvhost_nic *nic, const struct vmbus_region *mem,
-                  struct hvh_large *large)
-{
-    hvh_large_watch(large, nic->guest.sparse ? mem : &(struct vmbus_region){0});
-}
-
 static bool recv_buf_take(struct hvhost_nic *nic, const struct nvs_buf *msg)
 {
     const struct vmbus_region *mem = hvh_mem_gpadl(&nic->guest, msg->gpadl);
@@ -127,7 +120,6 @@ static bool recv_buf_take(struct hvhost_nic *nic, const struct nvs_buf *msg)
     if (count <= HVH_SECTIONS_CONTROL)
         return false;
     nic->recv = *mem;
-    watch(nic, mem, &nic->recv_large);
     nic->recv_id = msg->id;
     nic->got_recv = true;
     hvh_sections_init(&nic->sections, bytes, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
@@ -177,7 +169,6 @@ void hvh_nvs_send_buf(struct hvh_chan *chan, const struct hvh_nvs_request *req)
     mem = hvh_mem_gpadl(&nic->guest, msg.gpadl);
     if (mem && mem->len_bytes >= nic->config.send_section_bytes) {
         nic->send = *mem;
-        watch(nic, mem, &nic->send_large);
         nic->send_section_bytes = nic->config.send_section_bytes;
         nic->got_send = true;
         done.status = NVS_STATUS_SUCCESS;

@@ -104,8 +104,6 @@ void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, uint32_t bytes,
                                          batch->count > 0 ? batch->tail : HVH_SECTION_NONE);
     uint32_t off = section * nic->sections.bytes;
 
-    if (off >= nic->recv_large.due)
-        nic->stats.large_pages += hvh_large_grow(&nic->recv_large);
     if (batch->count == 0)
         batch->head = section;
     batch->tail = section;

@@ -61,7 +61,7 @@ static void ring_make(struct hvh_shm_card *card, unsigned index)
 
     path_of(card, index, "/ring.new", path);
     path_of(card, index, "/ring", final);
-    if (hvh_tree_region(&card->shm->tree, path, rings.len_bytes) < 0 ||
+    if (hvh_tree_region(&card->shm->tree, path, rings.len_bytes) != 0 ||
         hvh_tree_map(&card->shm->tree, path, rings.len_bytes, &rings.base) != 0)
         return;
     hvh_rings_init(&rings);

@@ -2,7 +2,6 @@
 /*
  * What the folder of the shared-memory face is made of: see hvh_shm_tree.c for who may remove it.
  */
-#include "hvh_large.h"
 #include "hvh_shm_var.h"
 
 #include <errno.h>
@@ -65,14 +64,13 @@ int hvh_tree_text(struct hvh_tree *tree, const char *path, const char *text)
 int hvh_tree_region(struct hvh_tree *tree, const char *path, size_t len_bytes)
 {
     int fd = make_file(tree, path);
-    int rc, large;
+    int rc;
 
     if (fd < 0)
         return fd;
-    large = (int)hvh_large_fill(fd, len_bytes);
     rc = len_bytes > 0 ? posix_fallocate(fd, 0, (off_t)len_bytes) : 0;
     close(fd);
-    return rc == 0 ? large : -rc;
+    return -rc;
 }
 
 int hvh_tree_rename(struct hvh_tree *tree, const char *from, const char *to)
@@ -129,7 +127,7 @@ int hvh_tree_map(const struct hvh_tree *tree, const char *path, size_t len_bytes
     if (fd < 0)
         return -errno;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size >= len_bytes) {
-        base = hvh_large_map(fd, len_bytes, PROT_READ | PROT_WRITE);
+        base = mmap(NULL, len_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         rc = base == MAP_FAILED ? -errno : 0;
         if (rc == 0)
             *out = base;

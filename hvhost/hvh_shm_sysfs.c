@@ -165,14 +165,11 @@ static void make_file(struct build *b, const char *suffix, size_t len_bytes,
 {
     char path[PATH_BYTES];
     uint8_t *base;
-    int large;
 
     if (b->rc != 0)
         return;
     hvh_shm_file_name(b->card, suffix, path);
-    large = hvh_tree_region(b->tree, path, len_bytes);
-    b->rc = large < 0 ? large : 0;
-    hvh_nic_large(b->card->nic, large > 0 ? (unsigned)large : 0);
+    b->rc = hvh_tree_region(b->tree, path, len_bytes);
     if (b->rc == 0 && out)
         b->rc = hvh_tree_map(b->tree, path, len_bytes, &base);
     if (b->rc == 0 && out)

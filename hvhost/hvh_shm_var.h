@@ -47,10 +47,7 @@ int hvh_tree_mkdir(struct hvh_tree *tree, const char *path);
 int hvh_tree_symlink(struct hvh_tree *tree, const char *path, const char *target);
 /* A guest that looks too early finds no (path), never an empty one. */
 int hvh_tree_text(struct hvh_tree *tree, const char *path, const char *text);
-/*
- * A file of (len_bytes) zeroes whose memory is really there: no SIGBUS later when tmpfs is full.
- * Returns how many pages of 2 MiB are in it.
- */
+/* A file of (len_bytes) zeroes whose memory is really there: no SIGBUS later when tmpfs is full. */
 int hvh_tree_region(struct hvh_tree *tree, const char *path, size_t len_bytes);
 /* Give a file made earlier another name; it is on the list under both. */
 int hvh_tree_rename(struct hvh_tree *tree, const char *from, const char *to);

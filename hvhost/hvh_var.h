@@ -133,9 +133,6 @@ void hvh_nic_gpadl_remove(struct hvhost_nic *nic, uint32_t handle);
 /* The guest shared (ram) after it opened the card. -ENOSPC too much, -EINVAL it has such pages. */
 int hvh_nic_ram_add(struct hvhost_nic *nic, const struct hvh_ram *ram);
 
-/* So many large pages lie under the card's buffers (hvh_large.h): for its statistics. */
-void hvh_nic_large(struct hvhost_nic *nic, unsigned count);
-
 /* The guest signalled channel (relid). Cheap: served in the next hvhost_step(). */
 void hvh_nic_doorbell(struct hvhost_nic *nic, uint32_t relid);
 

@@ -48,7 +48,6 @@
     X(tx_lso, "TCP packets the guest left to the host to cut")                                     \
     X(tx_lso_segments, "segments they make")                                                       \
     X(tx_vlan, "frames with a VLAN tag beside them")                                               \
-    X(large_pages, "pages of 2 MiB made of the card's buffers")                                    \
     X(doorbells, "signals from the guest")                                                         \
     X(interrupts, "signals to the guest")                                                          \
     X(ctl_requests, "RNDIS control requests")                                                      \

@@ -42,10 +42,14 @@ static void say_queues(const struct netvsc *nic)
     const struct netvsc_info *info = netvsc_info(nic);
     const unsigned wanted = netvsc_queues_wanted(nic);
 
-    if (info->queues < wanted)
-        port_log(PORT_LOG_WARN, "%u of %u queues: %s%s%s", (unsigned)info->queues, wanted,
-                 info->left_out ? info->left_out : "no more were given", info->left_out ? ": " : "",
-                 info->left_out ? strerror(-info->left_out_error) : "");
+    if (info->queues == wanted)
+        return;
+    if (info->left_out)
+        port_log(PORT_LOG_WARN, "%u of %u queues: %s: %s", (unsigned)info->queues, wanted,
+                 info->left_out, strerror(-info->left_out_error));
+    else
+        port_log(PORT_LOG_WARN, "%u of %u queues: no more were given", (unsigned)info->queues,
+                 wanted);
 }
 
 static void on_up(struct port_attach *attach, uint64_t now_ns)

@@ -35,6 +35,10 @@ void tcp_peer_connect(u16_t from_port);
 /* What lwIP receives now. */
 void tcp_peer_send(const struct tcp_peer_segment *s);
 
+/* A SACK option of one block, as (options): (from) to (to), sequence numbers. */
+#define TCP_PEER_SACK_BYTES 12
+void tcp_peer_sack(u8_t options[TCP_PEER_SACK_BYTES], u32_t from, u32_t to);
+
 /* The next segment of the far end of (pcb), acknowledging everything sent. */
 struct tcp_peer_segment tcp_peer_next(const struct tcp_pcb *pcb, u8_t flags, u16_t data_bytes);
 

@@ -157,13 +157,7 @@ static void megabytes_at_one_percent_loss_hardly_wait(void **state)
 
 /* ---- what an acknowledgement says ------------------------------------------------------------ */
 
-static u8_t said_options[12];
-
-static void put32(u8_t *at, u32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        at[i] = (u8_t)(value >> (24 - 8 * i));
-}
+static u8_t said_options[TCP_PEER_SACK_BYTES];
 
 /* Of nothing, with the window growing each time, and of what is beyond: (from) to (to). */
 static void say_duplicate(u32_t from, u32_t to, u32_t more_window)
@@ -171,9 +165,7 @@ static void say_duplicate(u32_t from, u32_t to, u32_t more_window)
     struct tcp_peer_segment s = tcp_peer_next(stream.pcb, TCP_ACK, 0);
 
     stream.far.window += more_window;
-    memcpy(said_options, (u8_t[]){1, 1, 5, 10}, 4);
-    put32(said_options + 4, stream.far.first_seq + from);
-    put32(said_options + 8, stream.far.first_seq + to);
+    tcp_peer_sack(said_options, stream.far.first_seq + from, stream.far.first_seq + to);
     s.options = said_options;
     s.option_bytes = from == to ? 0 : sizeof(said_options);
     s.ack = stream.far.first_seq;
@@ -240,9 +232,9 @@ static void options_that_say_nothing_right_have_no_effect(void **state)
         struct tcp_peer_segment s = tcp_peer_next(stream.pcb, TCP_ACK, 0);
 
         print_message("%s\n", lies[i].what);
+        tcp_peer_sack(said_options, stream.far.first_seq + STREAM_MSS,
+                      stream.far.first_seq + 9 * STREAM_MSS);
         memcpy(said_options, lies[i].begin, sizeof(lies[i].begin));
-        put32(said_options + 4, stream.far.first_seq + STREAM_MSS);
-        put32(said_options + 8, stream.far.first_seq + 9 * STREAM_MSS);
         s.options = said_options;
         s.option_bytes = sizeof(said_options);
         s.ack = stream.far.first_seq;

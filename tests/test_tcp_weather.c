@@ -112,14 +112,8 @@ static bool loses(u32_t off)
     return now.down_ms > 0 || happens(now.climate.lose);
 }
 
-static void put32(u8_t *at, u32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        at[i] = (u8_t)(value >> (24 - 8 * i));
-}
-
 /* What it has first behind what it lacks, as a SACK option; none: no bytes. */
-static u16_t selective(u8_t options[12])
+static u16_t selective(u8_t options[TCP_PEER_SACK_BYTES])
 {
     u32_t from = stream.far.next, to;
 
@@ -127,17 +121,15 @@ static u16_t selective(u8_t options[12])
         from++;
     for (to = from; to < BYTES && stream.far.has[to];)
         to++;
-    memcpy(options, (u8_t[]){1, 1, 5, 10}, 4);
-    put32(options + 4, stream.far.first_seq + from);
-    put32(options + 8, stream.far.first_seq + to);
-    return from < to ? 12 : 0;
+    tcp_peer_sack(options, stream.far.first_seq + from, stream.far.first_seq + to);
+    return from < to ? TCP_PEER_SACK_BYTES : 0;
 }
 
 static void acknowledge(void)
 {
     struct tcp_peer_segment s = tcp_peer_next(stream.pcb, TCP_ACK, 0);
     const u32_t window = now.closed_ms > 0 ? 0 : stream.far.window;
-    u8_t options[12];
+    u8_t options[TCP_PEER_SACK_BYTES];
 
     now.quiet_ms = 0;
     if (now.down_ms > 0 || happens(now.climate.lose_ack))

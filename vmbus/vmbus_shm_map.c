@@ -10,8 +10,6 @@
 
 #include "vmbus_shm_var.h"
 
-#define LARGE_BYTES ((size_t)2 << 20)
-
 int vmbus_shm_fail_file(const struct vmbus_shm_opening *o, int error, const char *path)
 {
     if (error == -ENOENT)
@@ -24,30 +22,12 @@ int vmbus_shm_fail_file(const struct vmbus_shm_opening *o, int error, const char
                       "cannot use %s: %s", path, strerror(-error));
 }
 
-/*
- * At a 2 MiB boundary: the host makes its files of pages of that size if it can, which the kernel
- * maps as such only where file and addresses agree.
- */
 static int map_fd(int fd, size_t len_bytes, struct vmbus_region *out)
 {
-    const size_t slack = len_bytes < LARGE_BYTES ? 0 : LARGE_BYTES;
-    uint8_t *room = mmap(NULL, len_bytes + slack, PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = mmap(NULL, len_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-    if (room == MAP_FAILED)
+    if (base == MAP_FAILED)
         return -errno;
-    const size_t before = slack != 0 ? -(uintptr_t)room % LARGE_BYTES : 0;
-    uint8_t *base =
-        mmap(room + before, len_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-    if (base == MAP_FAILED) {
-        const int error = -errno;
-        (void)munmap(room, len_bytes + slack);
-        return error;
-    }
-    if (before > 0)
-        (void)munmap(room, before);
-    if (slack > before)
-        (void)munmap(base + len_bytes, slack - before);
     *out = (struct vmbus_region){.base = base, .len_bytes = len_bytes};
     return 0;
 }

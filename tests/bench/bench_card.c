@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ATTACH_NS_MAX UINT64_C(10000000000)
 #define TURN_NS 1000u
@@ -16,14 +15,6 @@ static int fail(const char *what, int err)
 {
     fprintf(stderr, "bench: %s: %s\n", what, strerror(-err));
     return err;
-}
-
-uint64_t bench_now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 void bench_pin(unsigned cpu)

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "bench_clock.h"
 #include "hvhost.h"
 #include "netvsc_netif.h"
 #include "vmbus.h"
@@ -24,7 +25,7 @@ struct bench_card {
 struct bench_card_config {
     struct hvhost_nic_config card;
     struct netvsc_config nic;
-    bool to_lwip; /* the driver under lwIP, which is initialised */
+    bool to_lwip;  /* the driver under lwIP, which is initialised */
     bool attended; /* see hvhost_config */
     void (*deliver)(void *ctx, const struct hvhost_frame *frame);
     void *ctx; /* of (deliver) */
@@ -45,8 +46,6 @@ void bench_card_poll(struct bench_card *c, unsigned budget);
 
 /* Let both sides settle: nothing outstanding, nothing queued. */
 void bench_card_settle(struct bench_card *c);
-
-uint64_t bench_now_ns(void);
 
 #define BENCH_FAR_CPU 0u    /* of a far host, or a client */
 #define BENCH_DRIVER_CPU 1u /* of what is measured */

@@ -23,9 +23,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench_clock.h"
 #include "bench_times.h"
 
 #define AT_A_TIME 64u
@@ -51,14 +51,6 @@ static void die(const char *what)
 {
     fprintf(stderr, "bench_conns: %s: %s\n", what, errno ? strerror(errno) : "not the answer");
     exit(1);
-}
-
-static uint64_t clock_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* Segments sent again by all of this namespace, so far. */
@@ -102,7 +94,7 @@ static int open_socket(int flags)
 
 static void begin(struct conn *c)
 {
-    *c = (struct conn){.fd = open_socket(SOCK_NONBLOCK), .begin_ns = clock_now()};
+    *c = (struct conn){.fd = open_socket(SOCK_NONBLOCK), .begin_ns = bench_now_ns()};
     if (connect(c->fd, (const struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS)
         die("connect");
     watch(c, EPOLLOUT, EPOLL_CTL_ADD);
@@ -112,7 +104,7 @@ static void end(struct conn *c)
 {
     close(c->fd);
     if (measuring) {
-        bench_times_add(&times, clock_now() - c->begin_ns);
+        bench_times_add(&times, bench_now_ns() - c->begin_ns);
         done++;
     }
     begin(c);
@@ -149,9 +141,9 @@ static void on_ready(struct conn *c)
 static double run(uint64_t length_ns)
 {
     struct epoll_event events[AT_A_TIME];
-    uint64_t start = clock_now() + WARM_UP_NS, now;
+    uint64_t start = bench_now_ns() + WARM_UP_NS, now;
 
-    while ((now = clock_now()) < start + length_ns) {
+    while ((now = bench_now_ns()) < start + length_ns) {
         const int ready = epoll_wait(epoll, events, AT_A_TIME, 0);
 
         if (!measuring && now >= start) {
@@ -161,7 +153,7 @@ static double run(uint64_t length_ns)
         for (int i = 0; i < ready; i++)
             on_ready(events[i].data.ptr);
         if (measuring && ready == 0)
-            idle_ns += clock_now() - now;
+            idle_ns += bench_now_ns() - now;
     }
     return (double)(now - start) / 1e9;
 }

@@ -27,9 +27,9 @@
 #include "bench_min_host.h"
 #include "hvh_var.h"
 
-#define BATCH 64u            /* frames between two steps of the host, at most */
-#define BATCH_BYTES 100000u  /* and of long ones */
-#define DEBT_MAX 256u /* frames it may be late with */
+#define BATCH 64u           /* frames between two steps of the host, at most */
+#define BATCH_BYTES 100000u /* and of long ones */
+#define DEBT_MAX 256u       /* frames it may be late with */
 #define FRAME_BYTES_MAX 65536u
 #define STOP (UINT64_MAX - 1)
 

@@ -32,7 +32,7 @@ struct bench_far {
 void bench_far_deliver(void *ctx, const struct hvhost_frame *frame);
 
 struct bench_far_config {
-    struct bench_card *card; /* settled */
+    struct bench_card *card;   /* settled */
     struct hvhost_frame frame; /* to offer; its bytes stay where they are */
     uint32_t minimal; /* not 0: not the emulated host but the least (bench_min_host.h), with so many
                          frames per packet */

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "bench_discard.h"
 #include "lwip/opt.h"
 #include "port_heap.h"
 #include "port_tcp.h"
@@ -67,26 +68,6 @@ static void on_acknowledged(uint32_t i, const struct tcp_hdr *tcp, uint32_t data
     bulk.window_bytes[i] = (uint32_t)lwip_ntohs(tcp->wnd) << TCP_RCV_SCALE;
 }
 
-static err_t on_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    (void)arg;
-    (void)err;
-    if (!p)
-        return tcp_close(pcb);
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static err_t discard(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    (void)arg;
-    if (err != ERR_OK || !pcb)
-        return ERR_VAL;
-    tcp_recv(pcb, on_data);
-    return ERR_OK;
-}
-
 /* The window of the SYN is never scaled: it is enough for one frame. */
 static bool begin_in(void)
 {
@@ -95,7 +76,7 @@ static bool begin_in(void)
         bulk.acked[i] = gen.client[i].seq + 1;
         bulk.window_bytes[i] = GEN_DATA_BYTES_MAX;
     }
-    return gen.count <= FLOWS_MAX && gen_listen(gen.work->port, discard);
+    return gen.count <= FLOWS_MAX && gen_listen(gen.work->port, bench_discard);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */

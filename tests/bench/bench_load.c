@@ -25,11 +25,11 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define BUCKET_NS 100u    /* of the latency histogram */
-#define BUCKETS 10000000u /* up to a second */
+#include "bench_clock.h"
+#include "bench_times.h"
+
 #define WARM_UP_NS 200000000u
 #define HEAD_BYTES_MAX 2048u
 
@@ -45,22 +45,14 @@ struct conn {
 static char request[1 << 16], sink[1 << 20];
 static size_t request_bytes;
 static enum { GET, ECHO, SEND } mode;
-static uint32_t histogram[BUCKETS];
-static uint64_t responses, body_bytes, idle_ns;
+static struct bench_times times;
+static uint64_t body_bytes, idle_ns;
 static bool measuring;
 
 static void die(const char *what)
 {
     fprintf(stderr, "bench_load: %s: %s\n", what, errno ? strerror(errno) : "protocol");
     exit(1);
-}
-
-static uint64_t clock_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static double cpu_seconds(void)
@@ -77,19 +69,15 @@ static void ask(struct conn *c)
     c->in_body = mode == ECHO;
     c->body_left = request_bytes;
     c->head_bytes = 0;
-    c->asked_ns = clock_now();
+    c->asked_ns = bench_now_ns();
     if (write(c->fd, request, request_bytes) != (ssize_t)request_bytes)
         die("write");
 }
 
 static void answered(struct conn *c)
 {
-    uint64_t bucket = (clock_now() - c->asked_ns) / BUCKET_NS;
-
-    if (measuring) {
-        histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-        responses++;
-    }
+    if (measuring)
+        bench_times_add(&times, bench_now_ns() - c->asked_ns);
     ask(c);
 }
 
@@ -177,24 +165,12 @@ static void open_conn(struct conn *c, const struct sockaddr_in *to, int epoll)
         die("epoll");
 }
 
-static double quantile_us(double q)
-{
-    uint64_t want = (uint64_t)(q * (double)responses), seen = 0;
-
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        seen += histogram[i];
-        if (seen > want)
-            return (i + 0.5) * BUCKET_NS / 1000.0;
-    }
-    return 0;
-}
-
 static double run(int epoll, uint64_t length_ns)
 {
     struct epoll_event events[256];
-    uint64_t start = clock_now() + WARM_UP_NS, now;
+    uint64_t start = bench_now_ns() + WARM_UP_NS, now;
 
-    while ((now = clock_now()) < start + length_ns) {
+    while ((now = bench_now_ns()) < start + length_ns) {
         int ready = epoll_wait(epoll, events, 256, 0);
 
         if (!measuring && now >= start) {
@@ -204,7 +180,7 @@ static double run(int epoll, uint64_t length_ns)
         for (int i = 0; i < ready; i++)
             on_ready(events[i].data.ptr);
         if (measuring && ready == 0)
-            idle_ns += clock_now() - now;
+            idle_ns += bench_now_ns() - now;
     }
     return (double)(now - start) / 1e9;
 }
@@ -252,9 +228,9 @@ int main(int argc, char **argv)
     cpu = (cpu_seconds() - cpu) / (seconds + WARM_UP_NS / 1e9);
     printf("{\"conns\":%u,\"requests_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
            "\"p999_us\":%.1f,\"gbit_per_s\":%.3f,\"client_cpu\":%.2f,\"client_idle\":%.2f}\n",
-           count, (double)responses / seconds, quantile_us(0.5), quantile_us(0.99),
-           quantile_us(0.999), (double)body_bytes * 8 / seconds / 1e9, cpu,
-           (double)idle_ns / 1e9 / seconds);
+           count, (double)times.count / seconds, bench_times_us(&times, 0.5),
+           bench_times_us(&times, 0.99), bench_times_us(&times, 0.999),
+           (double)body_bytes * 8 / seconds / 1e9, cpu, (double)idle_ns / 1e9 / seconds);
     free(conns);
-    return responses || body_bytes ? 0 : 1;
+    return times.count || body_bytes ? 0 : 1;
 }

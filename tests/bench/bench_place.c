@@ -163,7 +163,7 @@ static void lay_out(uint32_t len, const uint8_t *mac, bool transmit)
 
 static bool measure(bool transmit)
 {
-    void (*const turn)(struct side *s, double *driver, double *host) =
+    void (*const turn)(struct side * s, double *driver, double *host) =
         transmit ? transmit_turn : receive_turn;
     double warm;
 
@@ -195,8 +195,7 @@ static bool measure_length(uint32_t len, bool transmit)
     ok = measure(transmit);
     if (ok)
         printf("{\"x\":%u,\"ours\":%.1f,\"peer\":%.1f,\"ours_host\":%.1f,\"peer_host\":%.1f}\n",
-               len,
-               bench_median(sides[0].driver, TURNS * ROUNDS),
+               len, bench_median(sides[0].driver, TURNS * ROUNDS),
                bench_median(sides[1].driver, TURNS * ROUNDS),
                bench_median(sides[0].host, TURNS * ROUNDS),
                bench_median(sides[1].host, TURNS * ROUNDS));

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <tcpecho_raw.h>
 
+#include "bench_discard.h"
 #include "http_server.h"
 #include "lwip/init.h"
 #include "lwip/netif.h"
@@ -41,25 +42,6 @@ err_t port_tcp_write_lent(struct tcp_pcb *pcb, const struct port_tcp_lent *what,
     return tcp_write(pcb, what->data, what->len_bytes, (u8_t)(flags & ~TCP_WRITE_FLAG_COPY));
 }
 
-static err_t on_discard(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    (void)arg;
-    (void)err;
-    if (!p)
-        return tcp_close(pcb);
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    (void)arg;
-    if (err == ERR_OK)
-        tcp_recv(pcb, on_discard);
-    return err;
-}
-
 static int serve(const char *root)
 {
     static char files[64u << 20]; /* as netvsc-http has by default */
@@ -77,7 +59,7 @@ static int serve(const char *root)
     if (http_root_open(&server.site.root, root) || http_server_open(&server, &config) || !pcb ||
         tcp_bind(pcb, IP4_ADDR_ANY, 5001) != ERR_OK)
         return 1;
-    tcp_accept(tcp_listen(pcb), on_accept);
+    tcp_accept(tcp_listen(pcb), bench_discard);
     tcpecho_raw_init();
     return 0;
 }

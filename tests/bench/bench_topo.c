@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "bench_clock.h"
 
 #define ROUNDS 20000
 #define REPEATS 15
@@ -40,14 +41,6 @@ static void *other(void *arg)
     return NULL;
 }
 
-static double now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -65,14 +58,14 @@ int main(void)
     if (pthread_create(&thread, NULL, other, NULL))
         return 1;
     for (unsigned r = 0; r < REPEATS; r++) {
-        const double start = now_ns();
+        const uint64_t start = bench_now_ns();
 
         for (unsigned i = 0; i < ROUNDS; i++, turn++) {
             atomic_store_explicit(&ball, 2 * turn + 1, memory_order_release);
             while (atomic_load_explicit(&ball, memory_order_acquire) != 2 * turn + 2)
                 ;
         }
-        sample[r] = (now_ns() - start) / ROUNDS;
+        sample[r] = (double)(bench_now_ns() - start) / ROUNDS;
     }
     pthread_join(thread, NULL);
     qsort(sample, REPEATS, sizeof(sample[0]), by_value);

@@ -222,7 +222,7 @@ static bool whole(const struct ring *r)
 
 static int run(const struct test *t, unsigned pairs)
 {
-    double (*const sample)(struct kind *k) = t->one_thread ? sample_one : sample_two;
+    double (*const sample)(struct kind * k) = t->one_thread ? sample_one : sample_two;
 
     bench_pin(BENCH_DRIVER_CPU);
     if (!open_rings(t->ring_bytes))

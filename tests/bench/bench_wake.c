@@ -34,8 +34,9 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench_clock.h"
 
 #define COUNT_MAX 100000u
 #define BLOCK 100u
@@ -49,14 +50,6 @@ static void die(const char *what)
 {
     perror(what);
     exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int by_size(const void *a, const void *b)
@@ -100,7 +93,7 @@ static void *sleeper(void *arg)
     pin(1);
     for (unsigned i = 0; i < count; i++) {
         poll(&fd, 1, -1);
-        atomic_store(&woken_ns, now_ns());
+        atomic_store(&woken_ns, bench_now_ns());
         if (read(bell, &rung, sizeof(rung)) < 0)
             die("eventfd");
     }
@@ -113,7 +106,7 @@ static double wake_us(void)
     uint64_t rung_ns;
 
     atomic_store(&woken_ns, 0);
-    rung_ns = now_ns();
+    rung_ns = bench_now_ns();
     if (write(bell, &one, sizeof(one)) < 0)
         die("eventfd");
     while (atomic_load(&woken_ns) == 0)
@@ -137,15 +130,15 @@ static struct sockaddr_in address_of(const char *address, const char *port)
 /* Awake: what it costs the asking side to come back from a pause is not what is looked for. */
 static void wait_us(uint64_t pause_us)
 {
-    const uint64_t end_ns = now_ns() + pause_us * 1000;
+    const uint64_t end_ns = bench_now_ns() + pause_us * 1000;
 
-    while (now_ns() < end_ns)
+    while (bench_now_ns() < end_ns)
         continue;
 }
 
 static double ask_us(int fd)
 {
-    const uint64_t asked_ns = now_ns();
+    const uint64_t asked_ns = bench_now_ns();
     char byte = 'x';
     ssize_t got;
 
@@ -156,7 +149,7 @@ static double ask_us(int fd)
     } while (got < 0 && errno == EAGAIN);
     if (got != 1)
         die("recv");
-    return (double)(now_ns() - asked_ns) / 1000;
+    return (double)(bench_now_ns() - asked_ns) / 1000;
 }
 
 /* The quantile (q) of each block less that of the same block in (less), which may be NULL; the
@@ -231,7 +224,7 @@ static bool answered(const struct sockaddr_in *to)
 
 static void start(const struct sockaddr_in *to, char **command)
 {
-    const uint64_t begun_ns = now_ns();
+    const uint64_t begun_ns = bench_now_ns();
     const pid_t pid = fork();
 
     if (pid < 0)
@@ -242,13 +235,13 @@ static void start(const struct sockaddr_in *to, char **command)
         die(command[0]);
     }
     while (!answered(to)) {
-        if (now_ns() - begun_ns > START_MS_MAX * UINT64_C(1000000)) {
+        if (bench_now_ns() - begun_ns > START_MS_MAX * UINT64_C(1000000)) {
             kill(pid, SIGKILL);
             fprintf(stderr, "bench_wake: no answer in %u ms\n", START_MS_MAX);
             exit(1);
         }
     }
-    printf("{\"start_us\":%.1f}\n", (double)(now_ns() - begun_ns) / 1000);
+    printf("{\"start_us\":%.1f}\n", (double)(bench_now_ns() - begun_ns) / 1000);
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
 }
