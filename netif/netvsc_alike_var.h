@@ -10,13 +10,20 @@
 
 #define NETVSC_ALIKE_NONE UINT64_MAX /* no range is so long */
 
+/* An element of the usual form. */
+struct netvsc_alike_element {
+    uint64_t kind;        /* length and type */
+    uint64_t value, mask; /* where its value is, and the value; what of them makes a difference */
+};
+
 struct netvsc_alike {
     uint64_t range_bytes;      /* NETVSC_ALIKE_NONE: there is none */
     uint64_t head, data, ppis; /* type and length; where its data is; where its elements are */
-    uint32_t element_words;    /* they are so long */
+    uint32_t elements;         /* it has so many */
     uint32_t data_off;         /* what came of it: where its frame is, */
-    uint64_t len, hash;        /* and words of that */
-    uint64_t element[RNDIS_QUICK_PPIS_BYTES_MAX / sizeof(uint64_t)];
+    uint64_t len;              /* a word of that, */
+    uint32_t hash_off;         /* and where its hash is; 0: it has none */
+    struct netvsc_alike_element element[RNDIS_QUICK_PPIS_BYTES_MAX / RNDIS_PPI_BYTES];
 };
 
 #endif

@@ -5,9 +5,13 @@
  * Theory of operation. What a PACKET message is depends on the length of its range and on few words
  * of it: six of its header's, and its elements. The last message judged is kept (netvsc_alike),
  * those words and what came of them: a frame of that length, so far behind the message's beginning,
- * with such a tag, verdict and hash. A message whose words are the same ones, in a range of the
- * same length, is the same but for its place. So it needs no judge, and no value of the host's is
- * used for it but its place, which is a range of the receive buffer read once and checked.
+ * with such a tag and verdict. A message whose words are the same ones, in a range of the same
+ * length, is the same but for its place. So it needs no judge, and no value of the host's is used
+ * for it but its place, which is a range of the receive buffer read once and checked.
+ *
+ * A hash is another for each flow: a host that says hashes would have each message judged. So
+ * values nobody uses make no difference between elements, nor does the hash's, which any may be. It
+ * is read from the message itself, where its element was in the one judged and so is in this one.
  *
  * Nearly all messages are like the one before. One that is not is judged (rndis_quick.h, as is the
  * first) and kept in turn; what that does not take is left to netvsc_rx_message.c.
@@ -35,11 +39,19 @@ static inline uint64_t differs(uint64_t known, const uint8_t *host)
 static __attribute__((noinline)) bool elements_alike(const struct netvsc_queue *q,
                                                      const uint8_t *host)
 {
-    uint64_t diff = 0;
+    const struct netvsc_alike_element *e = q->like.element, *end = e + q->like.elements;
 
-    for (uint32_t i = 0; i < q->like.element_words; i++)
-        diff |= differs(q->like.element[i], host + i * sizeof(uint64_t));
-    return diff == 0;
+    for (; e < end; e++, host += RNDIS_PPI_BYTES) {
+        if (differs(e->kind, host) | (differs(e->value, host + sizeof(e->kind)) & e->mask))
+            return false;
+    }
+    return true;
+}
+
+/* The hash a message at (host) says, which is like (like). */
+static inline uint32_t hash_of(const struct netvsc_alike *like, const uint8_t *host)
+{
+    return like->hash_off ? rndis_quick_half(host + like->hash_off) : 0;
 }
 
 /* Does the message at (host), in a range of (range_bytes), say what (like), a copy of q->like, did?
@@ -53,7 +65,7 @@ static inline bool message_alike(const struct netvsc_queue *q, const struct netv
     diff |= differs(like->data, host + offsetof(struct rndis_packet, data_off));
     diff |= differs(like->ppis, host + offsetof(struct rndis_packet, ppi_off));
     return diff == 0 &&
-           (like->element_words == 0 || elements_alike(q, host + sizeof(struct rndis_packet)));
+           (like->elements == 0 || elements_alike(q, host + sizeof(struct rndis_packet)));
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
@@ -62,13 +74,27 @@ static inline bool message_alike(const struct netvsc_queue *q, const struct netv
 static bool learn_elements(struct netvsc_alike *like, const uint8_t *host, uint32_t len_bytes,
                            struct rndis_meta *meta)
 {
-    like->element_words = len_bytes / (uint32_t)sizeof(uint64_t);
-    for (uint32_t i = 0; i < like->element_words; i++)
-        like->element[i] = rndis_quick_word(host + i * sizeof(uint64_t));
-    return rndis_quick_ppis((const uint8_t *)like->element, len_bytes, meta);
+    uint64_t words[RNDIS_QUICK_PPIS_BYTES_MAX / sizeof(uint64_t)];
+    uint32_t off = 0;
+
+    for (; off < len_bytes; off += sizeof(uint64_t))
+        words[off / sizeof(uint64_t)] = rndis_quick_word(host + off);
+    if (!rndis_quick_ppis((const uint8_t *)words, len_bytes, meta))
+        return false;
+    for (off = 0; off < len_bytes; off += RNDIS_PPI_BYTES) {
+        const uint64_t *word = &words[off / sizeof(uint64_t)];
+        const uint32_t type = (uint32_t)(word[0] >> 32);
+        const bool used = type == RNDIS_PPI_CSUM || type == RNDIS_PPI_VLAN;
+
+        like->element[like->elements++] = (struct netvsc_alike_element){
+            .kind = word[0], .value = word[1], .mask = used ? UINT64_MAX : UINT32_MAX};
+        if (type == RNDIS_PPI_HASH)
+            like->hash_off = (uint32_t)sizeof(struct rndis_packet) + off + RNDIS_PPI_DATA_OFF;
+    }
+    return true;
 }
 
-/* Words of a frame of (len_bytes) with (meta). */
+/* Word 1 of a frame of (len_bytes) with (meta). */
 static void learn_frame(struct netvsc_alike *like, uint32_t len_bytes,
                         const struct rndis_meta *meta)
 {
@@ -77,7 +103,6 @@ static void learn_frame(struct netvsc_alike *like, uint32_t len_bytes,
     netvsc_rx_meta(&frame, meta);
     memcpy(&like->len, (uint8_t *)&frame + offsetof(struct netvsc_frame, len_bytes),
            sizeof(like->len));
-    like->hash = frame.hash;
 }
 
 /* The message at (host), in a range of (range_bytes >= 44) of the receive buffer, as (like). False:
@@ -90,7 +115,7 @@ static bool learn(struct netvsc_alike *like, const uint8_t *host, uint32_t range
 
     memcpy(copy, host, sizeof(copy));
     atomic_signal_fence(memory_order_acquire); /* the only look at it */
-    like->element_words = 0;
+    like->elements = like->hash_off = 0;
     at.data_bytes = rndis_quick_plain(copy, range_bytes);
     if (!at.data_bytes && (!rndis_quick_packet(copy, range_bytes, &at) ||
                            !learn_elements(like, host + at.ppi_off, at.ppi_bytes, &meta)))
@@ -120,16 +145,17 @@ static inline void count_alike(struct netvsc_queue *q, uint32_t count, uint8_t g
 bool netvsc_rx_judge(struct netvsc_queue *q, uint64_t range)
 {
     const struct netvsc *nic = q->nic;
-    const uint8_t *host = nic->recv + (range >> 32);
+    const uint8_t *host = nic->recv + (range >> 32), *data;
 
     if (!netvsc_range_usual(nic, range) || !learn(&q->like, host, (uint32_t)range) ||
         !length_usual(nic, (uint32_t)q->like.len)) {
         q->like.range_bytes = NETVSC_ALIKE_NONE;
         return false;
     }
-    host += q->like.data_off;
-    netvsc_put_words(&q->batch[q->batch_count], host, q->like.len, q->origin, q->like.hash);
-    count_alike(q, 1, *host);
+    data = host + q->like.data_off;
+    netvsc_put_words(&q->batch[q->batch_count], data, q->like.len, q->origin,
+                     hash_of(&q->like, host));
+    count_alike(q, 1, *data);
     return true;
 }
 
@@ -150,9 +176,8 @@ uint32_t netvsc_rx_alike(struct netvsc_queue *q, const uint8_t *host, uint32_t c
 
         if (range >> 32 > off_max || !message_alike(q, &like, msg, (uint32_t)range))
             break;
-        msg += like.data_off;
-        netvsc_put_words(out, msg, like.len, origin, like.hash);
-        group |= *msg;
+        netvsc_put_words(out, msg + like.data_off, like.len, origin, hash_of(&like, msg));
+        group |= msg[like.data_off];
     }
     count_alike(q, done, group);
     return done;
@@ -185,9 +210,9 @@ uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pk
 
         if (range >> 32 > off_max || !message_alike(q, &like, msg, (uint32_t)range))
             break;
-        msg += like.data_off;
-        netvsc_put_words(out, msg, like.len, netvsc_origin(q, index), like.hash);
-        group |= *msg;
+        netvsc_put_words(out, msg + like.data_off, like.len, netvsc_origin(q, index),
+                         hash_of(&like, msg));
+        group |= msg[like.data_off];
         netvsc_owe_at(q, index, pkt->xid, NETVSC_ACK(NVS_STATUS_SUCCESS), 1);
     }
     count_alike(q, done, group);

@@ -85,15 +85,19 @@ static uint32_t some_word(void)
     }
 }
 
-/* Two elements, a tag and a verdict, in front of the frame of the message in (section). */
+/* Elements, tags, verdicts and hashes, in front of the frame of the message in (section). */
 static struct vmbus_xfer_range tagged_message(uint32_t section, uint32_t data_bytes)
 {
+    static const uint32_t types[] = {RNDIS_PPI_VLAN, RNDIS_PPI_CSUM, RNDIS_PPI_HASH,
+                                     RNDIS_PPI_HASH_INFO};
+    const uint32_t count = 1 + below(countof(types));
     uint8_t *msg = quick.t.recv.base + section * SECTION_BYTES;
-    const uint32_t types[] = {RNDIS_PPI_VLAN, RNDIS_PPI_CSUM};
-    const uint32_t head_bytes = rndis_put_packet(msg, 2 * RNDIS_PPI_BYTES, data_bytes) - data_bytes;
+    const uint32_t head_bytes =
+        rndis_put_packet(msg, count * RNDIS_PPI_BYTES, data_bytes) - data_bytes;
 
-    for (unsigned i = 0; i < 2; i++) {
-        const uint32_t ppi[] = {RNDIS_PPI_BYTES, types[i], RNDIS_PPI_DATA_OFF, below(1u << 16)};
+    for (unsigned i = 0; i < count; i++) {
+        const uint32_t ppi[] = {RNDIS_PPI_BYTES, types[below(countof(types))], RNDIS_PPI_DATA_OFF,
+                                below(1u << 16)};
 
         memcpy(msg + sizeof(struct rndis_packet) + i * sizeof(ppi), ppi, sizeof(ppi));
     }
@@ -122,6 +126,15 @@ static struct vmbus_xfer_range some_message(uint32_t section)
     }
 }
 
+/* Another value in one of its elements; in a message that has not so many it is the frame's. */
+static void change_value(uint8_t *msg)
+{
+    const uint32_t word = below(1u << 16);
+
+    memcpy(msg + sizeof(struct rndis_packet) + below(4) * RNDIS_PPI_BYTES + RNDIS_PPI_DATA_OFF,
+           &word, sizeof(word));
+}
+
 static void spoil(uint8_t *bytes, uint32_t words)
 {
     const uint32_t word = some_word();
@@ -146,6 +159,8 @@ static void put_messages(struct vmbus_xfer_range *ranges, unsigned count, uint32
         if (below(2)) {
             memmove(at, quick.t.recv.base + last.off_bytes, SECTION_BYTES);
             last.off_bytes = section * SECTION_BYTES;
+            if (below(2))
+                change_value(at);
         } else {
             last = some_message(section);
         }

@@ -8,6 +8,9 @@
  * the peer take samples in turns, and what is printed is a line per pair.
  *
  *   rx60-1, rx60-8   receive, so many frames per packet; peer: bench_min_read() on a second card
+ *   rx60-rss-1, rx60-rss-8
+ *                    the same of datagrams of 64 flows, each message with a hash, its kind and a
+ *                    verdict on the sums, all for one of two queues
  *   tx60             transmit; peer: bench_min_write() and bench_min_read() of completions
  *   rx60-full        receive out of a receive buffer that is always full, as four times as much is
  *                    offered as is taken; peer: the same as fast as it is taken. What reading
@@ -23,13 +26,17 @@
 #include <string.h>
 
 #include "bench_card.h"
+#include "bench_frame.h"
 #include "bench_min.h"
+#include "netvsc_queue.h"
 
 #define BATCH 64u /* unless it is what is measured */
 #define BATCH_MAX 256u
 #define TURNS 3000u
 #define STEPS_MAX 8u /* of the host, until it has taken a batch */
 #define FRAME_BYTES_MAX 60u
+#define FLOWS 64u
+#define SOURCE_PORT_OFF (14u + 20u) /* in a frame: Ethernet, IPv4 */
 
 struct side {
     struct bench_card card;
@@ -44,13 +51,15 @@ struct side {
 struct test {
     const char *name;
     uint32_t len_bytes, per_packet;
-    bool transmit, full;
+    bool transmit, full, rss;
     unsigned burst; /* 0: BATCH, and the peer is the minimal one unless (full) */
 };
 
 static const struct test tests[] = {
     {.name = "rx60-1", .len_bytes = 60, .per_packet = 1},
     {.name = "rx60-8", .len_bytes = 60, .per_packet = 8},
+    {.name = "rx60-rss-1", .len_bytes = 60, .per_packet = 1, .rss = true},
+    {.name = "rx60-rss-8", .len_bytes = 60, .per_packet = 8, .rss = true},
     {.name = "tx60", .len_bytes = 60, .per_packet = 8, .transmit = true},
     {.name = "rx60-full", .len_bytes = 60, .per_packet = 8, .full = true},
 };
@@ -77,24 +86,51 @@ static void on_deliver(void *ctx, const struct hvhost_frame *frame)
     s->frames++;
 }
 
+/* The second queue is there so that the host says hashes; the first one gets all. */
+static bool spread_to_first(struct bench_card *c)
+{
+    struct netvsc_rss rss;
+
+    if (netvsc_rss_get(c->nic, &rss))
+        return false;
+    memset(rss.reta, 0, sizeof(rss.reta));
+    if (netvsc_rss_set(c->nic, &rss))
+        return false;
+    bench_card_settle(c);
+    return netvsc_rss_get(c->nic, &rss) == 0;
+}
+
+static void make_frame(struct side *s, const struct test *t)
+{
+    const uint8_t *mac = netvsc_info(s->card.nic)->mac;
+
+    if (t->rss) {
+        bench_frame_udp(s->frame, t->len_bytes, mac, bench_frame_far_mac);
+        return;
+    }
+    memcpy(s->frame, t->transmit ? bench_frame_far_mac : mac, 6);
+    memcpy(s->frame + 6, t->transmit ? mac : bench_frame_far_mac, 6);
+    memcpy(s->frame + 12, "\x88\xb5", 2); /* IEEE 802: local experimental */
+}
+
 static bool open_side(struct side *s, const struct test *t, bool minimal)
 {
+    const unsigned queues = t->rss ? 2 : 1;
     const struct bench_card_config config = {
-        .card = {.batch_frames = t->per_packet, .poll = true},
-        .nic = {.rx = on_rx, .ctx = s},
+        .card = {.batch_frames = t->per_packet, .poll = true, .max_queues = queues},
+        .nic = {.rx = on_rx, .ctx = s, .queues = queues, .rss_types = NETVSC_RSS_UDP4},
         .deliver = on_deliver,
         .ctx = s,
     };
-    static const uint8_t far_mac[6] = {0x02, 0, 0, 0, 0, 0x99};
     const struct netvsc_info *info;
 
     if (bench_card_open(&s->card, &config))
         return false;
     bench_card_settle(&s->card);
+    if (t->rss && !spread_to_first(&s->card))
+        return false;
     info = netvsc_info(s->card.nic);
-    memcpy(s->frame, t->transmit ? far_mac : info->mac, 6);
-    memcpy(s->frame + 6, t->transmit ? info->mac : far_mac, 6);
-    memcpy(s->frame + 12, "\x88\xb5", 2); /* IEEE 802: local experimental */
+    make_frame(s, t);
     s->minimal = minimal;
     if (minimal)
         bench_min_open(&s->min, &s->card.memory, info->send_section_bytes);
@@ -135,11 +171,15 @@ static void step_host(struct side *s)
 /* What the driver takes of a turn. */
 static uint64_t receive_turn(struct side *s, const struct test *t, unsigned offered)
 {
-    const struct hvhost_frame frame = {.data = s->frame, .len_bytes = t->len_bytes};
+    const struct hvhost_frame frame = {
+        .data = s->frame, .len_bytes = t->len_bytes, .csum_ok = t->rss};
     uint64_t begin;
 
-    for (unsigned i = 0; i < offered; i++)
+    for (unsigned i = 0; i < offered; i++) {
+        if (t->rss)
+            s->frame[SOURCE_PORT_OFF] = (uint8_t)(i % FLOWS);
         hvhost_port_send(s->card.port, &frame);
+    }
     step_host(s);
     begin = bench_now_ns();
     poll_side(s);
@@ -252,7 +292,7 @@ int main(int argc, char **argv)
     }
     if (argc == 3 && take_burst(argv[1], &burst))
         return run(&burst, (unsigned)atoi(argv[2]));
-    fprintf(stderr, "usage: bench_ring rx60-1|rx60-8|tx60|rx60-full|rx60-burst-N|tx60-burst-N "
-                    "PAIRS\n");
+    fprintf(stderr, "usage: bench_ring rx60-1|rx60-8|rx60-rss-1|rx60-rss-8|tx60|rx60-full|"
+                    "rx60-burst-N|tx60-burst-N PAIRS\n");
     return 2;
 }

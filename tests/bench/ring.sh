@@ -57,6 +57,8 @@ echo
 rows_head
 ring rx60-1 "minimal reader" "<= 2"
 ring rx60-8 "minimal reader" "<= 2"
+ring rx60-rss-1 "minimal reader" ""
+ring rx60-rss-8 "minimal reader" ""
 ring rx60-full "buffer not full" ""
 ring tx60 "minimal writer" "<= 2"
 for way in rx tx; do

@@ -20,7 +20,7 @@ row() {
     row_end "$2" peer "ns per frame" "<= 2" tag >/dev/null
     rows=$((rows + 1))
 }
-for case in rx60-1 rx60-8 tx60 rx60-full rx60-burst-256 tx60-burst-3; do
+for case in rx60-1 rx60-8 rx60-rss-1 rx60-rss-8 tx60 rx60-full rx60-burst-256 tx60-burst-3; do
     row bench_ring $case
 done
 for case in rx1514 rx64k rx64k-copied rx64k-rsc tx1514 tx64k tx64k-copied; do
