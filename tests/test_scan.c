@@ -300,47 +300,42 @@ static void names_too_long_are_skipped_not_cut(void **state)
 
 static void channel_is_found_by_its_subchannel_id(void **state)
 {
-    struct vmbus_channel_entry entry;
+    uint32_t relid;
     char dir[VMBUS_PATH_BYTES];
 
     (void)state;
     assert_int_equal(vmbus_path(dir, "%s/devices/%s", fs.root, FAKE_NIC_A), 0);
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 0, &entry), -EAGAIN);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 0, &relid), -EAGAIN);
     fake_nic(&fs, FAKE_NIC_A, NULL, 0);
     fake_channel(&fs, FAKE_NIC_A, "21", "2\n", NULL);
     fake_channel(&fs, FAKE_NIC_A, "9", "1\n", "127\n");
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 0, &entry), 0);
-    assert_int_equal(entry.relid, 5);
-    assert_int_equal(entry.monitor_id, 3);
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &entry), 0);
-    assert_int_equal(entry.relid, 9);
-    assert_int_equal(entry.monitor_id, 127);
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 2, &entry), 0);
-    assert_int_equal(entry.relid, 21);
-    assert_int_equal(entry.monitor_id, VMBUS_MONITOR_NONE);
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 3, &entry), -EAGAIN);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 0, &relid), 0);
+    assert_int_equal(relid, 5);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &relid), 0);
+    assert_int_equal(relid, 9);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 2, &relid), 0);
+    assert_int_equal(relid, 21);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 3, &relid), -EAGAIN);
 }
 
 static void nonsense_among_the_channels_is_an_error(void **state)
 {
     static const char *const names[] = {"0", "2048", "x", "05x"};
-    struct vmbus_channel_entry entry;
+    uint32_t relid;
     char dir[VMBUS_PATH_BYTES];
 
     (void)state;
     assert_int_equal(vmbus_path(dir, "%s/devices/%s", fs.root, FAKE_NIC_A), 0);
     for (size_t i = 0; i < countof(names); i++) {
         fake_channel(&fs, FAKE_NIC_A, names[i], "1\n", NULL);
-        assert_int_equal(vmbus_sysfs_channel_find(dir, 7, &entry), -EPROTO);
+        assert_int_equal(vmbus_sysfs_channel_find(dir, 7, &relid), -EPROTO);
         fake_remove(fake_path(&fs, "devices/%s/channels/%s/subchannel_id", FAKE_NIC_A, names[i]));
         fake_remove(fake_path(&fs, "devices/%s/channels/%s", FAKE_NIC_A, names[i]));
     }
     fake_channel(&fs, FAKE_NIC_A, "9", "one\n", NULL);
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &entry), -EPROTO);
-    fake_channel(&fs, FAKE_NIC_A, "9", "1\n", "128\n");
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &entry), -EPROTO);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &relid), -EPROTO);
     fake_remove(fake_path(&fs, "devices/%s/channels/9/subchannel_id", FAKE_NIC_A)); /* closing */
-    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &entry), -EAGAIN);
+    assert_int_equal(vmbus_sysfs_channel_find(dir, 1, &relid), -EAGAIN);
 }
 
 int main(void)

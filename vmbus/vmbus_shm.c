@@ -85,24 +85,24 @@ static int shm_irq_take(void *ctx)
     return got > 0 ? 0 : -EAGAIN;
 }
 
+static void unmap(struct vmbus_region *region)
+{
+    if (region->base != NULL)
+        (void)munmap(region->base, region->len_bytes);
+    *region = (struct vmbus_region){0};
+}
+
 static int shm_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
 {
     struct vmbus_shm *dev = ctx;
-    struct vmbus_channel_entry entry;
 
-    if (index == 0 || index >= VMBUS_SHM_CHANS || !vmbus_sysfs_has_rings(dev->dir, dev->relid))
+    if (index == 0 || index >= VMBUS_SHM_CHANS)
         return -ENOTSUP;
-    int error = vmbus_sysfs_channel_find(dev->dir, index, &entry);
-    if (error == 0 && dev->ring[index].base == NULL)
-        error = vmbus_sysfs_ring_map(dev->dir, entry.relid, &dev->ring[index]);
+    int error = vmbus_sysfs_subchannel(dev->dir, dev->relid, index, out);
     if (error != 0)
         return error;
-    *out = (struct vmbus_chan_region){
-        .relid = entry.relid,
-        .subchannel = index,
-        .monitor_id = entry.monitor_id,
-        .rings = dev->ring[index],
-    };
+    unmap(&dev->ring[index]); /* of an attempt that failed */
+    dev->ring[index] = out->rings;
     return 0;
 }
 
@@ -131,13 +131,6 @@ static int shm_share(void *ctx, const struct vmbus_memory *mem, uint64_t *pfn)
     for (size_t i = 0; i < pages; i++)
         pfn[i] = VMBUS_SHM_SHARE_PFN + i;
     return 0;
-}
-
-static void unmap(struct vmbus_region *region)
-{
-    if (region->base != NULL)
-        (void)munmap(region->base, region->len_bytes);
-    *region = (struct vmbus_region){0};
 }
 
 static void shm_close(void *ctx)

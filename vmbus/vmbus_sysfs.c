@@ -241,30 +241,25 @@ int vmbus_sysfs_maps(const struct vmbus_bus *bus, const struct vmbus_info *info,
 
 /* ---- channels -------------------------------------------------------------------------------- */
 
-/* Whether the folder channels/NAME is channel (index): 1 and (*out), 0 no, or -EPROTO. */
-static int channel_look(const char *channels, const char *name, uint32_t index,
-                        struct vmbus_channel_entry *out)
+/* Whether the folder channels/NAME is channel (index): 1, 0 no or closing, or -EPROTO nonsense. */
+static int channel_look(const char *channels, const char *name, uint32_t index, uint32_t *relid)
 {
     char dir[VMBUS_PATH_BYTES];
-    uint64_t relid;
+    uint64_t number;
     uint64_t subchannel;
 
-    if (vmbus_parse_u64(name, 10, VMBUS_RELID_MAX, &relid) != 0 || relid == 0)
+    if (vmbus_parse_u64(name, 10, VMBUS_RELID_MAX, &number) != 0 || number == 0)
         return -EPROTO;
     if (vmbus_path(dir, "%s/%s", channels, name) != 0)
         return -EPROTO;
     int error = vmbus_sysfs_u64(dir, "subchannel_id", 10, UINT16_MAX, &subchannel);
     if (error != 0)
-        return error == -EPROTO ? error : 0; /* closed while we looked */
-    if (subchannel != index)
-        return 0;
-    out->relid = (uint32_t)relid;
-    error = vmbus_sysfs_monitor_id(dir, &out->monitor_id);
-    return error != 0 ? error : 1;
+        return error == -EPROTO ? error : 0; /* not whole yet, or closed while we looked */
+    *relid = (uint32_t)number;
+    return subchannel == index;
 }
 
-int vmbus_sysfs_channel_find(const char *device_dir, uint32_t index,
-                             struct vmbus_channel_entry *out)
+int vmbus_sysfs_channel_find(const char *device_dir, uint32_t index, uint32_t *relid)
 {
     char channels[VMBUS_PATH_BYTES];
     const struct dirent *entry;
@@ -277,7 +272,7 @@ int vmbus_sysfs_channel_find(const char *device_dir, uint32_t index,
         return -EAGAIN;
     while (found == 0 && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] != '.')
-            found = channel_look(channels, entry->d_name, index, out);
+            found = channel_look(channels, entry->d_name, index, relid);
     }
     closedir(dir);
     if (found < 0)

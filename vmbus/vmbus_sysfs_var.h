@@ -69,26 +69,20 @@ int vmbus_sysfs_maps(const struct vmbus_bus *bus, const struct vmbus_info *info,
 
 /* ---- channels ------------------------------------------------------------------------------ */
 
-struct vmbus_channel_entry {
-    uint32_t relid; /* name of the folder below channels/, 1..VMBUS_RELID_MAX */
-    uint8_t monitor_id;
-};
+/*
+ * Find the channel whose subchannel_id is (index) below DEVICE_DIR/channels: its relid, the name of
+ * its folder. -EAGAIN when it is not there (yet), -EPROTO nonsense. Numbers are used again, so it
+ * may be another's the next moment.
+ */
+int vmbus_sysfs_channel_find(const char *device_dir, uint32_t index, uint32_t *relid);
 
 /*
- * Find the channel whose subchannel_id is (index) below DEVICE_DIR/channels. -EAGAIN when it is not
- * there (yet), -EPROTO nonsense. The ring is DEVICE_DIR/channels/RELID/ring.
+ * Sub-channel (index) with its ring, which is DEVICE_DIR/channels/RELID/ring; munmap() it.
+ * -EAGAIN it is not there (yet) or went while we looked, -ENOTSUP (primary_relid) has no such file:
+ * this kernel shows no rings, -EPROTO nonsense, or -errno.
  */
-int vmbus_sysfs_channel_find(const char *device_dir, uint32_t index,
-                             struct vmbus_channel_entry *out);
-
-/*
- * Map the ring of sub-channel (relid); munmap() it. -EAGAIN it is not there (yet), -EPROTO of a
- * size no ring has, or -errno.
- */
-int vmbus_sysfs_ring_map(const char *device_dir, uint32_t relid, struct vmbus_region *out);
-
-/* Does this kernel show rings at all? It shows the primary's, too, then. */
-bool vmbus_sysfs_has_rings(const char *device_dir, uint32_t primary_relid);
+int vmbus_sysfs_subchannel(const char *device_dir, uint32_t primary_relid, uint32_t index,
+                           struct vmbus_chan_region *out);
 
 /*
  * Relid and monitor of the primary channel from attributes of the device itself. -EPROTO with (err)

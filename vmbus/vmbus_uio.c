@@ -86,41 +86,28 @@ static int uio_irq_take(void *ctx)
     return got < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -EIO;
 }
 
-static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
-{
-    struct uio *uio = ctx;
-    struct vmbus_channel_entry entry;
-
-    if (index == 0 || index >= sizeof(uio->ring) / sizeof(uio->ring[0]) ||
-        !vmbus_sysfs_has_rings(uio->dir, uio->relid))
-        return -ENOTSUP;
-    int error = vmbus_sysfs_channel_find(uio->dir, index, &entry);
-    if (error != 0)
-        return error;
-    if (entry.monitor_id == VMBUS_MONITOR_NONE && !uio->subchannel_irqs)
-        return -ENOTSUP;
-    if (uio->ring[index].base == NULL) {
-        error = vmbus_sysfs_ring_map(uio->dir, entry.relid, &uio->ring[index]);
-        if (error != 0)
-            return error;
-        vmbus_uio_guard(uio->ring[index].base, uio->ring[index].len_bytes);
-    }
-    *out = (struct vmbus_chan_region){
-        .relid = entry.relid,
-        .subchannel = index,
-        .monitor_id = entry.monitor_id,
-        .rings = uio->ring[index],
-        .keep_masked = !uio->subchannel_irqs,
-    };
-    return 0;
-}
-
 static void unmap(void *base, size_t len_bytes)
 {
     if (base == NULL)
         return;
     vmbus_uio_unguard(base);
     munmap(base, len_bytes);
+}
+
+static int uio_subchannel_open(void *ctx, uint32_t index, struct vmbus_chan_region *out)
+{
+    struct uio *uio = ctx;
+
+    if (index == 0 || index >= sizeof(uio->ring) / sizeof(uio->ring[0]))
+        return -ENOTSUP;
+    int error = vmbus_sysfs_subchannel(uio->dir, uio->relid, index, out);
+    if (error != 0)
+        return error;
+    unmap(uio->ring[index].base, uio->ring[index].len_bytes); /* of an attempt that failed */
+    uio->ring[index] = out->rings;
+    vmbus_uio_guard(out->rings.base, out->rings.len_bytes);
+    out->keep_masked = !uio->subchannel_irqs;
+    return out->monitor_id == VMBUS_MONITOR_NONE && !uio->subchannel_irqs ? -ENOTSUP : 0;
 }
 
 static void uio_close(void *ctx)
