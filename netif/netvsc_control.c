@@ -86,6 +86,13 @@ struct mac_param {
 static_assert(sizeof(struct mac_param) == 72, "wire layout");
 #define PARAM_STRING 2u
 
+static bool is_address(const uint8_t *mac)
+{
+    static const uint8_t zero[MAC_BYTES];
+
+    return !(mac[0] & 1) && memcmp(mac, zero, sizeof(zero)) != 0;
+}
+
 static const uint8_t *mac_wanted(const struct netvsc *nic)
 {
     return nic->control.has_mac ? nic->control.mac : nic->control.permanent_mac;
@@ -118,7 +125,9 @@ static int accept_mac(struct netvsc *nic)
     return nic->ctl.await == NETVSC_AWAIT_NOTHING ? 0 : netvsc_ctl_accept_set(nic);
 }
 
-/* Hosts that do not know the parameter say yes and do nothing: what counts is what they have now.
+/*
+ * Hosts that do not know the parameter say yes and do nothing, and one whose answer was lost may
+ * have done it: what counts is what they have now, and what they have is what we receive.
  */
 static int query_current(struct netvsc *nic)
 {
@@ -133,12 +142,12 @@ static int accept_current(struct netvsc *nic)
 
     if (rc)
         return rc;
-    if (memcmp(mac, sent, sizeof(mac)) != 0)
-        return -ECONNREFUSED;
-    if (memcmp(nic->info.mac, sent, MAC_BYTES) != 0)
+    if (!is_address(mac))
+        return -EPROTO;
+    if (memcmp(nic->info.mac, mac, MAC_BYTES) != 0)
         netvsc_raise(nic, NETVSC_EVENT_MAC);
-    memcpy(nic->info.mac, sent, MAC_BYTES);
-    return 0;
+    memcpy(nic->info.mac, mac, MAC_BYTES);
+    return memcmp(mac, sent, MAC_BYTES) == 0 ? 0 : -ECONNREFUSED;
 }
 
 /* ---- what came of it ------------------------------------------------------------------------- */
@@ -163,15 +172,19 @@ static void filter_again(struct netvsc *nic)
 static void filter_done(struct netvsc *nic, int error)
 {
     struct netvsc_control *c = &nic->control;
+    const uint32_t before = c->filter;
 
+    if (error && error != -ECONNREFUSED)
+        c->filter = 0; /* it may have done it, but for the answer */
     if (!error) {
         nic->stats.ctl_changes++;
-    } else if (c->promiscuous && (c->filter_sent & ~c->filter & NDIS_FILTER_PROMISCUOUS)) {
+    } else if (c->promiscuous && (c->filter_sent & ~before & NDIS_FILTER_PROMISCUOUS)) {
         c->promiscuous = false;
         tell_refusal(nic, "promiscuous mode", error, HINT_SPOOFING);
         filter_again(nic);
     } else {
-        tell_refusal(nic, "packet filter", error, "the old one stays");
+        tell_refusal(nic, "packet filter", error,
+                     c->filter ? "the old one stays" : "the old one or the new");
     }
 }
 
@@ -210,7 +223,7 @@ static const struct netvsc_step filter_steps[] = {
     {NULL, NULL, NULL, 0, false},
 };
 static const struct netvsc_step mac_steps[] = {
-    {"MAC address", send_mac, accept_mac, 0, false},
+    {"MAC address", send_mac, accept_mac, 0, true},
     {"MAC address in use", query_current, accept_current, 0, false},
     {NULL, NULL, NULL, 0, false},
 };
@@ -283,10 +296,9 @@ uint32_t netvsc_filter(const struct netvsc *nic)
 
 int netvsc_set_mac(struct netvsc *nic, const uint8_t mac[6])
 {
-    static const uint8_t zero[MAC_BYTES];
     struct netvsc_control *c = &nic->control;
 
-    if (mac && ((mac[0] & 1) || memcmp(mac, zero, sizeof(zero)) == 0))
+    if (mac && !is_address(mac))
         return -EINVAL;
     c->has_mac = mac != NULL;
     if (mac)

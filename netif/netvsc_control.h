@@ -4,7 +4,8 @@
  * 0's thread. These functions note what is wanted, poll asks the host; wants survive a re-attach.
  *
  * A host may refuse: then NETVSC_EVENT_REFUSED is raised, netvsc_failure() says what and why,
- * ctl_refused counts it, and what was in force before still is.
+ * ctl_refused counts it, and what was in force before still is. One that does not answer may have
+ * taken it all the same: it is asked which address it has, and told the next filter in any case.
  */
 #ifndef NETVSC_CONTROL_H
 #define NETVSC_CONTROL_H
@@ -28,7 +29,7 @@ void netvsc_all_multicast(struct netvsc *nic, bool on);
  */
 void netvsc_multicast(struct netvsc *nic, const uint8_t (*groups)[6], unsigned count);
 
-/* NDIS_FILTER_* as the host has them; 0 until NETVSC_UP. */
+/* NDIS_FILTER_* as the host has them; 0 until NETVSC_UP, and after an answer that was lost. */
 uint32_t netvsc_filter(const struct netvsc *nic);
 
 /*

@@ -156,6 +156,9 @@ int netvsc_offload_set(struct netvsc *nic)
         p.rsc4 = rsc(nic) & NETVSC_RSC_IP4 ? NDIS_PARAM_ON : NDIS_PARAM_OFF;
         p.rsc6 = rsc(nic) & NETVSC_RSC_IP6 ? NDIS_PARAM_ON : NDIS_PARAM_OFF;
     }
+    /* An answer may be lost although the host does it: what it then sends must be understood. */
+    nic->info.rx_csum = rx;
+    nic->info.rx_rsc = rsc(nic);
     return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_OFFLOAD_PARAMS, &p, p.header.size_bytes);
 }
 
@@ -166,10 +169,10 @@ int netvsc_offload_agreed(struct netvsc *nic)
 
     if (rc)
         return rc;
-    if (reply.status != RNDIS_STATUS_SUCCESS)
+    if (reply.status != RNDIS_STATUS_SUCCESS) {
+        nic->info.rx_csum = nic->info.rx_rsc = 0;
         return -ECONNREFUSED;
+    }
     nic->info.offload = choose(nic);
-    nic->info.rx_csum = verdicts(nic);
-    nic->info.rx_rsc = rsc(nic);
     return 0;
 }

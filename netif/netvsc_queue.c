@@ -61,17 +61,24 @@ void netvsc_queues_bind(struct netvsc *nic)
         nic->queue[i]->like.range_bytes = NETVSC_ALIKE_NONE;
 }
 
-int netvsc_queues_share(struct netvsc *nic)
+/* Control's own section comes before. */
+static uint32_t first_section(const struct netvsc *nic)
 {
-    uint32_t queues = nic->info.queues;
-    uint32_t first = nic->info.gpa_direct ? 0 : 1; /* control's own section comes before */
-    uint32_t share = (nic->info.send_sections - first) / queues;
+    return nic->info.gpa_direct ? 0 : 1;
+}
 
-    if (share == 0)
-        return queues == 1 ? 0 : -EPROTO;
-    for (uint32_t i = 0; i < queues; i++)
+uint32_t netvsc_queues_sections(const struct netvsc *nic)
+{
+    return nic->info.send_sections - first_section(nic);
+}
+
+void netvsc_queues_share(struct netvsc *nic)
+{
+    const uint32_t queues = nic->info.queues, first = first_section(nic),
+                   share = netvsc_queues_sections(nic) / queues;
+
+    for (uint32_t i = 0; share && i < queues; i++)
         netvsc_tx_open(nic->queue[i], first + i * share, share);
-    return 0;
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */

@@ -5,10 +5,9 @@
  * Theory of operation. The host says how many queues it has (RSS capabilities), grants sub-channels
  * (message 133) and offers them whenever it likes; the kernel opens each and shows its ring. We
  * open them in order of index, so that the queues in use are always 0..n-1 however they come. Only
- * then may the host be told to spread: RSS is switched off and set anew, as Linux and DPDK do, and
- * it is the accepted table that makes the queues count. Whatever is refused, not understood or too
- * late on the way leaves fewer queues, at worst one, and a NIC that works: every step here is
- * optional.
+ * then may the host be told to spread: RSS is switched off and set anew, as Linux and DPDK do; a
+ * host that refuses the table leaves one queue. Whatever is refused, not understood or too late on
+ * the way leaves fewer queues, at worst one, and a NIC that works: every step here is optional.
  *
  * While up the table may be replaced (netvsc_change.c). The host switches over between two frames;
  * none is lost, and those of one flow may overtake each other across the two queues once.
@@ -58,12 +57,16 @@ static void rss_defaults(struct netvsc *nic)
     rss->types = nic->config.rss_types ? nic->config.rss_types : NETVSC_RSS_DEFAULT;
 }
 
-/* As configured, or as many as the kernel below is safe with. */
+/* As configured, or as many as the kernel below is safe with, or as there are sections for. */
 static uint32_t queues_wanted(const struct netvsc *nic)
 {
-    const uint32_t most = vmbus_memory(nic->dev)->channels_max;
+    const uint32_t safe = vmbus_memory(nic->dev)->channels_max,
+                   sections = netvsc_queues_sections(nic);
+    uint32_t wanted = nic->config.queues;
 
-    return most && most < nic->config.queues ? most : nic->config.queues;
+    if (safe && safe < wanted)
+        wanted = safe;
+    return sections < wanted ? sections : wanted;
 }
 
 int netvsc_rss_query_caps(struct netvsc *nic)
@@ -218,23 +221,29 @@ int netvsc_rss_accept(struct netvsc *nic)
     rc = netvsc_ctl_accept_set(nic);
     if (rc) {
         nic->stats.rss_refused++;
+        if (rc == -ECONNREFUSED && nic->state != NETVSC_UP)
+            nic->rss.ready = 1;
         return rc;
     }
     nic->stats.rss_sets++;
     nic->rss.current = nic->rss.wanted;
-    if (nic->state != NETVSC_UP) /* else it is known, and read by other queues' threads */
-        nic->info.queues = nic->rss.ready;
     return 0;
 }
 
-/* What was granted and spread to is what there is. */
+/*
+ * What was granted and not refused is what there is: a host whose answer was lost may spread all
+ * the same, and frames must not come where nobody looks.
+ */
 int netvsc_rss_settle(struct netvsc *nic)
 {
+    nic->info.queues = nic->rss.ready;
+    nic->rss.current = nic->rss.wanted;
     for (unsigned i = 1; i < nic->info.queues; i++)
         nic->queue[i]->chan = vmbus_chan(nic->dev, i);
     if (nic->info.queues < nic->config.queues)
         nic->stats.queues_short++;
-    return netvsc_queues_share(nic);
+    netvsc_queues_share(nic);
+    return 0;
 }
 
 /* ---- changes while up ------------------------------------------------------------------------ */

@@ -234,8 +234,9 @@ void netvsc_queues_unbind(struct netvsc *nic);
 /* Let other threads in; ask them out and say whether all have left. */
 void netvsc_queues_admit(struct netvsc *nic);
 bool netvsc_queues_left(struct netvsc *nic);
-/* Share the send sections between the queues in use. */
-int netvsc_queues_share(struct netvsc *nic);
+/* Send sections that frames can be in; and share them between the queues in use. */
+uint32_t netvsc_queues_sections(const struct netvsc *nic);
+void netvsc_queues_share(struct netvsc *nic);
 /* Nothing is owed to the host or outstanding on any queue. */
 bool netvsc_queues_idle(struct netvsc *nic);
 

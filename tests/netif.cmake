@@ -38,3 +38,5 @@ foreach(name test_rx_csum test_rx_chains test_rx_ack)
   netvsc_test(${name} LIBS netvsc_netif port_base hvhost_core
     SOURCES lwip_bench.c netif_books.c ip_frames.c)
 endforeach()
+# By chance: see chance.h.
+netvsc_test(test_card_life LIBS netvsc hvhost_core SOURCES card_life.c chance.c netif_books.c)

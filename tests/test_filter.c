@@ -205,6 +205,24 @@ static void a_host_that_does_not_answer_costs_a_timeout_only(void **state)
     bench_stop(&f);
 }
 
+/* Not having said yes is not having done nothing. */
+static void a_filter_of_which_nobody_knows_is_asked_for_again(void **state)
+{
+    const struct hvhost_fault silent = {
+        HVH_ON_RNDIS_SET, HVH_ACT_SILENT, OID_PACKET_FILTER, 0, 1, 0};
+    struct netif_fixture f;
+
+    (void)state;
+    bench_up(&f);
+    hvhost_fault_arm(f.card, &silent);
+    netvsc_promiscuous(f.nic, true);
+    bench_turn(&f, 120);
+    assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
+    assert_int_equal(netvsc_filter(f.nic), ALL);
+    assert_false(hears(&f, other));
+    bench_stop(&f);
+}
+
 static void the_address_can_be_another(void **state)
 {
     static const uint8_t zero[6], group[6] = {1};
@@ -252,6 +270,57 @@ static void the_last_of_two_addresses_counts(void **state)
     }
 }
 
+/* Whatever became of the answer, it receives at the address the card has now. */
+static void an_address_taken_without_an_answer_is_found_out(void **state)
+{
+    static const struct {
+        enum hvhost_fault_act act;
+        uint64_t arg;
+    } row[] = {{HVH_ACT_SILENT, 0}, {HVH_ACT_LATE, 150}, {HVH_ACT_SHORT, 4}, {HVH_ACT_WRONG_ID, 0}};
+    struct hvhost_fault fault = {.on = HVH_ON_RNDIS_SET, .oid = OID_RNDIS_CONFIG, .count = 1};
+    struct netif_fixture f;
+
+    (void)state;
+    for (unsigned i = 0; i < countof(row); i++) {
+        bench_up(&f);
+        fault.act = row[i].act;
+        fault.arg = row[i].arg;
+        hvhost_fault_arm(f.card, &fault);
+        assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
+        bench_turn(&f, 200);
+        assert_memory_equal(netvsc_info(f.nic)->mac, spoofed, 6);
+        assert_true(hears(&f, spoofed));
+        assert_int_equal(f.event_count[NETVSC_EVENT_MAC], 1);
+        assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 0);
+        bench_stop(&f);
+    }
+}
+
+/* The first answer is lost, and so is the one to what is asked then. */
+static void an_address_nobody_knew_of_is_learned_with_the_next(void **state)
+{
+    static const uint8_t second[6] = {0x02, 0x77, 0, 0, 0, 0x02};
+    const struct hvhost_fault silent = {
+        HVH_ON_RNDIS_QUERY, HVH_ACT_SILENT, OID_CURRENT_MAC, 0, 1, 0};
+    const struct hvhost_fault refuse = {
+        HVH_ON_RNDIS_SET, HVH_ACT_REFUSE, OID_RNDIS_CONFIG, 0, 1, 0};
+    struct netif_fixture f;
+
+    (void)state;
+    bench_up(&f);
+    hvhost_fault_arm(f.card, &silent);
+    assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
+    bench_turn(&f, 150);
+    assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
+    hvhost_fault_arm(f.card, &refuse);
+    assert_int_equal(netvsc_set_mac(f.nic, second), 0);
+    bench_turn(&f, 20);
+    assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 2);
+    assert_memory_equal(netvsc_info(f.nic)->mac, spoofed, 6);
+    assert_true(hears(&f, spoofed));
+    bench_stop(&f);
+}
+
 static void a_refused_address_is_told(void **state)
 {
     struct netif_fixture f;
@@ -294,8 +363,11 @@ int main(void)
         cmocka_unit_test(a_host_without_lists_gives_all_multicast),
         cmocka_unit_test(what_is_wanted_survives_a_new_device),
         cmocka_unit_test(a_host_that_does_not_answer_costs_a_timeout_only),
+        cmocka_unit_test(a_filter_of_which_nobody_knows_is_asked_for_again),
         cmocka_unit_test(the_address_can_be_another),
         cmocka_unit_test(the_last_of_two_addresses_counts),
+        cmocka_unit_test(an_address_taken_without_an_answer_is_found_out),
+        cmocka_unit_test(an_address_nobody_knew_of_is_learned_with_the_next),
         cmocka_unit_test(a_refused_address_is_told),
         cmocka_unit_test(there_are_no_filters_in_the_device),
     };

@@ -174,6 +174,25 @@ static void queues_may_come_late_backwards_or_not_all(void **state)
     }
 }
 
+static void there_are_no_more_queues_than_sections_to_send_from(void **state)
+{
+    struct netif_fixture f;
+
+    (void)state;
+    for (uint32_t sections = 2; sections < 6; sections++) {
+        start(&f, 4);
+        netvsc_destroy(f.nic);
+        hvhost_destroy(f.host);
+        f.card_config.dma_bytes = UINT32_MAX; /* control takes one of them */
+        f.card_config.send_section_bytes = 16384;
+        f.card_config.send_buf_bytes = sections * 16384;
+        bench_come_up(&f);
+        assert_int_equal(netvsc_info(f.nic)->queues, sections - 1);
+        each_queue_sends(&f);
+        stop(&f);
+    }
+}
+
 static void without_rings_of_sub_channels_there_is_one_queue(void **state)
 {
     struct netif_fixture f;
@@ -230,6 +249,32 @@ static void a_host_that_refuses_rss_leaves_one_queue(void **state)
         bench_until(&f, NETVSC_UP);
         assert_int_equal(netvsc_info(f.nic)->queues, 1);
         assert_int_equal(bench_stats(&f).rss_refused, i);
+        flows_send(&f, 1);
+        assert_int_equal(f.rx_count, FLOWS);
+        stop(&f);
+    }
+}
+
+/* It may have taken the table all the same; then frames come where nobody looks. */
+static void a_table_whose_answer_is_lost_loses_no_frames(void **state)
+{
+    static const enum hvhost_fault_act act[] = {HVH_ACT_SILENT, HVH_ACT_LATE, HVH_ACT_SHORT,
+                                                HVH_ACT_WRONG_ID};
+    struct netif_fixture f;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(act) / sizeof(act[0]); i++) {
+        const struct hvhost_fault lost = {.on = HVH_ON_RNDIS_SET,
+                                          .act = act[i],
+                                          .oid = OID_RSS_PARAMS,
+                                          .after = 1,
+                                          .count = 1,
+                                          .arg = act[i] == HVH_ACT_LATE ? 150 : 4};
+
+        start(&f, 4);
+        hvhost_fault_arm(f.card, &lost);
+        bench_attach(&f);
+        bench_until(&f, NETVSC_UP);
         flows_send(&f, 1);
         assert_int_equal(f.rx_count, FLOWS);
         stop(&f);
@@ -441,9 +486,11 @@ int main(void)
         cmocka_unit_test(there_are_as_many_queues_as_asked_host_and_64_allow),
         cmocka_unit_test(whatever_the_host_grants_the_nic_works),
         cmocka_unit_test(queues_may_come_late_backwards_or_not_all),
+        cmocka_unit_test(there_are_no_more_queues_than_sections_to_send_from),
         cmocka_unit_test(without_rings_of_sub_channels_there_is_one_queue),
         cmocka_unit_test(a_kernel_that_is_safe_with_one_channel_is_never_offered_more),
         cmocka_unit_test(a_host_that_refuses_rss_leaves_one_queue),
+        cmocka_unit_test(a_table_whose_answer_is_lost_loses_no_frames),
         cmocka_unit_test(every_version_carries_frames_with_the_queues_it_knows),
         cmocka_unit_test(each_flow_comes_on_the_queue_its_hash_names),
         cmocka_unit_test(what_is_no_ip_comes_on_queue_0),

@@ -10,6 +10,7 @@
 #include "lwip_bench.h"
 #include "netvsc_hold.h"
 #include "netvsc_netif_var.h"
+#include "rndis_reg.h"
 
 #define CHAINS_MAX 128u
 #define MSS 1400u
@@ -66,6 +67,17 @@ static void send(uint32_t payload_bytes, uint8_t flags)
     out.len_bytes = f.len_bytes;
     hvhost_port_send(stack.port, &out);
     f.seq += payload_bytes;
+}
+
+/* A new attach, which agrees on offloads, with a host whose answer to that is spoilt. */
+static void reattach(enum hvhost_fault_act act)
+{
+    const struct hvhost_fault fault = {HVH_ON_RNDIS_SET, act, OID_OFFLOAD_PARAMS, 0, 1, 0};
+
+    netvsc_detach(stack.nif.nic, stack.now_ns);
+    stack_turn(20);
+    hvhost_fault_arm(stack.card, &fault);
+    stack_attach();
 }
 
 /* Chain (i) is TCP from (seq) on. (sums): its header's is right, as of what was put together here.
@@ -302,6 +314,28 @@ static void what_the_host_puts_together_arrives_as_one_chain(void **state)
     }
 }
 
+/* It puts segments together whether we heard its answer or not. */
+static void nothing_is_lost_with_the_answer_about_offloads(void **state)
+{
+    (void)state;
+    for (unsigned refused = 0; refused < 2; refused++) {
+        f = (struct ip_frame){.seq = 1};
+        stack_config.step_timeout_ms = 20;
+        setup(HVHOST_OFFLOAD_ALL);
+        reattach(refused ? HVH_ACT_REFUSE : HVH_ACT_SILENT);
+        assert_int_equal(netvsc_info(stack.nif.nic)->offload.csum, 0);
+        for (unsigned k = 0; k < 40; k++)
+            send(MSS, 0x10);
+        stack_turn(2);
+        assert_int_equal(host().rx_rsc_segments, refused ? 0 : 40);
+        assert_int_equal(chain_count, refused ? 40 : 1);
+        if (!refused)
+            check_chain(0, 1, 40 * MSS, false);
+        assert_int_equal(stack.nif.stats.rx_drop_csum, 0);
+        teardown();
+    }
+}
+
 /* Chain 0 as pbufs of their own. */
 static unsigned take_apart(struct pbuf **pieces)
 {
@@ -468,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_segment_with_a_wrong_sum_joins_nothing),
         cmocka_unit_test(what_nobody_checked_or_wanted_together_comes_one_by_one),
         cmocka_unit_test(what_the_host_puts_together_arrives_as_one_chain),
+        cmocka_unit_test(nothing_is_lost_with_the_answer_about_offloads),
         cmocka_unit_test(a_packet_is_kept_for_the_last_piece_whichever_that_is),
         cmocka_unit_test(without_rsc_by_switch_they_come_together_here),
         cmocka_unit_test(a_long_frame_without_pbufs_is_dropped_without_a_trace),

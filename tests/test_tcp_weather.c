@@ -6,6 +6,7 @@
  * clock: every byte arrives, each is reported once, and nothing is left behind. A connection that
  * stands still is what this is for; the number of its weather is in the message.
  */
+#include "chance.h"
 #include "tcp_stream.h"
 
 #include <string.h>
@@ -26,37 +27,16 @@ struct climate {
 
 static struct {
     struct climate climate;
-    uint32_t random;
-    unsigned number, ms, quiet_ms; /* since the far end said anything */
-    unsigned down_ms, closed_ms;   /* for so long still */
+    unsigned ms, quiet_ms;       /* since the far end said anything */
+    unsigned down_ms, closed_ms; /* for so long still */
     u32_t said, lent;
     struct pbuf *kept[KEPT_MAX]; /* by the card, until it has sent them */
     unsigned kept_count;
 } now;
 
-static uint32_t below(uint32_t limit)
-{
-    now.random = now.random * 1664525u + 1013904223u;
-    return (uint32_t)((uint64_t)now.random * limit >> 32);
-}
-
-static bool happens(unsigned of_thousand)
-{
-    return below(1000) < of_thousand;
-}
-
-static unsigned one_of(const unsigned *some, unsigned count)
-{
-    return some[below(count)];
-}
-#define pick(...)                                                                                  \
-    one_of((const unsigned[]){__VA_ARGS__}, countof(((const unsigned[]){__VA_ARGS__})))
-
-static void change_climate(unsigned number)
+static void change_climate(void)
 {
     memset(&now, 0, sizeof(now));
-    now.number = number;
-    now.random = number * 2654435761u;
     now.climate = (struct climate){
         .lose = pick(0, 1, 10, 10, 50, 200),
         .lose_ack = pick(0, 10, 100, 300),
@@ -232,9 +212,10 @@ static void check_nothing_is_left(void)
     assert_int_equal(now.lent, 0);
 }
 
-static void live_through(unsigned number)
+static void every_byte_arrives_in_every_weather(unsigned number)
 {
-    change_climate(number);
+    stream_open(NULL);
+    change_climate();
     stream.lost = loses;
     stream.takes = takes;
     while (stream.far.next < BYTES && stream.pcb && now.ms < LIMIT_MS)
@@ -243,20 +224,12 @@ static void live_through(unsigned number)
         fail_msg("weather %u: the connection %s after %u ms, at byte %u of %u", number,
                  stream.pcb ? "stands still" : "gave up", now.ms, (unsigned)stream.far.next, BYTES);
     check_nothing_is_left();
+    stream_close(NULL);
 }
 
-static void every_byte_arrives_in_every_weather(void **state)
+int main(int argc, char **argv)
 {
-    for (unsigned number = 1; number <= WEATHERS; number++) {
-        live_through(number);
-        stream_close(state);
-        stream_open(state);
-    }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {stream_test(every_byte_arrives_in_every_weather)};
-
-    return cmocka_run_group_tests(tests, stream_start, NULL);
+    if (stream_start(NULL))
+        return 1;
+    return chance_main(argc, argv, WEATHERS, every_byte_arrives_in_every_weather);
 }
