@@ -20,12 +20,21 @@ struct hvh_fdb_entry {
     uint16_t port; /* index + 1; 0 = unused */
 };
 
+/* Where a port's last frame went. */
+struct hvh_way {
+    uint64_t epoch; /* 0: there was none */
+    uint64_t first; /* its addresses, 8 bytes and 4 */
+    uint32_t rest;
+    struct hvhost_port *to; /* NULL: it was flooded */
+};
+
 struct hvhost_port {
     struct hvhost *host;
     const struct hvh_port_ops *ops;
     void *ctx;
     uint16_t index;
     uint32_t network;      /* frames stay among ports with the same */
+    struct hvh_way last;
     uint64_t wire_free_ns; /* hvh_impair.c: when its last frame has left it */
     /* hvhost_port_add() only */
     void (*user_deliver)(void *ctx, const struct hvhost_frame *frame);
@@ -47,6 +56,7 @@ struct hvhost {
     struct hvh_service services[HVH_SERVICES_MAX];
     unsigned service_count;
     struct hvh_fdb_entry fdb[HVH_FDB_BUCKETS][HVH_FDB_WAYS];
+    uint64_t epoch;            /* of the table, and of the step: see hvh_switch.c */
     unsigned depth;            /* of nested sends */
     struct hvh_impair *impair; /* a service, too; NULL: a perfect switch */
     struct hvhost_switch_stats stats;

@@ -323,8 +323,8 @@ void hvh_rsc_drop(struct hvhost_nic *nic);
 /* The guest took its receive buffer back. */
 void hvh_rx_revoke(struct hvh_chan *chan);
 bool hvh_rx_running(const struct hvhost_nic *nic);
-/* One more frame would find ring room and a section. */
-bool hvh_rx_room(struct hvhost_nic *nic);
+/* So many frames would find ring room and sections, (most) at most, however long they are. */
+unsigned hvh_rx_room(struct hvhost_nic *nic, unsigned most);
 /* The guest's completion in nic->packet. */
 void hvh_rx_complete(struct hvh_chan *chan);
 

@@ -22,8 +22,8 @@
 #include "hvh_host_var.h"
 #include "hvh_rx_var.h"
 
-/* What 64 KiB of TCP need, in segments or fragments; and as much again, being gathered. */
-#define BURST_SECTIONS 96u
+#define FRAME_SECTIONS 48u /* what 64 KiB of TCP need, in segments or fragments */
+#define BURST_SECTIONS (2 * FRAME_SECTIONS) /* and as much again, being gathered */
 
 static bool running(const struct hvhost_nic *nic)
 {
@@ -76,6 +76,17 @@ static bool ring_room(struct hvh_chan *chan, uint32_t messages)
     return chan->open && !chan->faulted &&
            (chan->batch.count > 0 ||
             hvh_ring_has(&chan->out, batch_bytes(messages) + HVH_REPLY_ROOM));
+}
+
+/* For (frames) behind what is being gathered, however long they are. */
+static bool ring_takes(struct hvh_chan *chan, uint32_t frames)
+{
+    const uint32_t half = chan->out.data_bytes / 2;
+    uint32_t bytes = frames * FRAME_SECTIONS * batch_bytes(1); /* fewer, as they share packets */
+
+    if (frames == 1 && bytes > half)
+        bytes = half; /* a small ring must not look full for ever */
+    return chan->open && !chan->faulted && hvh_ring_has(&chan->out, bytes + HVH_REPLY_ROOM);
 }
 
 /*
@@ -282,18 +293,22 @@ bool hvh_rx_running(const struct hvhost_nic *nic)
     return running(nic);
 }
 
-bool hvh_rx_room(struct hvhost_nic *nic)
+unsigned hvh_rx_room(struct hvhost_nic *nic, unsigned most)
 {
     uint32_t part = nic->sections.count / 8; /* a small buffer must not look full for ever */
     uint32_t keep = part < BURST_SECTIONS ? part : BURST_SECTIONS;
+    uint32_t spare = nic->sections.free[HVH_USE_DATA];
 
-    if (nic->sections.free[HVH_USE_DATA] <= keep)
-        return false;
-    for (unsigned i = 0; i <= nic->granted; i++) {
-        if (ring_room(&nic->chan[i], nic->offload.rsc ? HVH_BATCH_MAX : nic->config.batch_frames))
-            return true; /* one stuck queue must not keep frames from the others */
+    if (spare <= keep)
+        return 0;
+    spare = 1 + (spare - keep - 1) / FRAME_SECTIONS;
+    for (unsigned frames = spare < most ? spare : most; frames > 0; frames /= 2) {
+        for (unsigned i = 0; i <= nic->granted; i++) {
+            if (ring_takes(&nic->chan[i], frames))
+                return frames; /* one stuck queue must not keep frames from the others */
+        }
     }
-    return false;
+    return 0;
 }
 
 void hvh_rx_complete(struct hvh_chan *chan)

@@ -8,6 +8,9 @@
  * oldest entry, and an entry not seen for 300 s counts as unknown. Frames to unknown and group
  * addresses are flooded: it is up to each card's filter what it takes. VLANs share one table.
  *
+ * Frames come in runs between the same two addresses. Each port remembers those of its last one and
+ * where that went, which holds until the host's next step or a change of the table: its epoch.
+ *
  * A host can have several networks, as a real one has several virtual switches. They share the
  * table and nothing else: an address is known per network, for a guest that bridges two of them
  * shows the same address to both.
@@ -81,6 +84,7 @@ int hvhost_port_add(struct hvhost *host,
 void hvhost_port_network(struct hvhost_port *port, uint32_t network)
 {
     port->network = network;
+    port->host->epoch++;
 }
 
 static struct hvh_fdb_entry *bucket(struct hvhost *host, uint64_t mac)
@@ -116,9 +120,11 @@ static void learn(struct hvhost *host, uint64_t mac, const struct hvhost_port *p
         entry->port = id;
         entry->network = port->network;
         host->stats.learned++;
+        host->epoch++;
     } else if (entry->port != id) {
         entry->port = id;
         host->stats.moved++;
+        host->epoch++;
     }
     entry->seen_ns = host->now_ns;
 }
@@ -151,6 +157,23 @@ static void flood(struct hvhost *host, const struct hvhost_port *from,
     host->stats.drop_no_port += !any;
 }
 
+/* Where a frame from (from) with these addresses goes, (first) and (rest) of them in this order;
+ * NULL: nobody knows. */
+static struct hvhost_port *way(struct hvhost_port *from, uint64_t first, uint32_t rest)
+{
+    struct hvhost *host = from->host;
+    struct hvh_way *last = &from->last;
+
+    if (last->first == first && last->rest == rest && last->epoch == host->epoch)
+        return last->to;
+    learn(host, first >> 48 | (uint64_t)rest << 16, from);
+    last->first = first;
+    last->rest = rest;
+    last->epoch = host->epoch;
+    last->to = lookup(host, first & MAC_MASK, from->network);
+    return last->to;
+}
+
 static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
 {
     struct hvhost *host = from->host;
@@ -160,8 +183,7 @@ static void forward(struct hvhost_port *from, const struct hvhost_frame *frame)
 
     memcpy(&first, frame->data, sizeof(first));
     memcpy(&rest, frame->data + sizeof(first), sizeof(rest));
-    learn(host, first >> 48 | (uint64_t)rest << 16, from);
-    to = lookup(host, first & MAC_MASK, from->network);
+    to = way(from, first, rest);
     if (!to) {
         flood(host, from, frame);
     } else if (to == from) {
@@ -205,19 +227,22 @@ void hvhost_port_send(struct hvhost_port *port, const struct hvhost_frame *frame
     host->depth--;
 }
 
-bool hvh_switch_has_room(const struct hvhost_port *from)
+unsigned hvh_switch_room(const struct hvhost_port *from, unsigned most)
 {
     const struct hvhost *host = from->host;
     bool any = false;
 
     for (unsigned i = 0; i < host->nic_count; i++) {
+        unsigned room;
+
         if (host->nics[i]->port->network != from->network || !hvh_rx_running(host->nics[i]))
             continue;
-        if (hvh_rx_room(host->nics[i]))
-            return true;
+        room = hvh_rx_room(host->nics[i], most);
+        if (room > 0)
+            return room;
         any = true;
     }
-    return !any;
+    return any ? 0 : most;
 }
 
 struct hvhost_switch_stats *hvh_switch_counters(struct hvhost *host)

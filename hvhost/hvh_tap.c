@@ -204,17 +204,18 @@ static unsigned take_frame(struct hvh_tap *tap)
 static unsigned step(void *ctx, uint64_t now_ns)
 {
     struct hvh_tap *tap = ctx;
-    unsigned done = 0;
+    unsigned done = 0, room = 0; /* for frames after those */
 
     (void)now_ns;
-    while (tap->fd >= 0 && done < TAP_BATCH) {
-        if (!hvh_switch_has_room(tap->port)) {
+    for (; tap->fd >= 0 && done < TAP_BATCH; done++, room--) {
+        if (room == 0)
+            room = hvh_switch_room(tap->port, TAP_BATCH - done);
+        if (room == 0) {
             tap->count->tap_paused++;
             break;
         }
         if (!take_frame(tap))
             break;
-        done++;
     }
     return done;
 }
@@ -224,7 +225,7 @@ static unsigned pollfds(const void *ctx, struct pollfd *out, unsigned max)
 {
     const struct hvh_tap *tap = ctx;
 
-    if (tap->fd < 0 || !hvh_switch_has_room(tap->port))
+    if (tap->fd < 0 || hvh_switch_room(tap->port, 1) == 0)
         return 0;
     if (max > 0)
         out[0] = (struct pollfd){.fd = tap->fd, .events = POLLIN};

@@ -64,11 +64,11 @@ int hvh_port_add(struct hvhost *host, const struct hvh_port_ops *ops, void *ctx,
                  struct hvhost_port **out);
 
 /*
- * May an uplink read one more frame? False while cards of its network run and none of them has
- * room, so that frames wait in the kernel's queue instead of being dropped here. True when none
- * runs.
+ * How many frames may an uplink read before it asks again, (most) at most? None while cards of its
+ * network run and none of them has room, so that frames wait in the kernel's queue instead of being
+ * dropped here. (most) when none runs.
  */
-bool hvh_switch_has_room(const struct hvhost_port *from);
+unsigned hvh_switch_room(const struct hvhost_port *from, unsigned most);
 
 /* For counting tap_*. */
 struct hvhost_switch_stats *hvh_switch_counters(struct hvhost *host);

@@ -26,6 +26,7 @@ int hvhost_create(const struct hvhost_config *config, struct hvhost **out)
         return -ENOMEM;
     if (config)
         host->config = *config;
+    host->epoch = 1;
     if (host->config.max_nics == 0)
         host->config.max_nics = NICS_DEFAULT;
     if (host->config.max_ports == 0)
@@ -113,6 +114,7 @@ unsigned hvhost_step(struct hvhost *host, uint64_t now_ns)
     unsigned done = 0;
 
     host->now_ns = now_ns;
+    host->epoch++;
     /* Services first: they bring doorbells and frames, which the cards then act on in this turn. */
     for (unsigned i = 0; i < host->service_count; i++) {
         if (host->services[i].ops->step)

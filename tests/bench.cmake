@@ -19,7 +19,7 @@ netvsc_target(bench_hostile)
 add_executable(bench_place bench/bench_place.c bench/bench_card.c bench/bench_frame.c)
 target_link_libraries(bench_place PRIVATE netvsc_netif hvhost_core)
 netvsc_target(bench_place)
-# Those with the host in a process of its own. The folder: hvh_switch_has_room().
+# Those with the host in a process of its own. The folder: hvh_switch_room().
 foreach(name cross copies)
   add_executable(bench_${name} bench/bench_${name}.c bench/bench_far.c bench/bench_card.c
     bench/bench_frame.c bench/bench_min.c bench/bench_min_host.c)

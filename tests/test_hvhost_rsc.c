@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Segments the host puts together, byte by byte: fragments, elements, and what is left alone. */
 #include "burst.h"
+#include "hvh_var.h"
 #include "ndis_reg.h"
 #include "rsc_guest.h"
 
@@ -237,6 +238,32 @@ static void a_frame_without_room_is_dropped_whole(void **state)
     raw_guest_destroy(g);
 }
 
+/* Whole, in fragments, or cut; while sections run out first, and while the ring does. */
+static void as_many_large_frames_as_the_host_has_room_for_find_it(void **state)
+{
+    static const struct hvhost_nic_config small[] = {
+        {.recv_buf_bytes = 1u << 20},
+        {.ring_bytes = 4 * 4096, .recv_buf_bytes = 4u << 20},
+        {.ring_bytes = 16 * 4096, .recv_buf_bytes = 4u << 20}};
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        const struct rsc_segment s = {.seq = 1, .payload_bytes = 60000, .mss = MSS};
+        struct raw_guest *g = rsc_start(&small[i / 2]);
+        unsigned room, sent = 0;
+
+        rsc_want(g, i % 2 ? NDIS_PARAM_ON : NDIS_PARAM_OFF);
+        while ((room = hvh_switch_room(g->port, 64)) > 0) {
+            assert_in_range(room, 1, 64);
+            for (sent += room; room > 0; room--)
+                rsc_send(g, &s);
+        }
+        assert_in_range(sent, 2, 200);
+        assert_int_equal(raw_stat(g, rx_drop_section) + raw_stat(g, rx_drop_ring), 0);
+        raw_guest_destroy(g);
+    }
+}
+
 static void large_frames_that_make_no_sense_are_dropped(void **state)
 {
     struct rsc_segment s = {.seq = 1, .payload_bytes = 5000, .mss = 1500};
@@ -279,6 +306,7 @@ int main(void)
         cmocka_unit_test(what_differs_is_left_alone),
         cmocka_unit_test(nothing_comes_together_for_who_did_not_ask),
         cmocka_unit_test(a_frame_without_room_is_dropped_whole),
+        cmocka_unit_test(as_many_large_frames_as_the_host_has_room_for_find_it),
         cmocka_unit_test(large_frames_that_make_no_sense_are_dropped),
         cmocka_unit_test(segments_that_wait_when_the_guest_goes_are_counted),
     };

@@ -148,6 +148,66 @@ static void addresses_are_forgotten_after_five_minutes(void **state)
     done(&f);
 }
 
+/* All of it while the host makes no step: what is remembered of a frame must not outlive it. */
+static void a_frame_like_the_one_before_goes_where_its_address_is_by_now(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    make(&f, 3);
+    send(&f, 0, 1, 2); /* nobody knows 2 */
+    send(&f, 0, 1, 2);
+    assert_int_equal(f.stats.flooded, 2);
+    send(&f, 1, 2, 1);
+    send(&f, 0, 1, 2);
+    assert_int_equal(f.end[1].frames, 3);
+    assert_int_equal(f.end[2].frames, 2);
+    send(&f, 2, 2, 1);
+    send(&f, 0, 1, 2);
+    assert_int_equal(f.end[1].frames, 3);
+    assert_int_equal(f.end[2].frames, 3);
+    hvhost_port_network(f.end[0].port, 7);
+    send(&f, 0, 1, 2);
+    assert_int_equal(f.stats.drop_no_port, 1);
+    done(&f);
+}
+
+static void who_says_the_same_again_and_again_is_not_forgotten(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    make(&f, 3);
+    send(&f, 1, 2, 1);
+    for (unsigned i = 1; i <= 4; i++) {
+        hvhost_step(f.host, SECOND_NS + i * 200 * SECOND_NS);
+        send(&f, 1, 2, 1);
+        send(&f, 0, 1, 2);
+    }
+    assert_int_equal(f.stats.flooded, 2); /* when 1 had not said a word */
+    assert_int_equal(f.end[2].frames, 2);
+    hvhost_step(f.host, SECOND_NS + 2000 * SECOND_NS);
+    send(&f, 0, 1, 2); /* 2 has been silent for long */
+    assert_int_equal(f.stats.flooded, 3);
+    done(&f);
+}
+
+/* What no memory of a last frame looks like. */
+static void a_first_frame_with_no_addresses_is_learned_from(void **state)
+{
+    const uint8_t data[60] = {0};
+    const struct hvhost_frame frame = {.data = data, .len_bytes = sizeof(data)};
+    struct fixture f = {0};
+
+    (void)state;
+    assert_int_equal(hvhost_create(NULL, &f.host), 0);
+    assert_int_equal(hvhost_port_add(f.host, NULL, NULL, &f.end[0].port), 0);
+    hvhost_port_send(f.end[0].port, &frame);
+    hvhost_switch_stats(f.host, &f.stats);
+    assert_int_equal(f.stats.learned, 1);
+    done(&f);
+}
+
 static void address_table_is_bounded(void **state)
 {
     struct fixture f;
@@ -294,6 +354,9 @@ int main(void)
         cmocka_unit_test(addresses_move_with_their_frames),
         cmocka_unit_test(frames_back_to_where_they_came_from_are_dropped),
         cmocka_unit_test(addresses_are_forgotten_after_five_minutes),
+        cmocka_unit_test(a_frame_like_the_one_before_goes_where_its_address_is_by_now),
+        cmocka_unit_test(who_says_the_same_again_and_again_is_not_forgotten),
+        cmocka_unit_test(a_first_frame_with_no_addresses_is_learned_from),
         cmocka_unit_test(address_table_is_bounded),
         cmocka_unit_test(runts_and_lonely_frames_are_counted),
         cmocka_unit_test(ends_answering_each_other_are_stopped),

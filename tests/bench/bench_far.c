@@ -93,7 +93,7 @@ static void turn_host(struct generator *g, unsigned count, uint64_t now_ns)
     struct bench_card *card = g->config.card;
 
     for (unsigned i = 0; i < count; i++) {
-        if (g->per_s == BENCH_FAR_ROOM && !hvh_switch_has_room(card->port))
+        if (g->per_s == BENCH_FAR_ROOM && hvh_switch_room(card->port, 1) == 0)
             break;
         hvhost_port_send(card->port, &g->config.frame);
         g->offered++;
