@@ -33,7 +33,7 @@ struct hvhost_port {
     const struct hvh_port_ops *ops;
     void *ctx;
     uint16_t index;
-    uint32_t network;      /* frames stay among ports with the same */
+    uint32_t network; /* frames stay among ports with the same */
     struct hvh_way last;
     uint64_t wire_free_ns; /* hvh_impair.c: when its last frame has left it */
     /* hvhost_port_add() only */

@@ -22,7 +22,7 @@
 #include "hvh_host_var.h"
 #include "hvh_rx_var.h"
 
-#define FRAME_SECTIONS 48u /* what 64 KiB of TCP need, in segments or fragments */
+#define FRAME_SECTIONS 48u                  /* what 64 KiB of TCP need, in segments or fragments */
 #define BURST_SECTIONS (2 * FRAME_SECTIONS) /* and as much again, being gathered */
 
 static bool running(const struct hvhost_nic *nic)
