@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Adding up counters: those of channels, of queues, of the NIC as a whole. */
-#include "netvsc_var.h"
+#include "netvsc_pile_var.h"
 
 static void add(struct netvsc_stats *sum, const struct netvsc_stats *more)
 {
@@ -23,7 +23,10 @@ void netvsc_add_chan_stats(struct netvsc_stats *sum, const struct vmbus_chan *ch
 
 void netvsc_queue_stats(const struct netvsc *nic, unsigned q, struct netvsc_stats *out)
 {
+    const struct netvsc_tx_pile *pile = &nic->queue[q]->tx.pile;
+
     *out = nic->queue[q]->stats;
+    netvsc_count_tx_alike(out, netvsc_pile_uncounted(pile), pile->like_bytes);
     if (nic->queue[q]->chan)
         netvsc_add_chan_stats(out, nic->queue[q]->chan);
 }

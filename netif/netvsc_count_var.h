@@ -51,14 +51,21 @@ static inline bool netvsc_is_broadcast(const uint8_t *frame)
     return memcmp(frame, all, sizeof(all)) == 0;
 }
 
+/* (frames) more sent, to one receiver each and without padding, each of (len_bytes). */
+static inline void netvsc_count_tx_alike(struct netvsc_stats *stats, uint64_t frames,
+                                         uint32_t len_bytes)
+{
+    netvsc_count_size(stats, offsetof(struct netvsc_stats, tx_size_64), len_bytes, frames);
+    stats->tx_frames += frames;
+    stats->tx_bytes += frames * len_bytes;
+}
+
 /* One more frame sent, whatever goes with it. */
 static inline void netvsc_count_tx(struct netvsc_stats *stats, const uint8_t *frame,
                                    uint32_t len_bytes)
 {
-    stats->tx_frames++;
-    stats->tx_bytes += len_bytes;
+    netvsc_count_tx_alike(stats, 1, len_bytes);
     stats->tx_padded += len_bytes < NETVSC_FRAME_BYTES_MIN;
-    netvsc_count_size(stats, offsetof(struct netvsc_stats, tx_size_64), len_bytes, 1);
     if (netvsc_is_group(frame))
         *(netvsc_is_broadcast(frame) ? &stats->tx_broadcast : &stats->tx_multicast) += 1;
 }

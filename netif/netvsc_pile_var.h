@@ -3,36 +3,42 @@
 #ifndef NETVSC_PILE_VAR_H
 #define NETVSC_PILE_VAR_H
 
+#include "netvsc_count_var.h"
 #include "netvsc_var.h"
 
-/* The message at (last), of (len_bytes), grows by (pad_bytes): to where the next one begins. */
-void netvsc_pile_pad(uint8_t *last, uint32_t len_bytes, uint32_t pad_bytes);
+/* The message at (at), of (len_bytes), grows by (pad_bytes): to where the next one begins. */
+void netvsc_pile_pad(uint8_t *at, uint32_t len_bytes, uint32_t pad_bytes);
 
-/* Where will the next message be, and how long may it be? */
+/* How long may the next message be? */
 static inline void netvsc_pile_settle(struct netvsc_tx_pile *pile)
 {
-    const uint32_t next_off = (pile->bytes + pile->align_mask) & ~pile->align_mask;
-
-    pile->next_off = next_off;
-    pile->room = pile->frames < pile->frames_max && next_off < pile->bytes_max
-                     ? pile->bytes_max - next_off
-                     : 0;
+    pile->room = pile->frames < pile->frames_max ? pile->bytes_max - pile->next_off : 0;
 }
 
-/* The message of (bytes) at next_off is complete. The one before grows last of all, so that most
- * commits call nothing and so need not keep registers. */
+/*
+ * The message of (bytes) at next_off is complete. It is padded as if another followed; flush takes
+ * that back from the last one. Last of all, so that most commits call nothing and so need not keep
+ * registers.
+ */
 static inline void netvsc_pile_add(struct netvsc_tx_pile *pile, uint32_t bytes)
 {
-    uint8_t *last = pile->base + pile->last_off;
-    const uint32_t len_bytes = pile->bytes - pile->last_off;
-    const uint32_t pad_bytes = pile->next_off - pile->bytes;
+    const uint32_t off = pile->next_off;
+    const uint32_t padded_bytes = (bytes + pile->align_mask) & ~pile->align_mask;
 
     pile->frames++;
-    pile->last_off = pile->next_off;
-    pile->bytes = pile->next_off + bytes;
+    pile->last_off = off;
+    pile->bytes = off + bytes;
+    pile->next_off = off + padded_bytes;
     netvsc_pile_settle(pile);
-    if (pad_bytes)
-        netvsc_pile_pad(last, len_bytes, pad_bytes);
+    if (padded_bytes != bytes)
+        netvsc_pile_pad(pile->base + off, bytes, padded_bytes - bytes);
+}
+
+/* The same of a message whose frame was counted. */
+static inline void netvsc_pile_add_counted(struct netvsc_tx_pile *pile, uint32_t bytes)
+{
+    pile->counted++;
+    netvsc_pile_add(pile, bytes);
 }
 
 /* Have a frame written where the next message will be. There are room, a section and credit. */
@@ -46,12 +52,26 @@ static inline void netvsc_pile_give(struct netvsc_tx_pile *pile, enum netvsc_pil
     pile->state = state;
 }
 
-/* It is a message of (bytes). */
+/* It is a message of (bytes), and like the others. */
 static inline void netvsc_pile_commit(struct netvsc_tx *tx, uint32_t bytes)
 {
     tx->pile.state = NETVSC_PILE_READY;
     tx->outstanding++;
     netvsc_pile_add(&tx->pile, bytes);
+}
+
+/* Frames of like_bytes that are in no counter yet. Another thread may see any number of either. */
+static inline uint32_t netvsc_pile_uncounted(const struct netvsc_tx_pile *pile)
+{
+    return pile->frames > pile->counted ? pile->frames - pile->counted : 0;
+}
+
+static inline void netvsc_pile_count(struct netvsc_queue *q)
+{
+    struct netvsc_tx_pile *pile = &q->tx.pile;
+
+    netvsc_count_tx_alike(&q->stats, netvsc_pile_uncounted(pile), pile->like_bytes);
+    pile->counted = pile->frames;
 }
 
 #endif

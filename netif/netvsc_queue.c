@@ -168,16 +168,6 @@ void netvsc_queues_unbind(struct netvsc *nic)
 
 /* ---- the queue 0 form ------------------------------------------------------------------------ */
 
-int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *slot)
-{
-    return netvsc_queue_tx_begin(nic, 0, len_bytes, slot);
-}
-
-void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes)
-{
-    netvsc_queue_tx_commit(nic, 0, slot, len_bytes);
-}
-
 void netvsc_tx_cancel(struct netvsc *nic, const struct netvsc_slot *slot)
 {
     netvsc_queue_tx_cancel(nic, 0, slot);

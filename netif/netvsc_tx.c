@@ -163,6 +163,7 @@ void netvsc_tx_commit_any(struct netvsc_queue *q, const struct netvsc_slot *slot
     netvsc_tx_count(q, &entry->meta, data, bytes);
     message_bytes = netvsc_tx_message(q, entry, data, bytes, bytes);
     if (in_pile) {
+        q->tx.pile.counted++;
         netvsc_pile_commit(&q->tx, message_bytes);
         return;
     }

@@ -5,7 +5,7 @@
  * A packet costs host and guest the same whether it carries one frame or eight, so small frames
  * pile up in one send section until the next flush, the next large frame, or the host's limits:
  * messages back to back, each but the last padded with zeros to the host's alignment, the padding
- * counted in its length.
+ * counted in its length. Padded each fits, so what may be in a packet is a multiple of that.
  *
  * A small frame is written where it will leave from: behind those committed in the open section.
  * One at a time can be; what is begun meanwhile gets a section of its own and is moved when it is
@@ -14,6 +14,9 @@
  * believes it to be and keeps the section, and the frames before it move to another: they are
  * small, few, and nobody writes to them. That cannot fail, for while a frame is written behind
  * others a section and the ring room of a packet are kept (netvsc_tx_spare()).
+ *
+ * Most frames are as long as the one before, and so are counted when it is not so any more, or when
+ * they leave: like_bytes, and how many are counted already.
  */
 #include "netvsc_pile_var.h"
 #include "netvsc_slot_var.h"
@@ -31,25 +34,32 @@ uint32_t netvsc_pile_frame_max(const struct netvsc *nic)
     return wanted ? wanted : AGGREGATE_DEFAULT_BYTES;
 }
 
-/* The most one packet may have. */
-static uint32_t bytes_max(const struct netvsc_info *info)
+uint32_t netvsc_pile_bytes_max(const struct netvsc *nic)
 {
-    return info->max_transfer_bytes < info->send_section_bytes ? info->max_transfer_bytes
-                                                               : info->send_section_bytes;
+    const struct netvsc_info *info = &nic->info;
+    const uint32_t most = info->max_transfer_bytes < info->send_section_bytes
+                              ? info->max_transfer_bytes
+                              : info->send_section_bytes;
+
+    return most & ~(info->align_bytes - 1);
 }
 
-void netvsc_pile_pad(uint8_t *last, uint32_t len_bytes, uint32_t pad_bytes)
+static void put_length(uint8_t *at, uint32_t len_bytes)
 {
-    memset(last + len_bytes, 0, pad_bytes);
-    len_bytes += pad_bytes;
-    memcpy(last + offsetof(struct rndis_packet, len_bytes), &len_bytes, sizeof(len_bytes));
+    memcpy(at + offsetof(struct rndis_packet, len_bytes), &len_bytes, sizeof(len_bytes));
+}
+
+void netvsc_pile_pad(uint8_t *at, uint32_t len_bytes, uint32_t pad_bytes)
+{
+    memset(at + len_bytes, 0, pad_bytes);
+    put_length(at, len_bytes + pad_bytes);
 }
 
 /* Nothing is in it yet. */
 static void open_in(struct netvsc_queue *q, uint32_t index)
 {
     const struct netvsc *nic = q->nic;
-    const uint32_t frame_max = netvsc_pile_frame_max(nic);
+    const uint32_t frame_max = netvsc_pile_frame_max(nic), like_bytes = q->tx.pile.like_bytes;
 
     q->tx.slot[index].state = NETVSC_SLOT_PILED;
     q->tx.pile = (struct netvsc_tx_pile){
@@ -59,7 +69,8 @@ static void open_in(struct netvsc_queue *q, uint32_t index)
         .token = netvsc_tx_token(&q->tx, index),
         .index = index,
         .frames_max = nic->info.max_packets,
-        .bytes_max = bytes_max(&nic->info),
+        .like_bytes = like_bytes ? like_bytes : NETVSC_PILE_LIKE_NONE,
+        .bytes_max = netvsc_pile_bytes_max(nic),
         .align_mask = nic->info.align_bytes - 1,
         .base = netvsc_tx_section(q, index),
     };
@@ -71,6 +82,7 @@ static void shut(struct netvsc_tx_pile *pile)
     pile->open = false;
     pile->state = NETVSC_PILE_READY;
     pile->frames = 0;
+    pile->counted = 0;
     pile->room = 0;
 }
 
@@ -80,7 +92,7 @@ bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes)
 {
     struct netvsc_tx *tx = &q->tx;
 
-    if (tx->pile.state != NETVSC_PILE_READY || bytes > bytes_max(&q->nic->info))
+    if (tx->pile.state != NETVSC_PILE_READY || bytes > netvsc_pile_bytes_max(q->nic))
         return false;
     netvsc_tx_flush(q);
     open_in(q, netvsc_tx_take_warm(tx));
@@ -145,10 +157,12 @@ void netvsc_pile_leave(struct netvsc_queue *q)
         return;
     tx->credit -= tx->credit != 0; /* the packet that was kept; the ring has it, credit or not */
     open_in(q, netvsc_tx_take_warm(tx));
-    memcpy(tx->pile.base, left.base, left.bytes);
+    memcpy(tx->pile.base, left.base, left.next_off);
     tx->pile.frames = left.frames;
+    tx->pile.counted = left.counted;
     tx->pile.bytes = left.bytes;
     tx->pile.last_off = left.last_off;
+    tx->pile.next_off = left.next_off;
     netvsc_pile_settle(&tx->pile);
 }
 
@@ -163,7 +177,7 @@ bool netvsc_pile_join(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
     if (bytes > tx->pile.room)
         return false;
     memcpy(tx->pile.base + tx->pile.next_off, netvsc_tx_section(q, index), bytes);
-    netvsc_pile_add(&tx->pile, bytes);
+    netvsc_pile_add_counted(&tx->pile, bytes);
     tx->credit++; /* its packet will not be */
     netvsc_tx_free_slot(q, index);
     return true;
@@ -172,7 +186,7 @@ bool netvsc_pile_join(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
 void netvsc_pile_start(struct netvsc_queue *q, uint32_t index, uint32_t bytes)
 {
     open_in(q, index);
-    netvsc_pile_add(&q->tx.pile, bytes);
+    netvsc_pile_add_counted(&q->tx.pile, bytes);
 }
 
 void netvsc_tx_flush(struct netvsc_queue *q)
@@ -184,6 +198,9 @@ void netvsc_tx_flush(struct netvsc_queue *q)
         return;
     if (pile->state != NETVSC_PILE_READY)
         netvsc_pile_leave(q);
+    netvsc_pile_count(q);
+    if (pile->bytes != pile->next_off)
+        put_length(pile->base + pile->last_off, pile->bytes - pile->last_off);
     tx->slot[pile->index].frames = pile->frames;
     q->stats.tx_aggregated += pile->frames - 1;
     shut(pile);

@@ -52,6 +52,14 @@ static inline uint32_t message_bytes(size_t len_bytes)
            (len_bytes < NETVSC_FRAME_BYTES_MIN ? NETVSC_FRAME_BYTES_MIN : (uint32_t)len_bytes);
 }
 
+/* The NIC is up, and as one queue only sends frames with nothing beside them this is queue 0. */
+static inline bool may_follow(const struct netvsc *nic, const struct netvsc_tx *tx,
+                              size_t len_bytes)
+{
+    return nic->state == NETVSC_UP && pile_may(tx, len_bytes) &&
+           message_bytes(len_bytes) <= tx->pile.room;
+}
+
 static bool begin_alone(struct netvsc_queue *q, size_t len_bytes, struct netvsc_slot *slot)
 {
     struct netvsc_tx *tx = &q->tx;
@@ -78,16 +86,24 @@ static __attribute__((noinline)) int begin_anew(struct netvsc_queue *q, size_t l
     return netvsc_queue_tx_begin_meta(q->nic, q->index, len_bytes, &netvsc_tx_nothing, slot);
 }
 
-int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
-                          struct netvsc_slot *slot)
+static inline int begin(struct netvsc *nic, struct netvsc_queue *q, size_t len_bytes,
+                        struct netvsc_slot *slot)
 {
-    struct netvsc_queue *q = nic->queue[queue];
-
-    if (!netvsc_tx_may_send(q) || !pile_may(&q->tx, len_bytes) ||
-        message_bytes(len_bytes) > q->tx.pile.room)
+    if (!may_follow(nic, &q->tx, len_bytes))
         return begin_anew(q, len_bytes, slot);
     netvsc_pile_give(&q->tx.pile, NETVSC_PILE_PLAIN, HEAD_BYTES, slot);
     return 0;
+}
+
+int netvsc_queue_tx_begin(struct netvsc *nic, unsigned queue, size_t len_bytes,
+                          struct netvsc_slot *slot)
+{
+    return begin(nic, nic->queue[queue], len_bytes, slot);
+}
+
+int netvsc_tx_begin(struct netvsc *nic, size_t len_bytes, struct netvsc_slot *slot)
+{
+    return begin(nic, nic->queue[0], len_bytes, slot);
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */
@@ -130,34 +146,63 @@ static bool commit_alone(struct netvsc_queue *q, const struct netvsc_slot *slot,
     return true;
 }
 
-/* Not as it is: a frame that has to be padded first, one alone, or the long way. */
+/* Behind others, but it has to be padded, or is not for one receiver, or not as long as they. */
+static void commit_unlike(struct netvsc_queue *q, uint8_t *data, uint32_t len_bytes)
+{
+    struct netvsc_tx_pile *pile = &q->tx.pile;
+    uint32_t bytes = len_bytes;
+
+    if (len_bytes < NETVSC_FRAME_BYTES_MIN) {
+        memset(data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
+        bytes = NETVSC_FRAME_BYTES_MIN;
+    }
+    if (len_bytes < bytes || netvsc_is_group(data)) {
+        netvsc_count_tx(&q->stats, data, len_bytes);
+        pile->counted++;
+    } else {
+        netvsc_pile_count(q);
+        pile->like_bytes = len_bytes;
+    }
+    netvsc_pile_commit(&q->tx, rndis_put_packet(data - HEAD_BYTES, 0, bytes));
+}
+
+/* Not like the others: one of those, one alone, or the long way. */
 static __attribute__((noinline)) void commit_else(struct netvsc_queue *q,
                                                   const struct netvsc_slot *slot, size_t len_bytes)
 {
     if (!in_pile(&q->tx, slot)) {
         if (!commit_alone(q, slot, len_bytes))
             netvsc_tx_commit_any(q, slot, len_bytes);
-    } else if (len_bytes < NETVSC_FRAME_BYTES_MIN && pile_may_keep(&q->tx, slot, len_bytes)) {
-        memset(slot->data + len_bytes, 0, NETVSC_FRAME_BYTES_MIN - len_bytes);
-        netvsc_count_tx(&q->stats, slot->data, (uint32_t)len_bytes);
-        netvsc_pile_commit(&q->tx,
-                           rndis_put_packet(slot->data - HEAD_BYTES, 0, NETVSC_FRAME_BYTES_MIN));
+    } else if (pile_may_keep(&q->tx, slot, len_bytes)) {
+        commit_unlike(q, slot->data, (uint32_t)len_bytes);
     } else {
         netvsc_tx_commit_any(q, slot, len_bytes);
     }
 }
 
-void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
-                            size_t len_bytes)
+/* Of like_bytes: it may stay there, needs no padding, and is counted with the others. */
+static inline bool is_alike(const struct netvsc_tx *tx, const uint8_t *data, size_t len_bytes)
 {
-    struct netvsc_queue *q = nic->queue[queue];
-    const uint32_t bytes = (uint32_t)len_bytes;
+    return len_bytes == tx->pile.like_bytes && !netvsc_tx_tagged(data, (uint32_t)len_bytes) &&
+           !netvsc_is_group(data);
+}
 
-    if (!in_pile(&q->tx, slot) || len_bytes < NETVSC_FRAME_BYTES_MIN ||
-        !pile_may_keep(&q->tx, slot, len_bytes)) {
+static inline void commit(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes)
+{
+    if (!in_pile(&q->tx, slot) || !is_alike(&q->tx, slot->data, len_bytes)) {
         commit_else(q, slot, len_bytes);
         return;
     }
-    netvsc_count_tx(&q->stats, slot->data, bytes);
-    netvsc_pile_commit(&q->tx, rndis_put_packet(slot->data - HEAD_BYTES, 0, bytes));
+    netvsc_pile_commit(&q->tx, rndis_put_packet(slot->data - HEAD_BYTES, 0, (uint32_t)len_bytes));
+}
+
+void netvsc_queue_tx_commit(struct netvsc *nic, unsigned queue, const struct netvsc_slot *slot,
+                            size_t len_bytes)
+{
+    commit(nic->queue[queue], slot, len_bytes);
+}
+
+void netvsc_tx_commit(struct netvsc *nic, const struct netvsc_slot *slot, size_t len_bytes)
+{
+    commit(nic->queue[0], slot, len_bytes);
 }

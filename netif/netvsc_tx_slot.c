@@ -14,6 +14,7 @@
  * in no cache at all: with 768 sections of 6 KiB a frame of 1514 bytes takes two thirds of the time
  * it takes from a stack, or from a row of 2730, be it in pages of 4 KiB or of 2 MiB.
  */
+#include "netvsc_pile_var.h"
 #include "netvsc_slot_var.h"
 
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
@@ -40,6 +41,7 @@ void netvsc_tx_close(struct netvsc_queue *q)
 {
     struct netvsc_tx *tx = &q->tx;
 
+    netvsc_pile_count(q);
     q->stats.tx_lost += tx->outstanding;
     q->stats.tx_cancelled += netvsc_tx_begun_count(tx);
     for (uint32_t i = 0; i < tx->slot_count; i++) {

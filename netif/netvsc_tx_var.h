@@ -52,12 +52,15 @@ struct netvsc_tx_pile {
     uint32_t token;              /* of a frame written here */
     uint32_t index;              /* of the slot */
     uint32_t frames, frames_max; /* committed */
+    uint32_t counted;            /* of them are in the books; the others are alike */
+    uint32_t like_bytes;         /* long, to one receiver each; as in the pile before */
     uint32_t bytes, bytes_max;   /* they take */
     uint32_t align_mask;
     uint32_t last_off, next_off; /* where the last message begins, and where the next one will */
     uint32_t room;               /* for that; 0: full, or being written to */
     uint8_t *base;
 };
+#define NETVSC_PILE_LIKE_NONE UINT32_MAX /* no frame is so long */
 
 /* Ring room of a packet without pages, in completions. */
 #define NETVSC_TX_PACKET_ACKS 2u
@@ -159,6 +162,8 @@ void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, 
 /* netvsc_tx_pile.c: frames that share a packet. */
 /* How long a frame may be that shares its section; 0 = none does. */
 uint32_t netvsc_pile_frame_max(const struct netvsc *nic);
+/* The most one packet of them may have, of the longest message in it too. */
+uint32_t netvsc_pile_bytes_max(const struct netvsc *nic);
 /* Send it and open it anew, for a message of (bytes). False: it is being written to, or too small.
  * There are a free section and credit. */
 bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes);
