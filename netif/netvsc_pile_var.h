@@ -12,7 +12,7 @@ void netvsc_pile_pad(uint8_t *at, uint32_t len_bytes, uint32_t pad_bytes);
 /* How long may the next message be? */
 static inline void netvsc_pile_settle(struct netvsc_tx_pile *pile)
 {
-    pile->room = pile->frames < pile->frames_max ? pile->bytes_max - pile->next_off : 0;
+    pile->room = pile->frames < pile->may.frames_max ? pile->may.bytes_max - pile->next_off : 0;
 }
 
 /*
@@ -23,7 +23,7 @@ static inline void netvsc_pile_settle(struct netvsc_tx_pile *pile)
 static inline void netvsc_pile_add(struct netvsc_tx_pile *pile, uint32_t bytes)
 {
     const uint32_t off = pile->next_off;
-    const uint32_t padded_bytes = (bytes + pile->align_mask) & ~pile->align_mask;
+    const uint32_t padded_bytes = (bytes + pile->may.align_mask) & ~pile->may.align_mask;
 
     pile->frames++;
     pile->last_off = off;

@@ -23,7 +23,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "netvsc_pile_var.h"
+#include "netvsc_var.h"
 #include "netvsc_worker.h"
 #include "vmbus_chan_alone.h"
 
@@ -103,7 +103,6 @@ static void gather_slots(struct netvsc_queue *q)
 {
     struct netvsc_tx *tx = &q->tx;
 
-    netvsc_pile_count(q);
     q->done_count = 0;
     tx->free_count = tx->credit = tx->begun = tx->reserved = tx->outstanding = 0;
     tx->pile = (struct netvsc_tx_pile){0};

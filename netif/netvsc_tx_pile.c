@@ -34,14 +34,22 @@ uint32_t netvsc_pile_frame_max(const struct netvsc *nic)
     return wanted ? wanted : AGGREGATE_DEFAULT_BYTES;
 }
 
-uint32_t netvsc_pile_bytes_max(const struct netvsc *nic)
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+void netvsc_pile_limit(struct netvsc *nic)
 {
     const struct netvsc_info *info = &nic->info;
-    const uint32_t most = info->max_transfer_bytes < info->send_section_bytes
-                              ? info->max_transfer_bytes
-                              : info->send_section_bytes;
+    const uint32_t align_mask = info->align_bytes - 1;
 
-    return most & ~(info->align_bytes - 1);
+    nic->pile_may = (struct netvsc_pile_limits){
+        .quick_bytes_max = lesser(nic->tx_quick_bytes_max, netvsc_pile_frame_max(nic)),
+        .frames_max = info->max_packets,
+        .bytes_max = lesser(info->max_transfer_bytes, info->send_section_bytes) & ~align_mask,
+        .align_mask = align_mask,
+    };
 }
 
 static void put_length(uint8_t *at, uint32_t len_bytes)
@@ -58,20 +66,15 @@ void netvsc_pile_pad(uint8_t *at, uint32_t len_bytes, uint32_t pad_bytes)
 /* Nothing is in it yet. */
 static void open_in(struct netvsc_queue *q, uint32_t index)
 {
-    const struct netvsc *nic = q->nic;
-    const uint32_t frame_max = netvsc_pile_frame_max(nic), like_bytes = q->tx.pile.like_bytes;
+    const uint32_t like_bytes = q->tx.pile.like_bytes;
 
     q->tx.slot[index].state = NETVSC_SLOT_PILED;
     q->tx.pile = (struct netvsc_tx_pile){
         .open = true,
-        .quick_bytes_max =
-            nic->tx_quick_bytes_max < frame_max ? nic->tx_quick_bytes_max : frame_max,
+        .may = q->nic->pile_may,
         .token = netvsc_tx_token(&q->tx, index),
         .index = index,
-        .frames_max = nic->info.max_packets,
         .like_bytes = like_bytes ? like_bytes : NETVSC_PILE_LIKE_NONE,
-        .bytes_max = netvsc_pile_bytes_max(nic),
-        .align_mask = nic->info.align_bytes - 1,
         .base = netvsc_tx_section(q, index),
     };
     netvsc_pile_settle(&q->tx.pile);
@@ -92,7 +95,7 @@ bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes)
 {
     struct netvsc_tx *tx = &q->tx;
 
-    if (tx->pile.state != NETVSC_PILE_READY || bytes > netvsc_pile_bytes_max(q->nic))
+    if (tx->pile.state != NETVSC_PILE_READY || bytes > q->nic->pile_may.bytes_max)
         return false;
     netvsc_tx_flush(q);
     open_in(q, netvsc_tx_take_warm(tx));

@@ -28,6 +28,7 @@ void netvsc_tx_quick_open(struct netvsc *nic)
     nic->tx_alone_bytes_min = netvsc_pile_frame_max(nic) + 1;
     if (nic->tx_alone_bytes_min < NETVSC_FRAME_BYTES_MIN)
         nic->tx_alone_bytes_min = NETVSC_FRAME_BYTES_MIN;
+    netvsc_pile_limit(nic);
 }
 
 /* May a frame of (len_bytes) go the quick way, in a section of its own and without padding? */
@@ -41,7 +42,7 @@ static inline bool alone(const struct netvsc *nic, size_t len_bytes)
 /* May it be written behind others, or as the first? A section and credit must be left besides. */
 static inline bool pile_may(const struct netvsc_tx *tx, size_t len_bytes)
 {
-    return len_bytes <= tx->pile.quick_bytes_max && len_bytes >= NETVSC_ETH_BYTES &&
+    return len_bytes <= tx->pile.may.quick_bytes_max && len_bytes >= NETVSC_ETH_BYTES &&
            tx->free_count && tx->credit;
 }
 
@@ -80,7 +81,7 @@ static __attribute__((noinline)) int begin_anew(struct netvsc_queue *q, size_t l
         netvsc_pile_give(&q->tx.pile, NETVSC_PILE_PLAIN, HEAD_BYTES, slot);
         return 0;
     }
-    if (netvsc_tx_may_send(q) && len_bytes > q->tx.pile.quick_bytes_max &&
+    if (netvsc_tx_may_send(q) && len_bytes > q->tx.pile.may.quick_bytes_max &&
         begin_alone(q, len_bytes, slot))
         return 0;
     return netvsc_queue_tx_begin_meta(q->nic, q->index, len_bytes, &netvsc_tx_nothing, slot);
@@ -118,7 +119,7 @@ static inline bool in_pile(const struct netvsc_tx *tx, const struct netvsc_slot 
 static inline bool pile_may_keep(const struct netvsc_tx *tx, const struct netvsc_slot *slot,
                                  size_t len_bytes)
 {
-    return len_bytes <= tx->pile.quick_bytes_max &&
+    return len_bytes <= tx->pile.may.quick_bytes_max &&
            !netvsc_tx_tagged(slot->data, (uint32_t)len_bytes);
 }
 

@@ -152,7 +152,7 @@ void netvsc_tx_send_alone(struct netvsc_queue *q, uint32_t index, uint32_t bytes
 
 void netvsc_tx_send(struct netvsc_queue *q, uint32_t index, uint32_t bytes, uint32_t frame_bytes)
 {
-    if (frame_bytes > netvsc_pile_frame_max(q->nic) || bytes > netvsc_pile_bytes_max(q->nic)) {
+    if (frame_bytes > netvsc_pile_frame_max(q->nic) || bytes > q->nic->pile_may.bytes_max) {
         netvsc_tx_send_alone(q, index, bytes);
         return;
     }

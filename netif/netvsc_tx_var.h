@@ -44,18 +44,24 @@ enum netvsc_pile_state {
     NETVSC_PILE_META,
 };
 
+/* What may be in a pile: the same since the NIC came up. */
+struct netvsc_pile_limits {
+    uint32_t quick_bytes_max; /* frames with nothing beside them: 0 where something always is */
+    uint32_t frames_max;
+    uint32_t bytes_max, align_mask; /* a multiple of the alignment, so that all may be padded */
+};
+
 /* Frames committed and not yet on the ring, back to back in one section: see netvsc_tx_pile.c. */
 struct netvsc_tx_pile {
     bool open;
     enum netvsc_pile_state state;
-    uint32_t quick_bytes_max;    /* frames with nothing beside them: 0 where something always is */
+    struct netvsc_pile_limits may;
     uint32_t token;              /* of a frame written here */
     uint32_t index;              /* of the slot */
-    uint32_t frames, frames_max; /* committed */
+    uint32_t frames;             /* committed */
     uint32_t counted;            /* of them are in the books; the others are alike */
     uint32_t like_bytes;         /* long, to one receiver each; as in the pile before */
-    uint32_t bytes, bytes_max;   /* they take */
-    uint32_t align_mask;
+    uint32_t bytes;              /* they take */
     uint32_t last_off, next_off; /* where the last message begins, and where the next one will */
     uint32_t room;               /* for that; 0: full, or being written to */
     uint8_t *base;
@@ -162,8 +168,8 @@ void netvsc_tx_count(struct netvsc_queue *q, const struct netvsc_tx_meta *meta, 
 /* netvsc_tx_pile.c: frames that share a packet. */
 /* How long a frame may be that shares its section; 0 = none does. */
 uint32_t netvsc_pile_frame_max(const struct netvsc *nic);
-/* The most one packet of them may have, of the longest message in it too. */
-uint32_t netvsc_pile_bytes_max(const struct netvsc *nic);
+/* The NIC comes up: nic->pile_may. */
+void netvsc_pile_limit(struct netvsc *nic);
 /* Send it and open it anew, for a message of (bytes). False: it is being written to, or too small.
  * There are a free section and credit. */
 bool netvsc_pile_renew(struct netvsc_queue *q, uint32_t bytes);

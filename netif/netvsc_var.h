@@ -188,6 +188,7 @@ struct netvsc {
     size_t recv_off_max; /* lies inside, and may be so much longer than a header. All since the */
     uint32_t recv_over_max;                          /* host said how long sections are */
     uint32_t tx_quick_bytes_max, tx_alone_bytes_min; /* see netvsc_tx_quick.c */
+    struct netvsc_pile_limits pile_may;
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
     struct ndis_offload host_can; /* zero: it did not say */

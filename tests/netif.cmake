@@ -8,7 +8,7 @@ foreach(name test_control test_rsc test_rx test_rx_both test_rx_control test_rx_
     test_tx test_tx_done)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
-foreach(name test_tx_pile test_tx_quick)
+foreach(name test_tx_count test_tx_pile test_tx_quick)
   netvsc_test(${name} LIBS netvsc
     SOURCES pile_guest.c netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
