@@ -2,16 +2,18 @@
 /*
  * What sleeping and starting cost. One line each, times in microseconds:
  *
- *   first ADDRESS PORT COUNT PAUSE_MS an echo of one byte after a pause, when the server sleeps,
- * and in turns with it the machine's own wake-up start ADDRESS PORT COMMAND...     from exec of
- * COMMAND to the first SYN-ACK, then ends it
+ *   first COUNT PAUSE_MS PORT ADDRESS...   an echo of one byte after a pause, when the server
+ *                                          sleeps; of each server in turns, and the machine's own
+ *                                          wake-up in turns with them
+ *   start ADDRESS PORT COMMAND...          from exec of COMMAND to the first SYN-ACK, then ends it
  *
  * The machine's own wake-up is what no program here can do better: a thread on the server's
  * processor sleeps in poll() and is woken by an eventfd, until it runs. This program never sleeps,
- * so only the other side is woken. How long a processor takes to wake changes with what the machine
- * beneath does, for seconds at a time, by more than all else here. So the two are asked one by one,
- * quantiles are compared within blocks of BLOCK pairs, and the median block counts: a spell in
- * which somebody else had the processor spoils blocks, not the result.
+ * so only the other side is woken; each time after a pause, so that the processor slept, not only
+ * the server. How long a processor takes to wake changes with what the machine beneath does, for
+ * seconds at a time, by more than all else here. So the two are asked one by one, quantiles are
+ * compared within blocks of BLOCK pairs, and the median block counts: a spell in which somebody
+ * else had the processor spoils blocks, not the result.
  *
  * "start" sends a SYN each 200 us: the address must be in the neighbour table, or the kernel would
  * ask for it once a second.
@@ -40,10 +42,18 @@
 
 #define COUNT_MAX 100000u
 #define BLOCK 100u
+#define SERVERS_MAX 4u
 #define SYN_EVERY_US 200
 #define START_MS_MAX 5000u
+#define ANSWER_MS_MAX 5000u /* a client that spins for ever could stop what it waits for */
 
-static double us[COUNT_MAX], own_us[COUNT_MAX];
+struct server {
+    int fd;
+    double us[COUNT_MAX];
+};
+
+static struct server servers[SERVERS_MAX];
+static double own_us[COUNT_MAX];
 static unsigned count;
 
 static void die(const char *what)
@@ -146,7 +156,8 @@ static double ask_us(int fd)
         die("write");
     do {
         got = recv(fd, &byte, 1, MSG_DONTWAIT);
-    } while (got < 0 && errno == EAGAIN);
+    } while (got < 0 && errno == EAGAIN &&
+             bench_now_ns() - asked_ns < ANSWER_MS_MAX * UINT64_C(1000000));
     if (got != 1)
         die("recv");
     return (double)(bench_now_ns() - asked_ns) / 1000;
@@ -172,33 +183,62 @@ static double of_blocks(double *values, double *less, double q)
     return block[blocks / 2];
 }
 
-static void first(const struct sockaddr_in *to, uint64_t pause_us)
+static int connected(const struct sockaddr_in *to)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
+        die("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
+}
+
+static void ask_all(unsigned asked, uint64_t pause_us)
+{
+    for (unsigned i = 0; i < count; i++) {
+        wait_us(pause_us);
+        own_us[i] = wake_us();
+        for (unsigned k = 0; k < asked; k++) {
+            wait_us(pause_us);
+            servers[k].us[i] = ask_us(servers[k].fd);
+        }
+    }
+}
+
+static void print_all(unsigned asked)
 {
     const double late = count < BLOCK ? 0.9 : 0.99;
-    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    printf("{\"count\":%u,\"late\":%.2f,\"own_p50_us\":%.1f,\"own_late_us\":%.1f,\"servers\":[",
+           count, late, of_blocks(own_us, NULL, 0.5), of_blocks(own_us, NULL, late));
+    for (unsigned k = 0; k < asked; k++) {
+        double *us = servers[k].us;
+
+        printf("%s{\"p50_us\":%.1f,\"late_us\":%.1f,", k ? "," : "", of_blocks(us, NULL, 0.5),
+               of_blocks(us, NULL, late));
+        printf("\"above_p50_us\":%.1f,\"above_late_us\":%.1f}", of_blocks(us, own_us, 0.5),
+               of_blocks(us, own_us, late));
+    }
+    printf("]}\n");
+}
+
+/* The servers at (addresses), all on (port). */
+static void first(const char *port, char **addresses, unsigned asked, uint64_t pause_us)
+{
     pthread_t thread;
 
     bell = eventfd(0, 0);
     if (bell < 0 || pthread_create(&thread, NULL, sleeper, NULL) != 0)
         die("thread");
     pin(0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
-        die("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    for (unsigned i = 0; i < count; i++) {
-        wait_us(pause_us);
-        own_us[i] = wake_us();
-        wait_us(pause_us);
-        us[i] = ask_us(fd);
+    for (unsigned k = 0; k < asked; k++) {
+        const struct sockaddr_in to = address_of(addresses[k], port);
+
+        servers[k].fd = connected(&to);
     }
+    ask_all(asked, pause_us);
     pthread_join(thread, NULL);
-    close(fd);
-    printf("{\"count\":%u,\"late\":%.2f,\"p50_us\":%.1f,\"late_us\":%.1f,\"own_p50_us\":%.1f,"
-           "\"own_late_us\":%.1f,",
-           count, late, of_blocks(us, NULL, 0.5), of_blocks(us, NULL, late),
-           of_blocks(own_us, NULL, 0.5), of_blocks(own_us, NULL, late));
-    printf("\"above_p50_us\":%.1f,\"above_late_us\":%.1f}\n", of_blocks(us, own_us, 0.5),
-           of_blocks(us, own_us, late));
+    print_all(asked);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -248,17 +288,15 @@ static void start(const struct sockaddr_in *to, char **command)
 
 int main(int argc, char **argv)
 {
-    if (argc == 6 && strcmp(argv[1], "first") == 0) {
-        const struct sockaddr_in to = address_of(argv[2], argv[3]);
-
-        take_count(argv[4]);
-        first(&to, (uint64_t)atoi(argv[5]) * 1000);
+    if (argc >= 6 && argc <= 5 + (int)SERVERS_MAX && strcmp(argv[1], "first") == 0) {
+        take_count(argv[2]);
+        first(argv[4], argv + 5, (unsigned)argc - 5, (uint64_t)atoi(argv[3]) * 1000);
     } else if (argc >= 5 && strcmp(argv[1], "start") == 0) {
         const struct sockaddr_in to = address_of(argv[2], argv[3]);
 
         start(&to, argv + 4);
     } else {
-        fprintf(stderr, "usage: bench_wake first ADDRESS PORT COUNT PAUSE_MS\n"
+        fprintf(stderr, "usage: bench_wake first COUNT PAUSE_MS PORT ADDRESS...\n"
                         "       bench_wake start ADDRESS PORT COMMAND...\n");
         return 2;
     }

@@ -3,26 +3,31 @@
 # idle.sh BIN QUICK JSON: start-up, idle, the first request after a pause. tests/bench/run calls it.
 #
 # Server on processor 1, client on processor 0. The first request after a pause contains the time
-# the machine takes to wake a processor, which is measured in turns with it and taken off.
+# the machine takes to wake a processor, which is measured in turns with it and taken off. In turns
+# with ours are asked, too: a server of the kernel's sockets that sleeps in epoll_wait(), which is
+# the peer; and a program that only turns TAP frames around, the least there is behind a TAP device.
 . "$(dirname "$0")/../e2e/lib.sh"
 here=$(dirname "$0")
 quick=$2
 json=$3
 e2e_begin "$1" inside
+. "$here/far_side.sh"
+trap 'far_side_down; e2e_cleanup' EXIT
+far_side_up
 starts=21 requests=700 rare=15 idle_s=5 pairs=5 seconds=1
-[ "$quick" = 0 ] || { starts=5 requests=50 rare=3 idle_s=1 pairs=3 seconds=0.3; }
+[ "$quick" = 0 ] || { starts=5 requests=50 rare=2 idle_s=1 pairs=3 seconds=0.3; }
 
 card=(--emulate "tap=$tap" --cpu 1)
 wake() { inside taskset -c 0 "$bin/bench_wake" "$@" 2>>"$work/wake.log"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# row NAME VALUE UNIT TARGET NOTE [NOISE MORE]: at most TARGET is what was asked for. NOISE true:
-# others had the processor, there is no verdict. MORE: an object with what else was seen.
+# row NAME VALUE UNIT TARGET NOTE [MORE]: at most TARGET is what was asked for. MORE: an object with
+# what else was seen.
 row() {
     [ -n "$2" ] || fail "nothing measured for $1"
     jq -cn --arg name "$1" --argjson ours "$2" --arg unit "$3" --argjson target "$4" \
-        --arg tag "$5" --argjson noise "${6:-false}" --argjson more "${7:-{\}}" '{name: $name,
-        ours: $ours, unit: $unit, target: $target, sense: "<=", noise: $noise, tag: $tag} + $more' |
+        --arg tag "$5" --argjson more "${6:-{\}}" '{name: $name, ours: $ours, unit: $unit,
+        target: $target, sense: "<=", tag: $tag} + $more' |
         tee -a "$json" | bash "$here/table" --lines
 }
 
@@ -38,6 +43,22 @@ idle_row() {
         'BEGIN { printf "%.2f", n / s / 1e7 }')" "% of CPU" 1 "$2, $idle_s s"
 }
 
+# first_row NAME K GOAL: ours beside the K-th server's, of what bench_wake said, above the machine's
+# own wake-up. A machine that takes ten times as long as usual one time in a hundred, or longer for
+# itself than for a server, is doing something else: no verdict.
+first_row() {
+    jq -c --arg name "$1" --argjson k "$2" --arg peer "${beside[$2]}" --argjson goal "$3" '
+        .servers[0] as $o | .servers[$k] as $p |
+        {name: $name, peer_name: $peer, unit: "us", ours: $o.above_late_us, peer: $p.above_late_us,
+         ratio: ($o.above_late_us / $p.above_late_us), sense: "<=", of_ours: true,
+         target: $goal,
+         noise: (.own_late_us > 10 * .own_p50_us or ([$o, $p] | any(.above_late_us <= 0))),
+         above_p50_us: $o.above_p50_us, peer_above_p50_us: $p.above_p50_us,
+         tag: ("p\(.late * 100) \($o.late_us), p50 \($o.p50_us); its p50 \($p.p50_us); " +
+             "machine\u0027s own \(.own_late_us), \(.own_p50_us)")}' \
+        <<<"$seen" | tee -a "$json" | bash "$here/table" --lines
+}
+
 bash "$here/table" --head
 
 # The address is known beforehand, or the kernel would ask for it once a second.
@@ -51,17 +72,24 @@ row startup "$(cat "$work/start")" ms 10 "exec to SYN-ACK, median of $starts"
 # The host inside, and the host a process of its own, with doorbells and with a monitor page.
 app4 server netvsc-echo
 idle_row idle-inside server
+# Asked in turns, in this order; of each a row of our figure, beside its own.
+servers=("$addr" "$far" 10.77.0.1)
+beside=("" linux tapecho)
+inside ip tuntap add dev nvt1 mode tap
+inside ip addr add 10.77.0.2/24 dev nvt1
+inside ip link set nvt1 up
+far_side_start linux "$bin/bench_server" sleep
+start tapecho taskset -c 1 "$bin/bench_tapecho" nvt1 10.77.0.1 sleep
+ready tapecho ready
 for pause in 10 1000; do
     n=$((pause == 10 ? requests : rare))
-    seen=$(wake first "$addr" 7 "$n" "$pause") || fail "no answer after a pause"
-    # A machine that takes ten times as long as usual one time in a hundred, or longer for itself
-    # than for us, is doing something else.
-    note=$(jq -r '"p\(.late * 100) \(.late_us), p50 \(.p50_us); " +
-        "machine\u0027s own \(.own_late_us), \(.own_p50_us)"' <<<"$seen")
-    row "first-after-$pause-ms" "$(jq .above_late_us <<<"$seen")" us 65 "$note" \
-        "$(jq '.own_late_us > 10 * .own_p50_us or .above_late_us < 0' <<<"$seen")" "$seen"
+    seen=$(wake first "$n" "$pause" 7 "${servers[@]}") || fail "no answer after a pause"
+    first_row "first-after-$pause-ms" 1 65
+    first_row "first-after-$pause-ms" 2 null
 done
 stop server TERM
+stop linux TERM
+stop tapecho TERM
 for monitor in 0 100; do
     face=shm
     if [ "$monitor" = 0 ]; then card_up; else card_up --monitor "$monitor"; fi
@@ -104,7 +132,7 @@ footprint() {
             mapped / 1000 }' "/proc/${pids[server]}/smaps")
     row "$1" "$(jq .own <<<"$seen")" "MB of its own" 4 \
         "$(jq -r '"resident \(.rss_mb) MB; of the card \(.card_mb) MB mapped"' <<<"$seen")" \
-        false "$(jq -c 'del(.own)' <<<"$seen")"
+        "$(jq -c 'del(.own)' <<<"$seen")"
     stop server TERM
     stop hvhost
 }

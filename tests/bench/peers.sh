@@ -19,16 +19,9 @@ e2e_begin "$1" inside
 pairs=5
 seconds=2
 [ "$quick" = 0 ] || { pairs=3; seconds=0.3 short=0.3; }
-far=10.79.0.1 # the kernel's servers
-ns_far=$ns-k
-trap 'ip netns delete "$ns_far" 2>/dev/null; rm -f "$pairs_file"; e2e_cleanup' EXIT
-ip netns add "$ns_far"
-inside ip link add near0 type veth peer name far0 netns "$ns_far"
-inside ip addr add 10.79.0.2/24 dev near0
-inside ip link set near0 up
-nsenter --net="/run/netns/$ns_far" ip addr add "$far/24" dev far0
-nsenter --net="/run/netns/$ns_far" ip link set far0 up
-nsenter --net="/run/netns/$ns_far" ip link set lo up
+. "$(dirname "$0")/far_side.sh"
+far_side_up
+trap 'far_side_down; rm -f "$pairs_file"; e2e_cleanup' EXIT
 
 mkdir "$work/site"
 for bytes in 128 1700; do head -c $bytes /dev/zero >"$work/site/$bytes"; done
@@ -66,11 +59,7 @@ server_tapecho() {
 server_tapecho_sleep() { server_tapecho sleep; }
 kernel_side() {
     at=$far
-    : >"$work/server.log"
-    nsenter --net="/run/netns/$ns_far" taskset -c 1 "$@" >>"$work/server.log" 2>&1 </dev/null &
-    pids[server]=$!
-    wait_for 10 nsenter --net="/run/netns/$ns_far" bash -c 'ss -Hltn "sport = :80" | grep -q .' ||
-        fail "$1 does not listen"
+    far_side_start server "$@"
 }
 server_linux() { kernel_side "$bin/bench_server"; }
 server_linux_sleep() { kernel_side "$bin/bench_server" sleep; }
