@@ -61,12 +61,11 @@ static void packet_serve(struct hvh_chan *chan)
     }
 }
 
-/* The guest's index is looked at for the first packet of a turn, and when it is not known to do. */
-static bool room_for_answers(struct hvh_chan *chan, bool first)
+static bool room_for_answers(struct hvh_chan *chan)
 {
     const bool asked = chan->out.waiting;
 
-    if (!first && !asked && hvh_ring_has(&chan->out, HVH_REPLY_ROOM))
+    if (!asked && hvh_ring_has(&chan->out, HVH_REPLY_ROOM))
         return true;
     chan->blocked = !hvh_ring_want(&chan->out, HVH_REPLY_ROOM);
     if (chan->out.corrupt)
@@ -76,27 +75,58 @@ static bool room_for_answers(struct hvh_chan *chan, bool first)
     return !chan->blocked;
 }
 
+static void look_ahead(struct hvh_chan *chan)
+{
+    if (!chan->in.attended) /* else it was in this processor's caches a moment ago */
+        hvh_tx_ahead(chan);
+}
+
+/* The next packet: 1 taken, 0 there is none, -EAGAIN its answers would not fit, -EPROTO. */
+static int packet_next(struct hvh_chan *chan)
+{
+    int rc;
+
+    if (hvh_ring_empty(&chan->in))
+        return 0;
+    if (hvh_rx_complete_usual(chan)) {
+        look_ahead(chan);
+        return 1;
+    }
+    if (!room_for_answers(chan))
+        return -EAGAIN;
+    rc = hvh_ring_take(&chan->in, &chan->nic->packet);
+    if (rc <= 0)
+        return rc;
+    look_ahead(chan);
+    packet_serve(chan);
+    hvh_ahead_read(&chan->nic->send_ahead, chan->nic->send_ahead.end);
+    return rc;
+}
+
+/* A look at the guest's index at the begin of a turn: nonsense is found whether room is short or
+ * not. */
+static bool answers_sound(struct hvh_chan *chan)
+{
+    (void)hvh_ring_room(&chan->out);
+    if (chan->out.corrupt)
+        chan_bad_ring(chan);
+    return !chan->out.corrupt;
+}
+
 static unsigned chan_drain(struct hvh_chan *chan)
 {
     unsigned n;
     int rc = 1;
 
-    for (n = 0; n < HVH_STEP_PACKETS; n++) {
-        rc = !hvh_ring_empty(&chan->in);
-        if (!rc || !room_for_answers(chan, n == 0))
-            break;
-        rc = hvh_ring_take(&chan->in, &chan->nic->packet);
-        if (rc < 0)
-            chan_bad_ring(chan);
+    if (!answers_sound(chan))
+        return 0;
+    for (n = 0; n < HVH_STEP_PACKETS && chan->open && !chan->faulted; n++) {
+        rc = packet_next(chan);
         if (rc <= 0)
             break;
-        if (!chan->in.attended) /* else it was in this processor's caches a moment ago */
-            hvh_tx_ahead(chan);
-        packet_serve(chan);
-        hvh_ahead_read(&chan->nic->send_ahead, chan->nic->send_ahead.end);
-        if (!chan->open || chan->faulted)
-            break;
     }
+    if (rc == -EPROTO)
+        chan_bad_ring(chan);
     if (!chan->open || chan->faulted)
         return n;
     if (hvh_ring_release(&chan->in))

@@ -325,6 +325,8 @@ void hvh_rx_revoke(struct hvh_chan *chan);
 bool hvh_rx_running(const struct hvhost_nic *nic);
 /* So many frames would find ring room and sections, (most) at most, however long they are. */
 unsigned hvh_rx_room(struct hvhost_nic *nic, unsigned most);
+/* hvh_rx_done.c: the next packet is a usual completion, and taken. False: hvh_ring_take() it. */
+bool hvh_rx_complete_usual(struct hvh_chan *chan);
 /* The guest's completion in nic->packet. */
 void hvh_rx_complete(struct hvh_chan *chan);
 

@@ -310,27 +310,3 @@ unsigned hvh_rx_room(struct hvhost_nic *nic, unsigned most)
     }
     return 0;
 }
-
-void hvh_rx_complete(struct hvh_chan *chan)
-{
-    struct hvhost_nic *nic = chan->nic;
-    const struct hvh_packet *pkt = &nic->packet;
-    struct nvs_rndis_complete msg;
-
-    if (pkt->payload_bytes < sizeof(msg)) {
-        hvh_strict(chan, &nic->stats.strict_nvs);
-        return;
-    }
-    memcpy(&msg, pkt->body + pkt->header_bytes, sizeof(msg));
-    if (msg.type != NVS_MSG_RNDIS_COMPLETE)
-        hvh_strict(chan, &nic->stats.strict_nvs);
-    else if (!hvh_packet_tail_zero(pkt, sizeof(msg)))
-        hvh_strict(chan, &nic->stats.strict_trailer);
-    /* The sections come back whatever the message says: to keep them would punish ourselves. */
-    if (pkt->desc.xid < nic->sections.count && nic->lent_on[pkt->desc.xid] != chan->index)
-        hvh_strict(chan, &nic->stats.strict_xid); /* on another channel than it came on */
-    if (hvh_sections_return(&nic->sections, pkt->desc.xid))
-        nic->stats.rx_completed++;
-    else
-        hvh_strict(chan, &nic->stats.strict_xid);
-}

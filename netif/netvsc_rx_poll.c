@@ -91,8 +91,8 @@ unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
 
     while (done < budget && q->ack_count <= ACKS_MAX) {
         const unsigned left = budget - done; /* a packet is some work */
-        const int got =
-            vmbus_chan_recv_some(q->chan, pkt, left < PACKETS_AT_ONCE ? left : PACKETS_AT_ONCE);
+        const unsigned most = left < PACKETS_AT_ONCE ? left : PACKETS_AT_ONCE;
+        const int got = vmbus_chan_recv_some(q->chan, pkt, most);
 
         if (got < 0)
             q->nic->trouble = got;
@@ -102,6 +102,8 @@ unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
         for (int i = 0; i < got; i++)
             ask_for(q->nic, &pkt[i]);
         done += netvsc_rx_packets(q, pkt, (unsigned)got, left);
+        if ((unsigned)got < most)
+            break; /* no more there; what has come since is for the next poll */
     }
     netvsc_rx_hand_up(q);
     netvsc_hold_settle(q);
