@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "hvh_host_var.h"
 #include "hvh_nic_var.h"
 #include "vmbus_transport.h"
 
@@ -250,6 +251,7 @@ int hvhost_nic_open(struct hvhost_nic *nic, struct vmbus_transport *t)
         .primary = {.relid = hvh_nic_relid(nic), .monitor_id = hvh_nic_monitor(nic)},
         .recv_gpadl = HVH_GPADL_FIRST,
         .send_gpadl = HVH_GPADL_FIRST + 1,
+        .host_here = nic->host->config.attended,
     };
     rc = memory_map(self, t);
     if (!rc)

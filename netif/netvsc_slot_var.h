@@ -39,9 +39,11 @@ static inline uint32_t netvsc_tx_take_warm(struct netvsc_tx *tx)
     return netvsc_tx_take_at(tx, tx->free_first + tx->free_count - 1);
 }
 
-/* The slot free for longest, for much; there is one. */
+/* The slot free for longest, for much, unless the host is here; there is one. */
 static inline uint32_t netvsc_tx_take_cool(struct netvsc_tx *tx)
 {
+    if (tx->host_here)
+        return netvsc_tx_take_warm(tx);
     return netvsc_tx_take_at(tx, tx->free_first++);
 }
 

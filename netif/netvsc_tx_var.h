@@ -83,7 +83,8 @@ struct netvsc_tx {
     uint32_t first_section; /* the queue's share of the send buffer starts here */
     uint32_t peak;          /* most sections in use at a time */
     uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
-    uint32_t free_first;    /* of free[]: the one free for longest; see netvsc_tx_slot.c */
+    bool host_here;         /* see netvsc_tx_slot.c */
+    uint32_t free_first;    /* of free[]: the one free for longest */
     uint16_t free[NETVSC_TX_FREE_PLACES];
     struct netvsc_tx_slot slot[NETVSC_TX_SLOTS_MAX];
 };

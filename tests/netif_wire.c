@@ -86,6 +86,7 @@ static void build_transport(struct wire *w)
         .send = region((size_t)o->send_section_bytes * o->send_sections),
         .recv_gpadl = WIRE_RECV_GPADL,
         .send_gpadl = WIRE_SEND_GPADL,
+        .host_here = o->host_here,
         .dma = region(VMBUS_PAGE_BYTES),
         .dma_pfn = o->no_dma ? NULL : pfn,
     };

@@ -33,6 +33,7 @@ struct wire_options {
     uint32_t aggregate_bytes; /* frames up to so long share packets [1: none] */
     uint32_t align_shift;     /* of messages in a packet [3] */
     uint16_t tx_tci;          /* of frames sent without a tag [none] */
+    bool host_here;           /* see struct vmbus_transport */
     bool rsc;                 /* offers verdicts and RSC to a guest that takes frames in pieces */
 };
 

@@ -30,6 +30,18 @@ static bool masked(const struct raw_guest *g)
     return atomic_load(&g->tx_ctl->interrupt_mask) != 0;
 }
 
+/* Its guest chooses memory by that. */
+static void it_says_that_it_is_in_its_guests_thread_and_another_does_not(void **state)
+{
+    struct raw_guest *g = up(NULL), *other = raw_guest_create(NULL);
+
+    (void)state;
+    assert_true(g->t.host_here);
+    assert_false(other->t.host_here);
+    down(g);
+    raw_guest_destroy(other);
+}
+
 static void awake_it_looks_in_every_step_and_asks_for_no_doorbell(void **state)
 {
     struct raw_guest *g = up(NULL);
@@ -98,6 +110,7 @@ static void a_polling_card_is_looked_at_always(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_says_that_it_is_in_its_guests_thread_and_another_does_not),
         cmocka_unit_test(awake_it_looks_in_every_step_and_asks_for_no_doorbell),
         cmocka_unit_test(its_loop_may_sleep_until_the_guest_rings),
         cmocka_unit_test(what_the_guest_said_before_keeps_the_loop_from_sleeping),

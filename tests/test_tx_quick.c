@@ -91,6 +91,26 @@ static void long_frames_take_the_section_free_for_longest_small_ones_the_last_fr
     pile_down(&w);
 }
 
+/* A host in this thread has no other caches. */
+static void beside_a_host_that_is_here_any_frame_takes_the_section_freed_last(void **state)
+{
+    const struct wire_options options = {.send_sections = 5, .host_here = true};
+    struct netvsc_slot slot;
+    uint32_t last = UINT32_MAX;
+    struct wire w;
+
+    (void)state;
+    pile_up(&w, &options);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(netvsc_tx_begin(w.nic, i % 2 ? 100 : 1000, &slot), 0);
+        assert_true(i == 0 || (slot.token & 0xFFFF) == last);
+        last = slot.token & 0xFFFF;
+        netvsc_tx_cancel(w.nic, &slot);
+        w.begins++;
+    }
+    pile_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +118,7 @@ int main(void)
         cmocka_unit_test(a_slot_given_back_commits_nothing_in_the_next_ones_section),
         cmocka_unit_test(a_short_frame_without_company_is_padded),
         cmocka_unit_test(long_frames_take_the_section_free_for_longest_small_ones_the_last_freed),
+        cmocka_unit_test(beside_a_host_that_is_here_any_frame_takes_the_section_freed_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

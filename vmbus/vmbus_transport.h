@@ -86,6 +86,8 @@ struct vmbus_transport {
      */
     struct vmbus_region dma;
     const uint64_t *dma_pfn;
+    /* Our thread turns the host, too: what it has just read is in this processor's caches. */
+    bool host_here;
 };
 
 #endif
