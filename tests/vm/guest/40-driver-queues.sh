@@ -47,6 +47,15 @@ bulk() {
         cat /tmp/q1 /tmp/q2 /tmp/q3 /tmp/q4 | md5sum')" = \
         "$(cat /tmp/site/bulk /tmp/site/bulk /tmp/site/bulk /tmp/site/bulk | md5sum)" ]
 }
+# One program after another, without a pause: the sub-channels of the last one go while those of the
+# next one come, under the same numbers.
+succeed() {
+    local times
+    for times in 1 2 3 4 5 6 7 8; do
+        stop >/dev/null && serve 4 || return 1
+        if grep ' of 4 queues' /tmp/app.log; then return 1; fi
+    done
+}
 # The host takes the card and gives it back, while all queues are busy.
 rescind_busy() {
     local status=0
@@ -75,6 +84,7 @@ feature "bound for several queues" bind
 feature "served with 4 queues" serve 4
 feature "4 queues: each has received" spread
 feature "4 queues: four streams, byte-exact" bulk
+feature "4 queues: eight programs in a row have them" succeed
 feature "4 queues: rescind and re-offer while busy" rescind_busy
 feature "4 queues: each receives after it" spread
 feature "4 queues: ends clean, books balance" stop
