@@ -128,8 +128,7 @@ int ctl_write_file(const char *path, const char *text)
     return rc;
 }
 
-/* ---- what changes something
- * ---------------------------------------------------------------------- */
+/* ---- what changes something ------------------------------------------------------------------ */
 
 static int machine_write(void *ctx, const char *path, const char *text)
 {
@@ -192,8 +191,7 @@ const struct ctl_ops ctl_machine = {
     .pause = machine_pause,
 };
 
-/* ---- which card
- * ---------------------------------------------------------------------------------- */
+/* ---- which card ------------------------------------------------------------------------------ */
 
 int ctl_open(struct ctl *ctl, const char *root, const char *bus, const char *state)
 {

@@ -73,8 +73,7 @@ static char *words_next(struct words *w)
     return strtok_r(NULL, " ", &w->at);
 }
 
-/* ---- addresses
- * ----------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 struct address_line {
     struct ifaddrmsg body;
@@ -155,8 +154,7 @@ static int restore_address(uint32_t ifindex, const char *line, uint64_t elapsed_
     return rc ? rc : ctl_request_do(&r);
 }
 
-/* ---- routes
- * -------------------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 struct route_line {
     struct rtmsg body;
@@ -245,8 +243,7 @@ static int restore_route(uint32_t ifindex, const char *line)
     return rc ? rc : ctl_request_do(&request);
 }
 
-/* ---- the link
- * ------------------------------------------------------------------------------------ */
+/* ---- the link -------------------------------------------------------------------------------- */
 
 /* The MAC address the kernel got from the host is right unless somebody had set another. */
 static int restore_mac(int fd, struct ifreq *request, const char *mac)

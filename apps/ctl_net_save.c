@@ -59,8 +59,7 @@ static int append_address(char line[CTL_LINE_BYTES], const char *word, int famil
     return append(line, "%s%s", word, text);
 }
 
-/* ---- addresses
- * ----------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool same_attribute(struct rtattr *a, struct rtattr *b)
 {
@@ -125,8 +124,7 @@ static int save_address(void *ctx, struct nlmsghdr *message)
     return describe_address(&body, a, flags, net->addresses[net->address_count++]);
 }
 
-/* ---- routes
- * -------------------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 /* Does one of the hops go out at (ifindex)? */
 static bool hops_use(struct rtattr *multipath, uint32_t ifindex)
@@ -203,8 +201,7 @@ static int save_route(void *ctx, struct nlmsghdr *message)
     return describe_route(&body, a, table, net->routes[net->route_count++]);
 }
 
-/* ---- the link
- * ------------------------------------------------------------------------------------ */
+/* ---- the link -------------------------------------------------------------------------------- */
 
 static int save_link(struct ctl_net *net)
 {

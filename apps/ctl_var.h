@@ -66,8 +66,7 @@ int ctl_json_read(char *text, int (*each)(void *ctx, const char *key, const char
 /* (text) in quotes, with what JSON wants escaped. */
 void ctl_json_text(FILE *out, const char *text);
 
-/* ---- the machine
- * --------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 /* What changes something, or takes time. Tests put a kernel of their own behind it. */
 struct ctl_ops {
@@ -114,8 +113,7 @@ int ctl_look(struct ctl *ctl);
 /* One netvscctl at a time: an fd to close, or -errno; -EBUSY after a few seconds. */
 int ctl_lock(const struct ctl *ctl);
 
-/* ---- commands: exit status
- * ----------------------------------------------------------------------- */
+/* ---- commands: exit status ------------------------------------------------------------------- */
 
 struct ctl_bind_options {
     bool once, force, dry_run;
@@ -132,8 +130,7 @@ int ctl_options(struct ctl *ctl);
 /* All cards when (nic) is NULL. */
 int ctl_doctor(struct ctl *ctl, const char *nic, bool json);
 
-/* ---- between them
- * -------------------------------------------------------------------------------- */
+/* ---- between them ---------------------------------------------------------------------------- */
 
 /* May the kernel lose (saved->net.ifname)? Exit status. */
 int ctl_guard(const struct ctl *ctl, const struct ctl_saved *saved);

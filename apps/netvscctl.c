@@ -220,8 +220,7 @@ static int list(struct ctl *ctl, const struct options *options)
     return 0;
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static int doctor(struct ctl *ctl, const struct options *options)
 {

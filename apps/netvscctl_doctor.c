@@ -37,8 +37,7 @@ void ctl_doctor_say(struct ctl_doctor *d, enum ctl_verdict verdict, const char *
     printf("}");
 }
 
-/* ---- kernel
- * -------------------------------------------------------------------------------------- */
+/* ---- kernel ---------------------------------------------------------------------------------- */
 
 /*
  * Releases whose uio_hv_generic leaves the interrupts of sub-channels on although their handler is
@@ -124,8 +123,7 @@ static void check_module(struct ctl_doctor *d)
                        "no " CTL_DRIVER " for %s", d->release);
 }
 
-/* ---- memory and privileges
- * ------------------------------------------------------------------------- */
+/* ---- memory and privileges ------------------------------------------------------------------- */
 
 static void check_hugepages(struct ctl_doctor *d)
 {
@@ -167,8 +165,7 @@ static void check_pagemap(struct ctl_doctor *d)
                        "no CAP_SYS_ADMIN, so page numbers are hidden; everything is copied");
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void check_cards(struct ctl_doctor *d, const char *nic)
 {

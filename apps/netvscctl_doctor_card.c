@@ -35,8 +35,7 @@ static void check_override(struct ctl_doctor *d)
                        "no driver_override; bind uses new_id, which nothing remembers");
 }
 
-/* ---- what only a bound card shows
- * ------------------------------------------------------------------ */
+/* ---- what only a bound card shows ------------------------------------------------------------ */
 
 static const char *const map_names[] = {"txrx_rings", "int_page", "monitor_page", "recv:", "send:"};
 #define MAPS (sizeof(map_names) / sizeof(map_names[0]))
@@ -114,8 +113,7 @@ static void check_monitor(struct ctl_doctor *d)
         ctl_doctor_say(d, CTL_OK, "doorbell", NULL, "by the kernel, the host gave no monitor bit");
 }
 
-/* ---- accelerated networking
- * ------------------------------------------------------------------------ */
+/* ---- accelerated networking ------------------------------------------------------------------ */
 
 /* Of the interface, or of the one there was before the bind. */
 static bool find_mac(struct ctl_doctor *d, char mac[32])

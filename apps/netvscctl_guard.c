@@ -66,8 +66,7 @@ static void collect_names(const struct ctl *ctl, const char *ifname, struct name
     }
 }
 
-/* ---- default route
- * --------------------------------------------------------------------------------- */
+/* ---- default route --------------------------------------------------------------------------- */
 
 static bool default_route4(const char *line, char ifname[16])
 {
@@ -108,8 +107,7 @@ static bool carries_default_route(const struct ctl *ctl, const struct names *nam
            table_has(ctl, "/proc/net/ipv6_route", default_route6, names);
 }
 
-/* ---- SSH session
- * ----------------------------------------------------------------------------------- */
+/* ---- SSH session ----------------------------------------------------------------------------- */
 
 static pid_t parent_of(const struct ctl *ctl, pid_t pid)
 {
@@ -204,8 +202,7 @@ static bool carries_ssh(const struct ctl *ctl, const struct ctl_net *net, const 
     return false;
 }
 
-/* ---- last card
- * ------------------------------------------------------------------------------------- */
+/* ---- last card ------------------------------------------------------------------------------- */
 
 static void read_mac(const struct ctl *ctl, const char *ifname, char out[32])
 {

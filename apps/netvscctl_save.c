@@ -19,8 +19,7 @@ static int saved_path(const char *state_dir, const char *guid, char out[CTL_PATH
     return len > 0 && (size_t)len < CTL_PATH_BYTES ? 0 : -ENAMETOOLONG;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_text(FILE *out, const char *key, const char *text)
 {
@@ -80,8 +79,7 @@ int ctl_saved_write(const char *state_dir, const struct ctl_saved *saved)
     return rc;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int get_text(char *out, size_t out_bytes, const char *value)
 {
@@ -176,8 +174,7 @@ void ctl_saved_remove(const char *state_dir, const char *guid)
         unlink(path);
 }
 
-/* ---- for the program that gets the card
- * ------------------------------------------------------------ */
+/* ---- for the program that gets the card ------------------------------------------------------ */
 
 /* The first word of (line), "10.0.0.4/24", if it is an address of (family) beyond its own link. */
 static bool global_address(const char *line, bool six, char *out, size_t out_bytes)

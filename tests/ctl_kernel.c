@@ -63,8 +63,7 @@ static void remove_tree(const char *path)
         assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* ---- what the kernel does
- * -------------------------------------------------------------------------- */
+/* ---- what the kernel does -------------------------------------------------------------------- */
 
 static bool is_a(const char *instance)
 {
@@ -139,6 +138,8 @@ static int write_driver(struct ctl_kernel *k, const char *driver, const char *ve
         assert_string_equal(verb, "bind");
         if (has[0] || !fits(k, text, driver))
             return -ENODEV;
+        if (k->passed_ms < k->open_ms && strcmp(driver, CTL_DRIVER) != 0)
+            return -EINVAL;
         attach(k, text, driver);
     }
     return 0;
@@ -226,8 +227,7 @@ static const struct ctl_ops kernel_ops = {
     .pause = kernel_pause,
 };
 
-/* ---- set-up
- * ---------------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static void make_card(struct ctl_kernel *k, const char *instance, const char *ifname)
 {
@@ -296,8 +296,7 @@ void ctl_kernel_default_route(const struct ctl_kernel *k, const char *ifname)
     fake_write(ctl_kernel_path(k, "proc/net/route"), text);
 }
 
-/* ---- stdout
- * ---------------------------------------------------------------------------------------- */
+/* ---- stdout ---------------------------------------------------------------------------------- */
 
 static int saved_stdout = -1;
 static FILE *caught;

@@ -27,6 +27,7 @@ struct ctl_kernel {
     bool no_module;   /* modprobe finds none */
     bool bind_lies;   /* uio_hv_generic's bind says 0 and takes nothing */
     bool late_name;   /* the interface comes back as "eth9" and is renamed after a second */
+    unsigned open_ms; /* a program has the card open so long: hv_netvsc cannot */
     bool id;          /* the class is in new_id */
     int net_error;    /* of net_save and net_restore */
     struct ctl_net net;

@@ -145,8 +145,7 @@ static void a_pci_address_is_refused_with_a_word_on_dpdk_devbind(void **state)
     }
 }
 
-/* ---- bind fails
- * ------------------------------------------------------------------------------------ */
+/* ---- bind fails ------------------------------------------------------------------------------ */
 
 static void without_the_module_nothing_is_changed(void **state)
 {

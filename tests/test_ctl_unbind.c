@@ -72,6 +72,31 @@ static void unbind_waits_for_the_interface_to_get_its_name(void **state)
     assert_non_null(strstr(k.log, "restore eth1:"));
 }
 
+static void unbind_waits_for_a_program_to_let_go_of_the_card(void **state)
+{
+    (void)state;
+    assert_int_equal(ctl_kernel_bind(&k, &for_good), 0);
+    k.open_ms = k.passed_ms + 1700;
+    assert_int_equal(ctl_kernel_unbind(&k, false), 0);
+    ctl_kernel_expect_as_before(&k);
+}
+
+static void a_program_that_keeps_the_card_is_to_be_stopped_and_unbind_can_go_on(void **state)
+{
+    const char *said;
+
+    (void)state;
+    assert_int_equal(ctl_kernel_bind(&k, &for_good), 0);
+    k.open_ms = k.passed_ms + 30000;
+    stderr_catch(&k.catcher);
+    assert_int_equal(ctl_unbind(&k.ctl, false, false), 1);
+    said = stderr_caught(&k.catcher);
+    assert_non_null(strstr(said, "stop it; then netvscctl unbind again"));
+    k.open_ms = 0;
+    assert_int_equal(ctl_kernel_unbind(&k, false), 0);
+    ctl_kernel_expect_as_before(&k);
+}
+
 static void an_address_that_does_not_come_back_is_named(void **state)
 {
     const char *said;
@@ -110,6 +135,8 @@ int main(void)
         with_ctl_kernel(a_card_bound_by_others_goes_to_hv_netvsc, &k),
         with_ctl_kernel(unbind_of_the_kernels_card_writes_nothing, &k),
         with_ctl_kernel(unbind_waits_for_the_interface_to_get_its_name, &k),
+        with_ctl_kernel(unbind_waits_for_a_program_to_let_go_of_the_card, &k),
+        with_ctl_kernel(a_program_that_keeps_the_card_is_to_be_stopped_and_unbind_can_go_on, &k),
         with_ctl_kernel(an_address_that_does_not_come_back_is_named, &k),
         with_ctl_kernel(unbind_dry_run_writes_nothing, &k),
     };

@@ -56,6 +56,13 @@ succeed() {
         if grep ' of 4 queues' /tmp/app.log; then return 1; fi
     done
 }
+# An administrator gives the card back to the kernel under a program, and then to the program again.
+hand_over() {
+    netvscctl unbind $card --once && [ -d /sys/class/net/eth0 ] &&
+        kill -0 "$app" && bind && until_true 60 l1 '/bin/ping -c 1 -w 1 10.9.0.2' && return
+    cat /tmp/app.log
+    return 1
+}
 # The host takes the card and gives it back, while all queues are busy.
 rescind_busy() {
     local status=0
@@ -87,6 +94,7 @@ feature "4 queues: four streams, byte-exact" bulk
 feature "4 queues: eight programs in a row have them" succeed
 feature "4 queues: rescind and re-offer while busy" rescind_busy
 feature "4 queues: each receives after it" spread
+feature "4 queues: unbind under the program, bind again" hand_over
 feature "4 queues: ends clean, books balance" stop
 feature "served with 1 queue again" serve 1
 feature "1 queue: ends clean, books balance" stop
