@@ -9,8 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lwip/memp.h"
+#include "lwip/stats.h"
+
 #define NOW_MS INT64_C(1700000000123)
-#define SECOND_LEFT_MS 877 /* of NOW_MS' second */
+#define SECOND_LEFT_MS 877   /* of NOW_MS' second */
+#define SEGMENTS_MAX 131072u /* more than MEMP_NUM_TCP_SEG */
 
 /* ---- over a real TCP ------------------------------------------------------------------------- */
 
@@ -110,6 +114,34 @@ static void each_size_is_whole_whether_ready_or_not(void **state)
         }
     }
     assert_in_range(server.stats.ready, 8, 16); /* the long ones are not */
+    wire_close(&c);
+}
+
+/* lwIP has segments for the request and for some of the answer: what is left of it is written when
+ * those were acknowledged. */
+static void a_ready_answer_that_leaves_in_two_writes_is_whole(void **state)
+{
+    static const char request[] = "GET /pieces HTTP/1.1\r\n" H "\r\n";
+    static void *kept[SEGMENTS_MAX];
+    static struct wire_client c;
+    const unsigned refused_before = lwip_stats.memp[MEMP_TCP_SEG]->err;
+    size_t count = 0;
+
+    (void)state;
+    site_make("pieces", 7000);
+    wire_open(&c, SITE_PORT);
+    wire_send(&c, request);
+    assert_answer(&c, 200, 0, 7000);
+    while (count < SEGMENTS_MAX && (kept[count] = memp_malloc(MEMP_TCP_SEG)))
+        count++;
+    for (unsigned i = 0; i < 1 + 3; i++)
+        memp_free(MEMP_TCP_SEG, kept[--count]);
+    wire_send(&c, request);
+    while (count > 0)
+        memp_free(MEMP_TCP_SEG, kept[--count]);
+    assert_answer(&c, 200, 0, 7000);
+    assert_int_equal(server.stats.ready, 1);
+    assert_true(lwip_stats.memp[MEMP_TCP_SEG]->err > refused_before + 1);
     wire_close(&c);
 }
 
@@ -272,9 +304,13 @@ static void names_that_share_a_place_are_not_confused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(what_was_asked_for_just_before_is_ready),    T(a_change_shows_in_the_next_millisecond),
-        T(each_size_is_whole_whether_ready_or_not),    A(only_plain_requests_suit),
-        A(an_answer_ends_with_the_second_of_its_date), A(an_answer_in_use_keeps_its_bytes),
+        T(what_was_asked_for_just_before_is_ready),
+        T(a_change_shows_in_the_next_millisecond),
+        T(each_size_is_whole_whether_ready_or_not),
+        A(only_plain_requests_suit),
+        T(a_ready_answer_that_leaves_in_two_writes_is_whole),
+        A(an_answer_ends_with_the_second_of_its_date),
+        A(an_answer_in_use_keeps_its_bytes),
         A(names_that_share_a_place_are_not_confused),
     };
 
