@@ -29,6 +29,9 @@
 #define tcp_rexmit_fast(pcb) port_tcp_rexmit_fast(pcb)
 #define tcp_split_unsent_seg(pcb, bytes) port_tcp_split(pcb, bytes)
 
+/* What could not leave is no attempt (port_tcp_out.c). */
+#define tcp_zero_window_probe(pcb) port_tcp_window_probe(pcb)
+
 /* Ours keeps the time (port_tcp_timer.c). */
 #define tcp_tmr lwip_tcp_tmr
 
