@@ -12,6 +12,7 @@ netvsc_test(test_port_sys LIBS lwip port_base)
 netvsc_test(test_port_net LIBS port)
 netvsc_test(test_tcp_ahead LIBS lwip port_base)
 netvsc_test(test_tcp_table LIBS lwip port_base SOURCES tcp_walk.c tcp_peer.c)
+netvsc_test(test_tcp_sent LIBS lwip port_base SOURCES tcp_peer.c)
 netvsc_test(test_tcp_time_wait LIBS lwip port_base SOURCES tcp_peer.c)
 netvsc_test(test_tcp_timer LIBS lwip port_base SOURCES tcp_peer.c)
 foreach(name test_tcp_large test_tcp_large_loss test_tcp_loss test_tcp_unplugged)
@@ -29,3 +30,6 @@ netvsc_test(test_port_mailbox LIBS port)
 netvsc_test(test_port_spread LIBS port hvhost_core)
 # lwIP with threads.
 netvsc_test(test_port_sockets LIBS netvsc_threads LABELS unit tsan)
+# By chance: see chance.h.
+netvsc_test(test_tcp_crowd LIBS netvsc_netif port_base hvhost_core
+  SOURCES card_pair.c chance.c netif_books.c)

@@ -126,6 +126,7 @@ static void guest_changes_its_mind(void)
         netvsc_all_multicast(life.nic, happens(500));
         break;
     default:
+        life_guest_ends(0);
         if (happens(100))
             (void)netvsc_set_mtu(life.nic, pick(68, 100, 1500, 2000, 9000), life.now_ns);
     }
@@ -148,6 +149,13 @@ static void frames_go(void)
         life_release(false);
 }
 
+/* Nothing may be begun then on the queue this thread does control with. */
+static void goes_down(void)
+{
+    life_guest_ends(0);
+    netvsc_detach(life.nic, life.now_ns);
+}
+
 static void something_happens(void)
 {
     if (happens(mood.fault))
@@ -157,7 +165,7 @@ static void something_happens(void)
     if (happens(mood.change))
         guest_changes_its_mind();
     if (happens(mood.detach))
-        netvsc_detach(life.nic, life.now_ns);
+        goes_down();
     if (is_off() && happens(mood.attach))
         (void)life_attach(below(LIFE_CARDS));
     frames_go();
@@ -190,7 +198,7 @@ static void all_is_well(void)
 
 static void it_goes_down(void)
 {
-    netvsc_detach(life.nic, life.now_ns);
+    goes_down();
     turns_until(NETVSC_DOWN);
     assert_true(is_off());
     netvsc_promiscuous(life.nic, false); /* a host that refuses it is not attached to */
