@@ -12,7 +12,7 @@
 /* A probe of uio_hv_generic registers 47 MiB with the host: about a second. */
 #define WAIT_MS 10000u
 #define WAIT_STEP_MS 50u
-/* How often the kernel is asked to take a card a program still has: it says three lines each time. */
+/* How often the kernel is asked to take a card a program has: it logs three lines each time. */
 #define LET_GO_STEP_MS 500u
 /* udev gives the interface its name after the kernel has shown it. */
 #define RENAME_MS 2000u

@@ -78,7 +78,7 @@ while read -r file; do
     case $file in
     *.c | *.h)
         report "$file" "a function over 60 lines" < <(long_functions "$file")
-        report "$file" "a heading in two lines" < <(grep -nE '^/\* ---- .*[^/]$' "$file")
+        report "$file" "a heading in two lines" < <(grep -nE '^ \* -+ \*/$' "$file")
         ;;
     esac
     case $file in
