@@ -4,11 +4,21 @@
 # lose the end of a stream whose reader is behind: see port_sys_threads.c.
 find_package(Threads REQUIRED)
 
-# lwIP's own pools and TCP lists: ours are for one thread.
+# lwIP's own pools and TCP lists: ours are for one thread. Recovery from losses, and who may take
+# the place of a connection in TIME_WAIT, are ours all the same.
+set(LWIP_OUR_THREADS_SRCS port_sys_threads.c port_tcp_loss.c port_tcp_threads.c port_tcp_wait.c)
+list(TRANSFORM LWIP_OUR_THREADS_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)
 add_library(lwip_threads STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c ${lwipapi_SRCS}
-  ${CMAKE_SOURCE_DIR}/port/port_sys_threads.c)
-set_source_files_properties(${CMAKE_SOURCE_DIR}/port/port_sys_threads.c
+  ${LWIP_OUR_THREADS_SRCS})
+set_source_files_properties(${LWIP_OUR_THREADS_SRCS}
   TARGET_DIRECTORY lwip_threads PROPERTIES COMPILE_OPTIONS "${NETVSC_WARNINGS}")
+foreach(file in out)
+  string(TOUPPER ${file} name)
+  set_source_files_properties(${LWIP_DIR}/src/core/tcp_${file}.c TARGET_DIRECTORY lwip_threads
+    PROPERTIES COMPILE_OPTIONS
+    "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp_threads.h;-DPORT_TCP_${name}"
+    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_tcp_threads.h)
+endforeach()
 # Its own TCP timers come with it: tcp_slowtmr() every 500 ms.
 target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1 TCP_SLOW_INTERVAL=500)
 target_include_directories(lwip_threads PUBLIC ${CMAKE_SOURCE_DIR}/port)

@@ -24,6 +24,14 @@ void port_tcp_duplicate(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t op
 #define PORT_SACK_BYTES_MIN 10u
 #define PORT_TCP_DUPLICATES 3u /* have lwIP send a segment again */
 
+/* With threads: lwIP has found the connection of a segment (port_tcp_threads.c). */
+#ifdef PORT_THREADS
+void port_tcp_loss_begin(const struct tcp_pcb *pcb);
+#define PORT_TCP_FOUND(pcb) port_tcp_loss_begin((pcb)->state >= ESTABLISHED ? (pcb) : NULL)
+#else
+#define PORT_TCP_FOUND(pcb) ((void)0)
+#endif
+
 /*
  * A chain of several segments, put together below lwIP, is acknowledged as these would be: at once.
  * lwIP acknowledges every second call of tcp_receive(), or after 250 ms; a sender that waits for
@@ -31,7 +39,8 @@ void port_tcp_duplicate(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t op
  * already. Listeners have no flags, and before SYN_RCVD there is no data.
  */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)                             \
-    ((void)((optlen) >= PORT_SACK_BYTES_MIN && (p)->tot_len == 0 && (optlen) == (opt1len) &&       \
+    (PORT_TCP_FOUND(pcb),                                                                          \
+     (void)((optlen) >= PORT_SACK_BYTES_MIN && (p)->tot_len == 0 && (optlen) == (opt1len) &&       \
                     (pcb)->state >= ESTABLISHED && (hdr)->ackno == (pcb)->lastack                  \
                 ? port_tcp_duplicate(pcb, hdr, optlen)                                             \
                 : (void)0),                                                                        \

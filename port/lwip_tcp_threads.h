@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Included by the compiler before the first line of lwIP's tcp_in.c and tcp_out.c where lwIP runs
+ * with threads (cmake/threads.cmake): what is between lwIP's input and output is in
+ * port_tcp_threads.c. Each of the two calls the other's function by its own name, which is ours.
+ */
+#ifndef LWIP_TCP_THREADS_H
+#define LWIP_TCP_THREADS_H
+
+#include "lwip/opt.h"
+
+#include "lwip/priv/tcp_priv.h"
+#include "port_tcp_table.h"
+
+#ifdef PORT_TCP_IN
+#define tcp_input lwip_tcp_input
+#define tcp_rexmit_fast port_tcp_rexmit_fast
+#endif
+#ifdef PORT_TCP_OUT
+#define tcp_output lwip_tcp_output
+#endif
+
+#endif
