@@ -19,7 +19,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "lwip/tcp.h"
@@ -33,7 +35,6 @@
 
 struct echo_conn {
     struct tcp_pcb *pcb;
-    struct pbuf *ring[RING_SLOTS];
     uint32_t head; /* oldest pbuf with unacknowledged bytes */
     uint32_t next; /* pbuf to write from */
     uint32_t tail;
@@ -41,6 +42,8 @@ struct echo_conn {
     uint32_t written_bytes; /* of the pbuf at next */
     uint32_t copied_bytes;  /* not yet acknowledged; they come before those in the ring */
     bool peer_done;         /* the peer's FIN came */
+    /* Last: memory which a connection does not use is not touched for it. */
+    struct pbuf *ring[RING_SLOTS];
 };
 
 static struct {
@@ -206,11 +209,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     (void)arg;
     if (err != ERR_OK || !pcb)
         return ERR_VAL;
-    conn = calloc(1, sizeof(*conn));
+    conn = malloc(sizeof(*conn));
     if (!conn) {
         echo.drop_memory++;
         return ERR_MEM; /* lwIP resets the connection */
     }
+    memset(conn, 0, offsetof(struct echo_conn, ring));
     conn->pcb = pcb;
     echo.conns++;
     tcp_nagle_disable(pcb); /* what is owed is sent at once */

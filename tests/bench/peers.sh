@@ -147,5 +147,6 @@ row bulk-tap-in $speed iperf linux 0.9 send @ 5001 1 65536
 ulimit -n "$(ulimit -Hn)" # of connections that stay
 ends cps-tap $rate echo tapif "ours >= 80000" echo @ 7 0 64
 ends cps-tap $rate echo linux "" echo @ 7 0 64
+ends cps-tap $rate echo tapecho "" echo @ 7 0 64
 ends cps-tap-10k $rate echo linux "" echo @ 7 10000 64
 ! command -v nginx >/dev/null || ends http-close-tap $rate http nginx "" get @ 80 0 /128
