@@ -102,6 +102,17 @@ static inline uint64_t vmbus_tx_desc(const struct vmbus_send *pkt, uint32_t len_
     return pkt->type | header_qwords << 16 | (uint64_t)(len_bytes / 8) << 32 | flags << 48;
 }
 
+/*
+ * A packet is written at (at): have the line some packets on brought here, to be written to. The
+ * host's processor has it since it read what was there. Behind the end of the ring there is none to
+ * bring, which does no harm.
+ */
+#define VMBUS_TX_AHEAD_BYTES 512u
+static inline void vmbus_tx_ask_ahead(const uint8_t *at)
+{
+    __builtin_prefetch(at + VMBUS_TX_AHEAD_BYTES, 1);
+}
+
 /* Store (value) at (at). */
 static inline void vmbus_tx_word(uint8_t *at, uint64_t value)
 {
@@ -122,6 +133,7 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
         vmbus_tx_write_wrapped(ring, pkt);
         return;
     }
+    vmbus_tx_ask_ahead(at);
     /* The last word before the others: what the payload does not cover of it is the padding. */
     vmbus_tx_word(at + len - 8, 0);
     vmbus_tx_word(at + len, (uint64_t)start << 32); /* the trailer */
@@ -153,6 +165,7 @@ static inline bool vmbus_tx_write_short(struct vmbus_tx_ring *ring, uint32_t kee
     if (vmbus_tx_free(ring) <= total + keep_bytes || ring->wanted_bytes != 0 ||
         total >= ring->size_bytes - start)
         return false;
+    vmbus_tx_ask_ahead(at);
     vmbus_tx_word(at, vmbus_tx_desc(&pkt, len));
     vmbus_tx_word(at + 8, xid);
     vmbus_tx_word(at + 16, first);
