@@ -37,10 +37,24 @@ function(netvsc_flat_lwip name)
     PROPERTIES COMPILE_OPTIONS "${NETVSC_WARNINGS}")
 endfunction()
 
+# netvsc_quick_lwip(name): (name), which compiles LWIP_SRCS, has no asserts in a release build where
+# every segment passes. They end nothing, they only count (arch/cc.h), and take 4 % of a request's
+# instructions. Other files have them then, too, and these in every other build.
+set(LWIP_QUICK_SRCS core/ipv4/etharp.c core/ipv4/ip4.c core/mem.c core/netif.c core/pbuf.c
+  core/tcp.c core/tcp_in.c core/tcp_out.c netif/ethernet.c)
+list(TRANSFORM LWIP_QUICK_SRCS PREPEND ${LWIP_DIR}/src/)
+function(netvsc_quick_lwip name)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT NETVSC_SANITIZE)
+    set_source_files_properties(${LWIP_QUICK_SRCS} TARGET_DIRECTORY ${name}
+      PROPERTIES COMPILE_DEFINITIONS LWIP_NOASSERT)
+  endif()
+endfunction()
+
 add_library(lwip STATIC ${LWIP_SRCS} ${LWIP_OUR_SRCS})
 target_include_directories(lwip SYSTEM PUBLIC ${LWIP_DIR}/src/include)
 target_include_directories(lwip PUBLIC ${CMAKE_SOURCE_DIR}/port)
 netvsc_flat_lwip(lwip)
+netvsc_quick_lwip(lwip)
 netvsc_common(lwip)
 
 # Its HTTP client, for the programs that want one.

@@ -45,6 +45,7 @@ add_library(lwip_upstream STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c)
 target_include_directories(lwip_upstream SYSTEM PUBLIC ${LWIP_DIR}/src/include)
 target_compile_definitions(lwip_upstream PUBLIC TCP_SLOW_INTERVAL=500) # as tcp_slowtmr() is called
 target_link_libraries(lwip_upstream PUBLIC port_base)
+netvsc_quick_lwip(lwip_upstream)
 netvsc_common(lwip_upstream)
 foreach(suffix "" _upstream)
   add_executable(bench_tcp${suffix} bench/bench_tcp.c tcp_peer.c)
