@@ -6,6 +6,10 @@
  * Frames are read only while a card could take them; until then they wait in the kernel's queue,
  * where TCP notices. A VLAN tag is beside the frame on the switch and inside it on the TAP device.
  *
+ * A frame is a system call, and so is to find that there is none. A turn therefore ends with as
+ * many as the last one found, without a look for another; when two in a row have found that many
+ * there may be more, and the next reads twice as many. A lone frame goes on at once.
+ *
  * Each frame has virtio's header in front (IFF_VNET_HDR), in which sums not computed and bursts of
  * TCP segments not cut cross in both directions. It says the same as struct hvhost_frame, but for
  * offsets, which count the VLAN tag.
@@ -26,7 +30,8 @@
 
 #include "hvh_var.h"
 
-#define TAP_BATCH 64u                  /* frames read per step */
+#define TAP_BATCH 64u /* frames read per step at most */
+#define TAP_FULL 2u   /* steps in a row that found all they read, before more are */
 #define TAP_FRAME_BYTES (65536u + 64u) /* more than any MTU makes */
 /* Up to here a copy costs less than telling the kernel of several pieces. */
 #define TAP_SMALL_BYTES 512u
@@ -41,7 +46,9 @@ struct hvh_tap {
     struct hvhost *host;
     struct hvhost_port *port;
     struct hvhost_switch_stats *count;
-    int fd; /* -1 once the device has been deleted under us */
+    int fd;         /* -1 once the device has been deleted under us */
+    unsigned usual; /* frames to read in a step */
+    unsigned full;  /* steps in a row that found so many */
     /* What one read() fills: nothing may lie between. */
     struct {
         struct virtio_net_hdr vnet;
@@ -201,15 +208,27 @@ static unsigned take_frame(struct hvh_tap *tap)
     return 1;
 }
 
+/* A step has read (done) frames: how many the next one reads. */
+static void expect(struct hvh_tap *tap, unsigned done)
+{
+    if (done < tap->usual) {
+        tap->usual = done > 0 ? done : 1;
+        tap->full = 0;
+    } else if (++tap->full == TAP_FULL) {
+        tap->usual = 2 * done < TAP_BATCH ? 2 * done : TAP_BATCH;
+        tap->full = 0;
+    }
+}
+
 static unsigned step(void *ctx, uint64_t now_ns)
 {
     struct hvh_tap *tap = ctx;
     unsigned done = 0, room = 0; /* for frames after those */
 
     (void)now_ns;
-    for (; tap->fd >= 0 && done < TAP_BATCH; done++, room--) {
+    for (; tap->fd >= 0 && done < tap->usual; done++, room--) {
         if (room == 0)
-            room = hvh_switch_room(tap->port, TAP_BATCH - done);
+            room = hvh_switch_room(tap->port, tap->usual - done);
         if (room == 0) {
             tap->count->tap_paused++;
             break;
@@ -217,6 +236,7 @@ static unsigned step(void *ctx, uint64_t now_ns)
         if (!take_frame(tap))
             break;
     }
+    expect(tap, done);
     return done;
 }
 
@@ -296,6 +316,7 @@ int hvhost_tap_join(struct hvhost *host, const char *name, uint32_t network)
     if (!tap)
         return -ENOMEM;
     tap->host = host;
+    tap->usual = 1;
     tap->count = hvh_switch_counters(host);
     tap->fd = open_device(name);
     rc = tap->fd < 0 ? tap->fd : hvh_service_add(host, &service_ops, tap);

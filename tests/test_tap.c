@@ -269,6 +269,35 @@ static void a_turn_is_bounded(void **state)
     await(e, 100);
 }
 
+static unsigned frames_of_a_step(struct ends *e)
+{
+    const unsigned before = e->frames;
+
+    hvhost_step(e->host, 0);
+    return e->frames - before;
+}
+
+/* What it spares is the look for one that is not there. */
+static void a_turn_reads_as_many_frames_as_the_last_found_and_more_after_two_such(void **state)
+{
+    static const unsigned expected[] = {1, 1, 2, 2, 4, 4, 6, 0, 1, 1, 1, 0};
+    struct ends *e = *state;
+    uint8_t data[60];
+    unsigned i;
+
+    fill(data, sizeof(data));
+    set_link(TAP, true, 1200); /* too little for IPv6, which would say something now and then */
+    while (hvhost_step(e->host, 0) > 0)
+        continue; /* the last finds nothing */
+    for (i = 0; i < countof(expected); i++) {
+        if (i == 0 || i == 8) {
+            for (unsigned n = i ? 3 : 20; n > 0; n--)
+                assert_int_equal(send(e->packet, data, sizeof(data), 0), sizeof(data));
+        }
+        assert_int_equal(frames_of_a_step(e), expected[i]);
+    }
+}
+
 /* ---- a card that is full --------------------------------------------------------------------- */
 
 /* A guest that is up and has few receive sections, behind an uplink of its own. */
@@ -422,6 +451,7 @@ int main(void)
         TEST(a_tag_in_the_kernels_frame_is_taken_out),
         TEST(a_tag_beside_the_frame_is_put_in_for_the_kernel),
         TEST(a_turn_is_bounded),
+        TEST(a_turn_reads_as_many_frames_as_the_last_found_and_more_after_two_such),
         TEST(frames_wait_in_the_kernel_while_no_card_has_room),
         TEST(frames_for_a_link_that_is_down_are_counted),
         TEST(a_deleted_device_is_let_go),
