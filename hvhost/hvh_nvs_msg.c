@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "hvh_host_var.h"
 #include "hvh_nvs_var.h"
 
 #define NVS_VERSION_FIELD 0xFFFFFFFFu /* the deprecated field of INIT_COMPLETE */
@@ -122,7 +123,8 @@ static bool recv_buf_take(struct hvhost_nic *nic, const struct nvs_buf *msg)
     nic->recv = *mem;
     nic->recv_id = msg->id;
     nic->got_recv = true;
-    hvh_sections_init(&nic->sections, bytes, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
+    hvh_sections_init(&nic->sections, bytes, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
+                      !nic->host->config.attended);
     return true;
 }
 

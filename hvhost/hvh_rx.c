@@ -96,7 +96,7 @@ static bool ring_takes(struct hvh_chan *chan, uint32_t frames)
 static void ahead(struct hvh_chan *chan, uint32_t bytes)
 {
     struct hvhost_nic *nic = chan->nic;
-    const uint32_t section = nic->sections.head[HVH_USE_DATA];
+    const uint32_t section = hvh_sections_next(&nic->sections);
     const uint8_t *at;
 
     if (section == HVH_SECTION_NONE || chan->out.attended)

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define ROW_BYTES (2u << 20)   /* of the sections taken in turns */
+#define LONG_BYTES (32u << 10) /* a packet with as much in sections is long */
+
 enum { SECTION_FREE, SECTION_TAKEN, SECTION_LENT_HEAD };
 
 int hvh_sections_create(struct hvh_sections *s, uint32_t max)
@@ -31,45 +34,66 @@ static enum hvh_section_use use_of(uint32_t id)
     return id < HVH_SECTIONS_CONTROL ? HVH_USE_CONTROL : HVH_USE_DATA;
 }
 
-static void put_free(struct hvh_sections *s, uint32_t id)
+static struct hvh_section_list *list_of(struct hvh_sections *s, uint32_t id)
 {
-    enum hvh_section_use use = use_of(id);
-
-    s->state[id] = SECTION_FREE;
-    s->next[id] = s->head[use];
-    s->head[use] = id;
-    s->free[use]++;
+    if (id < HVH_SECTIONS_CONTROL)
+        return &s->control;
+    return id < s->beyond ? &s->row : &s->rest;
 }
 
-void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count)
+/* Free again: to be taken next, or (last) of all in its list. */
+static void put_free(struct hvh_sections *s, uint32_t id, bool last)
 {
+    struct hvh_section_list *list = list_of(s, id);
+    const bool empty = list->first == HVH_SECTION_NONE;
+
+    s->state[id] = SECTION_FREE;
+    s->free[use_of(id)]++;
+    s->next[id] = last ? HVH_SECTION_NONE : list->first;
+    if (last && !empty)
+        s->next[list->last] = id;
+    else
+        list->first = id;
+    if (last || empty)
+        list->last = id;
+}
+
+void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, bool turns)
+{
+    const struct hvh_section_list none = {HVH_SECTION_NONE, HVH_SECTION_NONE};
+
     s->bytes = bytes;
     s->count = count < s->max ? count : s->max;
     s->packets = 0;
-    for (unsigned use = 0; use < HVH_USE_COUNT; use++) {
-        s->head[use] = HVH_SECTION_NONE;
+    s->turns = turns;
+    s->beyond = HVH_SECTIONS_CONTROL + (bytes ? ROW_BYTES / bytes : 0);
+    s->control = s->row = s->rest = none;
+    for (unsigned use = 0; use < HVH_USE_COUNT; use++)
         s->free[use] = 0;
-    }
-    for (uint32_t id = s->count; id-- > 0;)
-        put_free(s, id);
+    for (uint32_t id = 0; id < s->count; id++)
+        put_free(s, id, true);
 }
 
 uint32_t hvh_sections_reset(struct hvh_sections *s)
 {
     uint32_t packets = s->packets;
 
-    hvh_sections_init(s, 0, 0);
+    hvh_sections_init(s, 0, 0, false);
     return packets;
+}
+
+uint32_t hvh_sections_next(const struct hvh_sections *s)
+{
+    return s->row.first != HVH_SECTION_NONE ? s->row.first : s->rest.first;
 }
 
 uint32_t hvh_sections_take(struct hvh_sections *s, enum hvh_section_use use, uint32_t tail)
 {
-    uint32_t id;
+    const uint32_t id = use == HVH_USE_CONTROL ? s->control.first : hvh_sections_next(s);
 
-    if (s->free[use] == 0)
+    if (id == HVH_SECTION_NONE)
         return HVH_SECTION_NONE;
-    id = s->head[use];
-    s->head[use] = s->next[id];
+    list_of(s, id)->first = s->next[id];
     s->free[use]--;
     s->state[id] = SECTION_TAKEN;
     s->next[id] = HVH_SECTION_NONE;
@@ -84,12 +108,24 @@ void hvh_sections_lend(struct hvh_sections *s, uint32_t head)
     s->packets++;
 }
 
+/* Is there much in the chain from (head)? */
+static bool is_long(const struct hvh_sections *s, uint32_t head)
+{
+    uint64_t bytes = 0;
+
+    for (; head != HVH_SECTION_NONE && bytes < LONG_BYTES; head = s->next[head])
+        bytes += s->bytes;
+    return bytes >= LONG_BYTES;
+}
+
 void hvh_sections_drop(struct hvh_sections *s, uint32_t head)
 {
+    const bool last = s->turns && is_long(s, head);
+
     while (head != HVH_SECTION_NONE) {
         uint32_t next = s->next[head];
 
-        put_free(s, head);
+        put_free(s, head, last);
         head = next;
     }
 }
