@@ -84,9 +84,10 @@ static void on_state(struct netvsc_netif *nif)
         netif_set_link_up(&nif->netif);
 }
 
+/* A cable put in while the NIC detaches is no link. */
 static void on_link(struct netvsc_netif *nif)
 {
-    if (netvsc_info(nif->nic)->link_up)
+    if (netvsc_state(nif->nic) == NETVSC_UP && netvsc_info(nif->nic)->link_up)
         netif_set_link_up(&nif->netif);
     else
         netif_set_link_down(&nif->netif);

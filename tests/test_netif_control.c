@@ -72,6 +72,23 @@ static void the_cable_moves_the_link_of_the_netif(void **state)
     assert_int_equal(link_changes, 2);
 }
 
+static void a_cable_put_in_while_the_card_goes_is_no_link(void **state)
+{
+    const struct hvhost_fault silent = {
+        HVH_ON_RNDIS_SET, HVH_ACT_SILENT, OID_PACKET_FILTER, 0, 1, 0};
+
+    (void)state;
+    hvhost_nic_link(stack.card, false);
+    stack_turn(3);
+    hvhost_fault_arm(stack.card, &silent);
+    netvsc_detach(stack.nif.nic, stack.now_ns);
+    hvhost_nic_link(stack.card, true);
+    stack_turn(3);
+    assert_int_equal(netvsc_state(stack.nif.nic), NETVSC_DETACHING);
+    assert_true(netvsc_info(stack.nif.nic)->link_up);
+    assert_false(netif_is_link_up(&stack.nif.netif));
+}
+
 static void another_speed_is_told(void **state)
 {
     (void)state;
@@ -188,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CARD_TEST(the_cable_moves_the_link_of_the_netif),
+        CARD_TEST(a_cable_put_in_while_the_card_goes_is_no_link),
         CARD_TEST(another_speed_is_told),
         CARD_TEST(another_network_starts_dhcp_over),
         CARD_TEST(joins_drive_the_filter),

@@ -90,6 +90,12 @@ static void let_go(struct end *e)
         tcp_abort(pcb);
 }
 
+/* In TIME_WAIT, where data may still come with its FIN, lwIP does not tell the program. */
+static void abort_end(struct end *e)
+{
+    tcp_abort(detach(e));
+}
+
 static err_t say(struct end *e, u16_t bytes)
 {
     static u8_t data[65535];
@@ -148,7 +154,7 @@ static err_t mischief(struct end *e)
         return ERR_OK;
     switch (below(6)) {
     case 0:
-        tcp_abort(e->pcb);
+        abort_end(e);
         return ERR_ABRT;
     case 1:
         let_go(e);
@@ -158,7 +164,7 @@ static err_t mischief(struct end *e)
         return ERR_OK;
     case 3:
         if (other)
-            tcp_abort(other->pcb);
+            abort_end(other);
         break;
     case 4:
         if (other && other != e)
@@ -378,7 +384,7 @@ static void something_happens(void)
     }
     e = any_end();
     if (e && happens(crowd.mischief / 4))
-        tcp_abort(e->pcb);
+        abort_end(e);
     e = any_end();
     if (e && happens(crowd.mischief / 4))
         let_go(e);
@@ -429,7 +435,7 @@ static void all_go(void)
         if (e->pcb && happens(500))
             let_go(e);
         else if (e->pcb)
-            tcp_abort(e->pcb);
+            abort_end(e);
     }
     if (crowd.listener)
         tcp_close(crowd.listener);
