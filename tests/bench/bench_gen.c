@@ -154,7 +154,7 @@ static int start(void)
 
     if (port_tcp_connections(connections()))
         return -1;
-    if (gen.work->large && port_heap_open(PORT_HEAP_BYTES, APART_BYTES) == 0)
+    if (port_heap_open(PORT_HEAP_BYTES, gen.work->large ? APART_BYTES : 0) == 0)
         config.nic.memory = port_heap_memory();
     lwip_init();
     if (bench_card_open(&gen.card, &config))
