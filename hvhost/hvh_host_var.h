@@ -56,7 +56,7 @@ struct hvhost {
     struct hvh_service services[HVH_SERVICES_MAX];
     unsigned service_count;
     struct hvh_fdb_entry fdb[HVH_FDB_BUCKETS][HVH_FDB_WAYS];
-    uint64_t epoch;            /* of the table, and of the step: see hvh_switch.c */
+    uint64_t epoch, epoch_ns;  /* of the table, when it began by itself: see hvh_switch.c */
     unsigned depth;            /* of nested sends */
     struct hvh_impair *impair; /* a service, too; NULL: a perfect switch */
     struct hvhost_switch_stats stats;

@@ -9,7 +9,7 @@
  * addresses are flooded: it is up to each card's filter what it takes. VLANs share one table.
  *
  * Frames come in runs between the same two addresses. Each port remembers those of its last one and
- * where that went, which holds until the host's next step or a change of the table: its epoch.
+ * where that went, which holds for a millisecond or until a change of the table: its epoch.
  *
  * A host can have several networks, as a real one has several virtual switches. They share the
  * table and nothing else: an address is known per network, for a guest that bridges two of them

@@ -16,6 +16,7 @@
 #define NICS_MAX 31u /* their channel ids must stay below VMBUS_RELID_MAX */
 #define PORTS_DEFAULT 8u
 #define PORTS_MAX 1024u
+#define EPOCH_NS 1000000u /* nothing against the age at which the switch forgets an address */
 
 int hvhost_create(const struct hvhost_config *config, struct hvhost **out)
 {
@@ -114,7 +115,10 @@ unsigned hvhost_step(struct hvhost *host, uint64_t now_ns)
     unsigned done = 0;
 
     host->now_ns = now_ns;
-    host->epoch++;
+    if (now_ns - host->epoch_ns >= EPOCH_NS) {
+        host->epoch_ns = now_ns;
+        host->epoch++;
+    }
     /* Services first: they bring doorbells and frames, which the cards then act on in this turn. */
     for (unsigned i = 0; i < host->service_count; i++) {
         if (host->services[i].ops->step)
