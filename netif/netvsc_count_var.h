@@ -79,17 +79,30 @@ static inline void netvsc_count_alike(struct netvsc_stats *stats, uint64_t frame
     stats->rx_bytes += frames * len_bytes;
 }
 
-/* Number, sizes and kinds of (frames) handed up. */
-static inline void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames,
-                                   unsigned count)
+/* One more handed up, whatever it is. */
+static inline void netvsc_count_rx_one(struct netvsc_stats *stats, const struct netvsc_frame *frame)
 {
+    netvsc_count_alike(stats, 1, netvsc_frame_bytes(frame));
+    stats->rx_vlan += frame->has_tci;
+    if (netvsc_is_group(frame->data))
+        *(netvsc_is_broadcast(frame->data) ? &stats->rx_broadcast : &stats->rx_multicast) += 1;
+}
+
+/* Number, sizes and kinds of (frames) handed up, many of them of (usual_bytes). */
+static inline void netvsc_count_rx(struct netvsc_stats *stats, const struct netvsc_frame *frames,
+                                   unsigned count, uint32_t usual_bytes)
+{
+    uint64_t usual = 0;
+
     for (unsigned i = 0; i < count; i += 1u + frames[i].more) {
-        netvsc_count_alike(stats, 1, netvsc_frame_bytes(&frames[i]));
-        stats->rx_vlan += frames[i].has_tci;
-        if (netvsc_is_group(frames[i].data))
-            *(netvsc_is_broadcast(frames[i].data) ? &stats->rx_broadcast : &stats->rx_multicast) +=
-                1;
+        const struct netvsc_frame *f = &frames[i];
+
+        if (f->len_bytes == usual_bytes && !f->more && !f->has_tci && !netvsc_is_group(f->data))
+            usual++;
+        else
+            netvsc_count_rx_one(stats, f);
     }
+    netvsc_count_alike(stats, usual, usual_bytes);
 }
 
 #endif

@@ -33,7 +33,7 @@ void netvsc_rx_hand_up(struct netvsc_queue *q)
     for (unsigned i = 0; nic->config.capture && i < count; i += 1u + q->batch[i].more)
         nic->config.capture(nic->config.ctx, false, &q->batch[i]);
     if (q->batch_mixed)
-        netvsc_count_rx(&q->stats, q->batch, count);
+        netvsc_count_rx(&q->stats, q->batch, count, q->alike_bytes);
     else
         netvsc_count_alike(&q->stats, count, q->alike_bytes);
     q->alike_bytes = q->batch[0].len_bytes;

@@ -14,7 +14,8 @@
  * is read from the message itself, where its element was in the one judged and so is in this one.
  *
  * Nearly all messages are like the one before. One that is not is judged (rndis_quick.h, as is the
- * first) and kept in turn; what that does not take is left to netvsc_rx_message.c.
+ * first) and kept in turn; what that does not take is left to netvsc_rx_message.c, and what was
+ * kept stays: a lie between true messages makes nobody else be judged.
  *
  * With frames far apart each packet has one range. Those are taken several at a time, too.
  */
@@ -70,19 +71,53 @@ static inline bool message_alike(const struct netvsc_queue *q, const struct netv
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
-/* The (len_bytes) of elements at (host), copied; what they say. */
-static bool learn_elements(struct netvsc_alike *like, const uint8_t *host, uint32_t len_bytes,
-                           struct rndis_meta *meta)
+static inline bool length_usual(const struct netvsc *nic, uint32_t data_bytes)
 {
-    uint64_t words[RNDIS_QUICK_PPIS_BYTES_MAX / sizeof(uint64_t)];
-    uint32_t off = 0;
+    return data_bytes - NETVSC_ETH_BYTES <= nic->rx_frame_bytes_max - NETVSC_ETH_BYTES;
+}
 
-    for (; off < len_bytes; off += sizeof(uint64_t))
-        words[off / sizeof(uint64_t)] = rndis_quick_word(host + off);
-    if (!rndis_quick_ppis((const uint8_t *)words, len_bytes, meta))
+/* A message as it was judged. */
+struct judged {
+    uint64_t head, data, ppis;                                     /* words of its header */
+    uint64_t words[RNDIS_QUICK_PPIS_BYTES_MAX / sizeof(uint64_t)]; /* its elements */
+    struct rndis_layout at;
+    struct rndis_meta meta;
+};
+
+/* Its elements, at (host), copied; what they say. */
+static bool judge_elements(struct judged *m, const uint8_t *host)
+{
+    for (uint32_t off = 0; off < m->at.ppi_bytes; off += sizeof(uint64_t))
+        m->words[off / sizeof(uint64_t)] = rndis_quick_word(host + off);
+    return rndis_quick_ppis((const uint8_t *)m->words, m->at.ppi_bytes, &m->meta);
+}
+
+/* The message at (host), in a range of (range_bytes >= 44) of the receive buffer, has a usual
+ * frame. False: it may be anything. */
+static bool judge(const struct netvsc *nic, struct judged *m, const uint8_t *host,
+                  uint32_t range_bytes)
+{
+    uint8_t copy[sizeof(struct rndis_packet)];
+
+    memcpy(copy, host, sizeof(copy));
+    atomic_signal_fence(memory_order_acquire); /* the only look at it */
+    m->at = (struct rndis_layout){.data_off = sizeof(copy)};
+    m->meta = (struct rndis_meta){0};
+    m->at.data_bytes = rndis_quick_plain(copy, range_bytes);
+    if (!m->at.data_bytes && (!rndis_quick_packet(copy, range_bytes, &m->at) ||
+                              !judge_elements(m, host + m->at.ppi_off)))
         return false;
-    for (off = 0; off < len_bytes; off += RNDIS_PPI_BYTES) {
-        const uint64_t *word = &words[off / sizeof(uint64_t)];
+    m->head = rndis_quick_word(copy);
+    m->data = rndis_quick_word(copy + offsetof(struct rndis_packet, data_off));
+    m->ppis = rndis_quick_word(copy + offsetof(struct rndis_packet, ppi_off));
+    return length_usual(nic, m->at.data_bytes);
+}
+
+static void learn_elements(struct netvsc_alike *like, const struct judged *m)
+{
+    like->elements = like->hash_off = 0;
+    for (uint32_t off = 0; off < m->at.ppi_bytes; off += RNDIS_PPI_BYTES) {
+        const uint64_t *word = &m->words[off / sizeof(uint64_t)];
         const uint32_t type = (uint32_t)(word[0] >> 32);
         const bool used = type == RNDIS_PPI_CSUM || type == RNDIS_PPI_VLAN;
 
@@ -91,7 +126,6 @@ static bool learn_elements(struct netvsc_alike *like, const uint8_t *host, uint3
         if (type == RNDIS_PPI_HASH)
             like->hash_off = (uint32_t)sizeof(struct rndis_packet) + off + RNDIS_PPI_DATA_OFF;
     }
-    return true;
 }
 
 /* Word 1 of a frame of (len_bytes) with (meta). */
@@ -105,33 +139,15 @@ static void learn_frame(struct netvsc_alike *like, uint32_t len_bytes,
            sizeof(like->len));
 }
 
-/* The message at (host), in a range of (range_bytes >= 44) of the receive buffer, as (like). False:
- * it may be anything. */
-static bool learn(struct netvsc_alike *like, const uint8_t *host, uint32_t range_bytes)
+static void learn(struct netvsc_alike *like, const struct judged *m, uint32_t range_bytes)
 {
-    uint8_t copy[sizeof(struct rndis_packet)];
-    struct rndis_layout at = {.data_off = sizeof(copy)};
-    struct rndis_meta meta = {0};
-
-    memcpy(copy, host, sizeof(copy));
-    atomic_signal_fence(memory_order_acquire); /* the only look at it */
-    like->elements = like->hash_off = 0;
-    at.data_bytes = rndis_quick_plain(copy, range_bytes);
-    if (!at.data_bytes && (!rndis_quick_packet(copy, range_bytes, &at) ||
-                           !learn_elements(like, host + at.ppi_off, at.ppi_bytes, &meta)))
-        return false;
     like->range_bytes = range_bytes;
-    like->head = rndis_quick_word(copy);
-    like->data = rndis_quick_word(copy + offsetof(struct rndis_packet, data_off));
-    like->ppis = rndis_quick_word(copy + offsetof(struct rndis_packet, ppi_off));
-    like->data_off = at.data_off;
-    learn_frame(like, at.data_bytes, &meta);
-    return true;
-}
-
-static inline bool length_usual(const struct netvsc *nic, uint32_t data_bytes)
-{
-    return data_bytes - NETVSC_ETH_BYTES <= nic->rx_frame_bytes_max - NETVSC_ETH_BYTES;
+    like->head = m->head;
+    like->data = m->data;
+    like->ppis = m->ppis;
+    like->data_off = m->at.data_off;
+    learn_elements(like, m);
+    learn_frame(like, m->at.data_bytes, &m->meta);
 }
 
 /* (count) frames like q->like are in the batch; (group): the first bytes of any of them. */
@@ -146,12 +162,11 @@ bool netvsc_rx_judge(struct netvsc_queue *q, uint64_t range)
 {
     const struct netvsc *nic = q->nic;
     const uint8_t *host = nic->recv + (range >> 32), *data;
+    struct judged m;
 
-    if (!netvsc_range_usual(nic, range) || !learn(&q->like, host, (uint32_t)range) ||
-        !length_usual(nic, (uint32_t)q->like.len)) {
-        q->like.range_bytes = NETVSC_ALIKE_NONE;
+    if (!netvsc_range_usual(nic, range) || !judge(nic, &m, host, (uint32_t)range))
         return false;
-    }
+    learn(&q->like, &m, (uint32_t)range);
     data = host + q->like.data_off;
     netvsc_put_words(&q->batch[q->batch_count], data, q->like.len, q->origin,
                      hash_of(&q->like, host));

@@ -78,7 +78,6 @@ static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct r
     bool ok;
 
     q->stats.rx_messages++;
-    q->batch_mixed = 1;
     if (q->nic->state != NETVSC_UP) {
         q->stats.rx_drop_down++;
         return true; /* nothing wrong with it */
@@ -92,6 +91,7 @@ static bool take_data(struct netvsc_queue *q, const uint8_t *msg, const struct r
     }
     frame->data = msg + at.data_off;
     frame->len_bytes = at.data_bytes;
+    q->batch_mixed = 1;
     ok = fragment ? netvsc_rsc_take(q, frame, fragment) : take_whole(q, frame);
     if (q->batch_count >= NETVSC_BATCH_MAX && !q->chain.pieces)
         netvsc_rx_hand_up(q);
