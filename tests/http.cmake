@@ -11,3 +11,5 @@ netvsc_test(test_http_cold LIBS http SOURCES http_site.c http_wire.c)
 netvsc_test(test_http_log LIBS http SOURCES http_site.c http_wire.c stderr_catcher.c)
 netvsc_test(test_http_limits LIBS http SOURCES http_site.c http_wire.c)
 netvsc_test(test_http_time LIBS http SOURCES http_site.c http_wire.c)
+# By chance: see chance.h.
+netvsc_test(test_http_crowd LIBS http SOURCES http_site.c http_wire.c chance.c)
