@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -175,6 +176,12 @@ static int machine_net_restore(void *ctx, const char *ifname, const struct ctl_n
     return ctl_net_restore(ifname, net, (uint64_t)now.tv_sec, line);
 }
 
+static void machine_end(void *ctx, pid_t pid, int signal)
+{
+    (void)ctx;
+    (void)kill(pid, signal);
+}
+
 static void machine_pause(void *ctx, unsigned ms)
 {
     const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -188,6 +195,7 @@ const struct ctl_ops ctl_machine = {
     .modprobe = machine_modprobe,
     .net_save = machine_net_save,
     .net_restore = machine_net_restore,
+    .end = machine_end,
     .pause = machine_pause,
 };
 

@@ -7,12 +7,13 @@
 #ifndef CTL_VAR_H
 #define CTL_VAR_H
 
+#include <sys/types.h>
+
 #include "app_var.h"
 
 #define CTL_PATH_BYTES 640u
 
-/* ---- the network configuration of an interface ------------------------------------------------
- */
+/* ---- the network configuration of an interface ----------------------------------------------- */
 
 #define CTL_ADDRESSES_MAX 32u
 #define CTL_ROUTES_MAX 256u
@@ -41,8 +42,7 @@ int ctl_net_save(struct ctl_net *net);
 int ctl_net_restore(const char *ifname, const struct ctl_net *net, uint64_t now_s,
                     char line[CTL_LINE_BYTES]);
 
-/* ---- what bind remembers for unbind ------------------------------------------------------------
- */
+/* ---- what bind remembers for unbind ---------------------------------------------------------- */
 
 struct ctl_saved {
     char guid[40];
@@ -75,6 +75,7 @@ struct ctl_ops {
     int (*net_save)(void *ctx, struct ctl_net *net);
     int (*net_restore)(void *ctx, const char *ifname, const struct ctl_net *net,
                        char line[CTL_LINE_BYTES]);
+    void (*end)(void *ctx, pid_t pid, int signal);
     void (*pause)(void *ctx, unsigned ms);
 };
 
@@ -140,6 +141,19 @@ int ctl_guard(const struct ctl *ctl, const struct ctl_saved *saved);
  * card is in; what is right already is not written. Exit status.
  */
 int ctl_give_back(struct ctl *ctl, const struct ctl_saved *saved);
+
+/* A program that has the card's uio device open or mapped. */
+struct ctl_user {
+    pid_t pid;
+    char name[32];
+};
+
+/* ctl_users.c: one of them, as far as we may look. */
+bool ctl_user(const struct ctl *ctl, struct ctl_user *out);
+/* Say who has the card, if anybody has. Exit status. */
+int ctl_used(const struct ctl *ctl);
+/* End them all. -EBUSY after ten seconds. */
+int ctl_users_end(struct ctl *ctl);
 
 /* Wait, bounded, until the card has driver (driver), empty: none; and then what comes with it: a
  * uio device or an interface. -ETIMEDOUT, -ENODEV. */

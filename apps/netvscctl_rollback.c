@@ -87,7 +87,9 @@ static void undo(struct ctl *ctl)
         app_fail(1, "rollback", strerror(-rc), "Run netvscctl unbind");
         return;
     }
-    if (ctl_give_back(ctl, &saved) == 0)
+    if (ctl_look(ctl) == 0 && ctl_users_end(ctl) != 0)
+        (void)ctl_used(ctl); /* says who stays */
+    else if (ctl_give_back(ctl, &saved) == 0)
         ctl_saved_remove(ctl->state_dir, saved.guid);
 }
 

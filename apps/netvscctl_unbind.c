@@ -12,8 +12,6 @@
 /* A probe of uio_hv_generic registers 47 MiB with the host: about a second. */
 #define WAIT_MS 10000u
 #define WAIT_STEP_MS 50u
-/* How often the kernel is asked to take a card a program has: it logs three lines each time. */
-#define LET_GO_STEP_MS 500u
 /* udev gives the interface its name after the kernel has shown it. */
 #define RENAME_MS 2000u
 #define KERNEL_DRIVER "hv_netvsc"
@@ -127,28 +125,6 @@ static int remove_id(struct ctl *ctl, const struct ctl_saved *saved)
     return put(ctl, ctl_bus_path(ctl, path, "/drivers/" CTL_DRIVER "/remove_id"), VMBUS_CLASS_NIC);
 }
 
-/*
- * A program that has the card finds it gone within moments, and lets go of it when lwIP has given
- * its last frames back. Until then its channel is open, and no driver of the kernel's can have it.
- */
-static int put_bind(struct ctl *ctl, const char *driver)
-{
-    char path[CTL_PATH_BYTES];
-    int rc;
-
-    ctl_bus_path(ctl, path, "/drivers/%s/bind", driver);
-    for (unsigned ms = 0; ms <= WAIT_MS; ms += LET_GO_STEP_MS) {
-        rc = ctl->ops->write(ctl->ctx, path, ctl->nic.instance);
-        if (rc == 0)
-            return 0;
-        if (rc != -EINVAL)
-            return ctl_put_failed(path, rc);
-        ctl->ops->pause(ctl->ctx, LET_GO_STEP_MS);
-    }
-    return app_fail(1, path, strerror(-rc),
-                    "If a program still has the card, stop it; then netvscctl unbind again");
-}
-
 /* From the driver it has to the one it had. (*moved): its interface is a new one. Exit status. */
 static int put_driver(struct ctl *ctl, const char *driver, bool *moved)
 {
@@ -164,7 +140,7 @@ static int put_driver(struct ctl *ctl, const char *driver, bool *moved)
             status = ctl_wait_driver(ctl, "") ? 1 : 0;
     }
     if (status == 0 && driver[0])
-        status = put_bind(ctl, driver);
+        status = put(ctl, ctl_bus_path(ctl, path, "/drivers/%s/bind", driver), ctl->nic.instance);
     *moved = status == 0;
     return status;
 }
@@ -253,6 +229,8 @@ int ctl_unbind(struct ctl *ctl, bool once, bool dry_run)
         show(ctl, &saved, once);
         return 0;
     }
+    if (ctl_used(ctl) != 0)
+        return 1;
     (void)ctl_rollback_disarm(ctl);
     status = ctl_give_back(ctl, &saved);
     rc = once ? 0 : forget(ctl);

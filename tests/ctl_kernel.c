@@ -65,6 +65,8 @@ static void remove_tree(const char *path)
 
 /* ---- what the kernel does -------------------------------------------------------------------- */
 
+#define USER "4711"
+
 static bool is_a(const char *instance)
 {
     return strcmp(instance, FAKE_NIC_A) == 0;
@@ -133,13 +135,12 @@ static int write_driver(struct ctl_kernel *k, const char *driver, const char *ve
     } else if (strcmp(verb, "unbind") == 0) {
         if (strcmp(has, driver) != 0)
             return -ENODEV;
+        assert_false(ctl_exists(ctl_kernel_path(k, "proc/" USER)));
         detach(k, text);
     } else {
         assert_string_equal(verb, "bind");
         if (has[0] || !fits(k, text, driver))
             return -ENODEV;
-        if (k->passed_ms < k->open_ms && strcmp(driver, CTL_DRIVER) != 0)
-            return -EINVAL;
         attach(k, text, driver);
     }
     return 0;
@@ -206,6 +207,16 @@ static int kernel_net_restore(void *ctx, const char *ifname, const struct ctl_ne
     return k->net_error;
 }
 
+static void kernel_end(void *ctx, pid_t pid, int signal)
+{
+    struct ctl_kernel *k = ctx;
+    const size_t used = strlen(k->log);
+
+    snprintf(k->log + used, sizeof(k->log) - used, "signal %d to %d\n", signal, (int)pid);
+    if (signal == k->ends_at)
+        ctl_kernel_close(k);
+}
+
 static void kernel_pause(void *ctx, unsigned ms)
 {
     struct ctl_kernel *k = ctx;
@@ -224,6 +235,7 @@ static const struct ctl_ops kernel_ops = {
     .modprobe = kernel_modprobe,
     .net_save = kernel_net_save,
     .net_restore = kernel_net_restore,
+    .end = kernel_end,
     .pause = kernel_pause,
 };
 
@@ -282,6 +294,25 @@ void ctl_kernel_without_override(struct ctl_kernel *k)
 {
     fake_remove(fake_path(&k->fs, "devices/" FAKE_NIC_A "/driver_override"));
     fake_remove(fake_path(&k->fs, "devices/" FAKE_NIC_B "/driver_override"));
+}
+
+void ctl_kernel_open(const struct ctl_kernel *k, bool mapped)
+{
+    char node[CTL_PATH_BYTES], line[CTL_PATH_BYTES + 64];
+
+    snprintf(node, sizeof(node), "%s/uio0", k->ctl.bus.dev);
+    snprintf(line, sizeof(line), "7f0000000000-7f0000001000 rw-s 00000000 00:05 9  %s\n",
+             mapped ? node : "/dev/zero");
+    fake_write(ctl_kernel_path(k, "proc/" USER "/comm"), "netvsc-http\n");
+    fake_write(ctl_kernel_path(k, "proc/" USER "/maps"), line);
+    fake_write(ctl_kernel_path(k, "proc/" USER "/fd/0"), "");
+    assert_int_equal(symlink(mapped ? "/dev/null" : node, ctl_kernel_path(k, "proc/" USER "/fd/7")),
+                     0);
+}
+
+void ctl_kernel_close(const struct ctl_kernel *k)
+{
+    remove_tree(ctl_kernel_path(k, "proc/" USER));
 }
 
 void ctl_kernel_default_route(const struct ctl_kernel *k, const char *ifname)

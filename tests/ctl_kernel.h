@@ -27,7 +27,7 @@ struct ctl_kernel {
     bool no_module;   /* modprobe finds none */
     bool bind_lies;   /* uio_hv_generic's bind says 0 and takes nothing */
     bool late_name;   /* the interface comes back as "eth9" and is renamed after a second */
-    unsigned open_ms; /* a program has the card open so long: hv_netvsc cannot */
+    int ends_at;      /* the signal that ends a program that has the card; 0 none does */
     bool id;          /* the class is in new_id */
     int net_error;    /* of net_save and net_restore */
     struct ctl_net net;
@@ -54,6 +54,10 @@ const char *ctl_kernel_path(const struct ctl_kernel *k, const char *format, ...)
 /* First line of an attribute, driver name or file below the root; "" when there is none. */
 const char *ctl_kernel_read(const struct ctl_kernel *k, const char *relative);
 const char *ctl_kernel_driver(const struct ctl_kernel *k, const char *instance);
+
+/* Program 4711 has card A's uio device, by descriptor or mapping; and nobody has. */
+void ctl_kernel_open(const struct ctl_kernel *k, bool mapped);
+void ctl_kernel_close(const struct ctl_kernel *k);
 
 /* (text) as /proc/net/route has it. */
 void ctl_kernel_default_route(const struct ctl_kernel *k, const char *ifname);

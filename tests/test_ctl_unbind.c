@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* netvscctl unbind: the card, its addresses and the next boot go back to the kernel. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "ctl_kernel.h"
@@ -72,29 +73,45 @@ static void unbind_waits_for_the_interface_to_get_its_name(void **state)
     assert_non_null(strstr(k.log, "restore eth1:"));
 }
 
-static void unbind_waits_for_a_program_to_let_go_of_the_card(void **state)
-{
-    (void)state;
-    assert_int_equal(ctl_kernel_bind(&k, &for_good), 0);
-    k.open_ms = k.passed_ms + 1700;
-    assert_int_equal(ctl_kernel_unbind(&k, false), 0);
-    ctl_kernel_expect_as_before(&k);
-}
-
-static void a_program_that_keeps_the_card_is_to_be_stopped_and_unbind_can_go_on(void **state)
+/* Unbound under a program the card would be lost until the next boot (ctl_users.c). */
+static void a_card_that_a_program_has_is_not_taken_from_it(void **state)
 {
     const char *said;
 
     (void)state;
+    for (int mapped = 0; mapped < 2; mapped++) {
+        assert_int_equal(ctl_kernel_bind(&k, &for_good), 0);
+        ctl_kernel_open(&k, mapped);
+        k.log[0] = '\0';
+        stderr_catch(&k.catcher);
+        assert_int_equal(ctl_unbind(&k.ctl, false, false), 1);
+        said = stderr_caught(&k.catcher);
+        assert_string_equal(k.log, "");
+        assert_non_null(strstr(said, "netvsc-http (process 4711): it has the card. Stop it first"));
+        ctl_kernel_close(&k);
+        assert_int_equal(ctl_kernel_unbind(&k, false), 0);
+        ctl_kernel_expect_as_before(&k);
+    }
+}
+
+static void a_program_that_has_the_card_is_ended_the_hard_way_when_it_must_be(void **state)
+{
+    (void)state;
     assert_int_equal(ctl_kernel_bind(&k, &for_good), 0);
-    k.open_ms = k.passed_ms + 30000;
-    stderr_catch(&k.catcher);
-    assert_int_equal(ctl_unbind(&k.ctl, false, false), 1);
-    said = stderr_caught(&k.catcher);
-    assert_non_null(strstr(said, "stop it; then netvscctl unbind again"));
-    k.open_ms = 0;
-    assert_int_equal(ctl_kernel_unbind(&k, false), 0);
-    ctl_kernel_expect_as_before(&k);
+    k.log[0] = '\0';
+    assert_int_equal(ctl_users_end(&k.ctl), 0);
+    assert_string_equal(k.log, "");
+    ctl_kernel_open(&k, true);
+    k.ends_at = SIGTERM;
+    assert_int_equal(ctl_users_end(&k.ctl), 0);
+    assert_string_equal(k.log, "signal 15 to 4711\n");
+    ctl_kernel_open(&k, false);
+    k.ends_at = SIGKILL;
+    assert_int_equal(ctl_users_end(&k.ctl), 0);
+    assert_string_equal(k.log, "signal 15 to 4711\nsignal 15 to 4711\nsignal 9 to 4711\n");
+    ctl_kernel_open(&k, false);
+    k.ends_at = 0;
+    assert_int_equal(ctl_users_end(&k.ctl), -EBUSY);
 }
 
 static void an_address_that_does_not_come_back_is_named(void **state)
@@ -135,8 +152,8 @@ int main(void)
         with_ctl_kernel(a_card_bound_by_others_goes_to_hv_netvsc, &k),
         with_ctl_kernel(unbind_of_the_kernels_card_writes_nothing, &k),
         with_ctl_kernel(unbind_waits_for_the_interface_to_get_its_name, &k),
-        with_ctl_kernel(unbind_waits_for_a_program_to_let_go_of_the_card, &k),
-        with_ctl_kernel(a_program_that_keeps_the_card_is_to_be_stopped_and_unbind_can_go_on, &k),
+        with_ctl_kernel(a_card_that_a_program_has_is_not_taken_from_it, &k),
+        with_ctl_kernel(a_program_that_has_the_card_is_ended_the_hard_way_when_it_must_be, &k),
         with_ctl_kernel(an_address_that_does_not_come_back_is_named, &k),
         with_ctl_kernel(unbind_dry_run_writes_nothing, &k),
     };
