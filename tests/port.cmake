@@ -33,5 +33,7 @@ netvsc_test(test_port_sockets LIBS netvsc_threads LABELS unit tsan)
 netvsc_test(test_tcp_loss_threads LIBS netvsc_threads SOURCES tcp_peer.c)
 netvsc_test(test_tcp_time_wait_threads LIBS netvsc_threads SOURCES tcp_peer.c)
 # By chance: see chance.h.
-netvsc_test(test_tcp_crowd LIBS netvsc_netif port_base hvhost_core
-  SOURCES card_pair.c chance.c netif_books.c)
+foreach(name test_tcp_crowd test_udp_shapes)
+  netvsc_test(${name} LIBS netvsc_netif port_base hvhost_core
+    SOURCES card_pair.c chance.c netif_books.c)
+endforeach()
