@@ -103,18 +103,26 @@ int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint
 {
     struct vmbus_rx_ring *rx = &chan->rx;
     struct vmbus_rx_view view;
+    bool looked = false; /* at the host's index */
     uint32_t done = 0;
     int got = 1;
 
     if (chan->dead)
         return -EPROTO;
-    if (rx->read == rx->write)
-        got = vmbus_rx_refresh(rx);
     while (done < count && got > 0) {
-        done += take_straight(rx, out + done, count - done);
-        if (done == count || (done > 0 && rx->read == rx->write))
-            break;
-        /* One goes around the end, or is nonsense. */
+        if (rx->read == rx->write) {
+            if (looked)
+                break;
+            looked = true;
+            got = vmbus_rx_refresh(rx);
+            continue;
+        }
+        const uint32_t straight = take_straight(rx, out + done, count - done);
+
+        done += straight;
+        if (straight > 0)
+            continue;
+        /* This one goes around the end, or is nonsense. */
         got = vmbus_rx_peek(rx, &view);
         if (got > 0) {
             out[done++] = packet_of(&view);

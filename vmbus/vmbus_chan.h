@@ -36,8 +36,9 @@ struct vmbus_chan_stats {
 };
 
 /*
- * Take the next packets, (count) at most: how many and (out), 0 when there is none, -EPROTO when
- * the ring is corrupt (it stays so). Their pointers are good until vmbus_chan_recv_done().
+ * Take the next packets, (count) at most: how many and (out); fewer when there are no more now, 0
+ * when there is none. -EPROTO when the ring is corrupt (it stays so). Their pointers are good until
+ * vmbus_chan_recv_done().
  */
 int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint32_t count);
 
