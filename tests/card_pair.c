@@ -122,20 +122,24 @@ bool pair_attach(unsigned i)
     return true;
 }
 
+bool pair_keep(void)
+{
+    bool well = true;
+
+    for (unsigned i = 0; i < 2; i++) {
+        hvhost_nic_link(pair.card[i], true);
+        if (pair_is_off(i))
+            (void)pair_attach(i);
+        well = well && netif_is_link_up(&pair.nif[i].netif);
+    }
+    return well;
+}
+
 void pair_mend(void)
 {
-    bool well = false;
-
-    for (unsigned ms = 0; ms < MEND_MS && !well; ms++) {
-        well = true;
-        for (unsigned i = 0; i < 2; i++) {
-            hvhost_nic_link(pair.card[i], true);
-            if (pair_is_off(i))
-                (void)pair_attach(i);
-            well = well && netif_is_link_up(&pair.nif[i].netif);
-        }
+    for (unsigned ms = 0; ms < MEND_MS && !pair_keep(); ms++)
         pair_turn();
-    }
+    pair_turn();
     for (unsigned i = 0; i < 2; i++)
         if (!netif_is_link_up(&pair.nif[i].netif))
             fail_msg("card %u stays %s: %s", i, netvsc_state_name(netvsc_state(pair.nif[i].nic)),

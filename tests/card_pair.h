@@ -32,7 +32,9 @@ void pair_turn(void);
 /* Card (i) is there and attached to, if it can be; false: its memory is still lent. */
 bool pair_attach(unsigned i);
 bool pair_is_off(unsigned i);
-/* Both up and linked: whatever became of them. */
+/* Put back what can be at once, of cards and cables. Are both up and linked? */
+bool pair_keep(void);
+/* Until both are. */
 void pair_mend(void);
 
 #endif

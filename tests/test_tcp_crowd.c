@@ -418,8 +418,10 @@ static void the_sun_shines(void)
         if (crowd.end[i % 2][i / 2].pcb)
             take_kept(&crowd.end[i % 2][i / 2]);
     pair_mend();
-    for (unsigned ms = 0; ms < CALM_MS && undone(); ms++)
+    for (unsigned ms = 0; ms < CALM_MS && undone(); ms++) {
+        (void)pair_keep(); /* one may find out only now that its card was withdrawn */
         pair_turn();
+    }
     for (unsigned i = 0; i < PEERS; i++)
         if (!is_done(i))
             fail_msg("connection %u stands still: %u of %u and %u of %u bytes", i,
