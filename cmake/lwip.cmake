@@ -21,8 +21,8 @@ include(${LWIP_DIR}/src/Filelists.cmake)
 # stay as they are.
 list(REMOVE_ITEM lwipcore_SRCS ${LWIP_DIR}/src/core/memp.c)
 set(LWIP_SRCS ${lwipcore_SRCS} ${lwipcore4_SRCS} ${lwipcore6_SRCS} ${LWIP_DIR}/src/netif/ethernet.c)
-set(LWIP_OUR_SRCS port_memp.c port_tcp_ahead.c port_tcp_give.c port_tcp_large.c port_tcp_loss.c
-  port_tcp_out.c port_tcp_table.c port_tcp_timer.c port_tcp_wait.c)
+set(LWIP_OUR_SRCS port_memp.c port_tcp_ahead.c port_tcp_ends.c port_tcp_give.c port_tcp_large.c
+  port_tcp_loss.c port_tcp_out.c port_tcp_table.c port_tcp_timer.c port_tcp_wait.c)
 list(TRANSFORM LWIP_OUR_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)
 
 # netvsc_flat_lwip(name): (name), which compiles LWIP_SRCS and LWIP_OUR_SRCS, gets those headers.

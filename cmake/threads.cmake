@@ -6,18 +6,24 @@ find_package(Threads REQUIRED)
 
 # lwIP's own pools and TCP lists: ours are for one thread. Recovery from losses, and who may take
 # the place of a connection in TIME_WAIT, are ours all the same.
-set(LWIP_OUR_THREADS_SRCS port_sys_threads.c port_tcp_loss.c port_tcp_threads.c port_tcp_wait.c)
+set(LWIP_OUR_THREADS_SRCS port_sys_threads.c port_tcp_ends.c port_tcp_loss.c port_tcp_threads.c
+  port_tcp_wait.c)
 list(TRANSFORM LWIP_OUR_THREADS_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)
 add_library(lwip_threads STATIC ${LWIP_SRCS} ${LWIP_DIR}/src/core/memp.c ${lwipapi_SRCS}
   ${LWIP_OUR_THREADS_SRCS})
 set_source_files_properties(${LWIP_OUR_THREADS_SRCS}
   TARGET_DIRECTORY lwip_threads PROPERTIES COMPILE_OPTIONS "${NETVSC_WARNINGS}")
-foreach(file in out)
+foreach(file tcp tcp_in tcp_out)
   string(TOUPPER ${file} name)
-  set_source_files_properties(${LWIP_DIR}/src/core/tcp_${file}.c TARGET_DIRECTORY lwip_threads
+  set_source_files_properties(${LWIP_DIR}/src/core/${file}.c TARGET_DIRECTORY lwip_threads
     PROPERTIES COMPILE_OPTIONS
-    "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp_threads.h;-DPORT_TCP_${name}"
+    "-include;${CMAKE_SOURCE_DIR}/port/lwip_tcp_threads.h;-DPORT_LWIP_${name}"
     OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_tcp_threads.h)
+endforeach()
+foreach(file api_lib api_msg sockets)
+  set_source_files_properties(${LWIP_DIR}/src/api/${file}.c TARGET_DIRECTORY lwip_threads
+    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_api_threads.h"
+    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_api_threads.h)
 endforeach()
 # Its own TCP timers come with it: tcp_slowtmr() every 500 ms.
 target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1 TCP_SLOW_INTERVAL=500)

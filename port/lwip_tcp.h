@@ -7,7 +7,10 @@
 #define LWIP_TCP_H
 
 #include "lwip/opt.h"
+#include "lwip/memp.h"
 #include "lwip/priv/tcp_priv.h"
+#include "port_tcp_ends.h"
+#include "port_tcp_loss.h"
 #include "port_tcp_table.h"
 
 #undef TCP_REG
@@ -21,7 +24,7 @@
 #define TCP_RMV(pcbs, pcb) port_tcp_rmv(pcb)
 
 /* All that was sent is to be sent again. */
-#define tcp_rexmit_rto_prepare(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto_prepare(pcb))
+#define tcp_rexmit_rto_prepare(pcb) (port_tcp_forget_tails(pcb), port_tcp_timeout_begin(pcb))
 #define tcp_rexmit_rto(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto(pcb))
 
 /* Segments may be longer than lwIP knows: what it retransmits, and what it splits. */
@@ -31,6 +34,9 @@
 
 /* What could not leave is no attempt (port_tcp_out.c). */
 #define tcp_zero_window_probe(pcb) port_tcp_window_probe(pcb)
+
+/* Who has not heard all of it is told (port_tcp_ends.c). */
+#define memp_free(type, mem) PORT_TCP_MEMP_FREE(type, mem)
 
 /* Ours keeps the time (port_tcp_timer.c). */
 #define tcp_tmr lwip_tcp_tmr

@@ -11,24 +11,10 @@
 #define LWIP_TCP_IN_H
 
 #include "lwip_tcp.h"
+#include "lwip_tcp_in_both.h"
 
 #define tcp_input lwip_tcp_input
 #define tcp_active_pcbs port_tcp_hit
 #define tcp_tw_pcbs port_tcp_hit_tw
-
-/*
- * lwIP 2.2.1 forgets data that came with an acknowledgement (recv_data) when the program, told of
- * the acknowledgement, ends the connection. A stranger could have that happen until no pbuf is
- * left.
- */
-#undef TCP_EVENT_SENT
-#define TCP_EVENT_SENT(pcb, space, ret)                                                            \
-    do {                                                                                           \
-        (ret) = (pcb)->sent ? (pcb)->sent((pcb)->callback_arg, (pcb), (space)) : ERR_OK;           \
-        if (recv_data && ((ret) == ERR_ABRT || (recv_flags & TF_CLOSED))) {                        \
-            pbuf_free(recv_data);                                                                  \
-            recv_data = NULL;                                                                      \
-        }                                                                                          \
-    } while (0)
 
 #endif

@@ -117,6 +117,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #ifndef TCP_SLOW_INTERVAL          /* lwip_threads and the benchmarks' peer have lwIP's own */
 #define TCP_SLOW_INTERVAL 10       /* [500] ms per tick of its clock: port_tcp_timer.c */
 #endif
+#define TCP_SYNMAXRTX 8            /* [6] tries, 183 s in all; RFC 1122, 4.2.3.5, asks for 180 */
 #define LWIP_TCP_RTO_TIME 1000     /* [3000] ms until the first SYN is sent again (RFC 6298) */
 #define LWIP_HOOK_FILENAME "port_hooks.h" /* keyed initial sequence numbers */
 

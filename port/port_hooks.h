@@ -26,8 +26,8 @@ void port_tcp_duplicate(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t op
 
 /* With threads: lwIP has found the connection of a segment (port_tcp_threads.c). */
 #ifdef PORT_THREADS
-void port_tcp_loss_begin(const struct tcp_pcb *pcb);
-#define PORT_TCP_FOUND(pcb) port_tcp_loss_begin((pcb)->state >= ESTABLISHED ? (pcb) : NULL)
+void port_tcp_found(struct tcp_pcb *pcb);
+#define PORT_TCP_FOUND(pcb) ((pcb)->state >= SYN_SENT ? port_tcp_found(pcb) : (void)0)
 #else
 #define PORT_TCP_FOUND(pcb) ((void)0)
 #endif

@@ -145,14 +145,6 @@ void *memp_malloc(memp_t type)
     return (uint8_t *)taken + pool->head_bytes;
 }
 
-/* lwIP 2.2.1 forgets what a program refused of a connection that then came to TIME_WAIT. */
-static void end_pcb(struct tcp_pcb *pcb)
-{
-    if (pcb->refused_data)
-        pbuf_free(pcb->refused_data);
-    port_tcp_forget(pcb);
-}
-
 void memp_free(memp_t type, void *mem)
 {
     struct pool *pool = &pools[type];
@@ -161,7 +153,7 @@ void memp_free(memp_t type, void *mem)
     if (!mem)
         return;
     if (type == MEMP_TCP_PCB)
-        end_pcb(mem);
+        port_tcp_forget(mem);
     given = (struct element *)(void *)((uint8_t *)mem - pool->head_bytes);
     given->next = pool->free;
     pool->free = given;

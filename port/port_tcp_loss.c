@@ -18,13 +18,22 @@
  * A retransmission that is lost, and a lost acknowledgement that was the only one, have no
  * duplicates; then the timer has the first segment sent again long before it expires
  * (port_tcp_timer.c). Only what it sends when it has expired doubles it.
+ *
+ * lwIP halves ssthresh at each timeout. That is of what was in flight before the first one; at the
+ * second it is a segment, and the connection creeps when it goes on. So it stays at the second
+ * (RFC 5681, 3.1), in recovery, which has set it for the same window, and when a SYN is lost, which
+ * says nothing of how much is too much. And a timeout ends recovery (RFC 6582, 3.2, step 4): lwIP
+ * would have the next acknowledgement open the window to ssthresh, instead of beginning slowly.
  */
-#include "port_tcp_table.h"
+#include "port_tcp_loss.h"
+
+#include <stdbool.h>
 
 #include "lwip/opt.h"
 
 #include "lwip/priv/tcp_priv.h"
 #include "port_hooks.h"
+#include "port_tcp_table.h"
 
 /* What a connection in recovery was like before the segment that is being received. */
 static struct {
@@ -65,9 +74,15 @@ static err_t rexmit(struct tcp_pcb *pcb)
     return err;
 }
 
+/* Nothing has been acknowledged since its timer expired: else the window had grown. */
+static bool timed_out(const struct tcp_pcb *pcb)
+{
+    return pcb->flags & TF_RTO && pcb->cwnd == pcb->mss;
+}
+
 void port_tcp_rexmit_fast(struct tcp_pcb *pcb)
 {
-    if (pcb->flags & TF_INFR || !pcb->unacked || rexmit(pcb) != ERR_OK)
+    if (pcb->flags & TF_INFR || timed_out(pcb) || !pcb->unacked || rexmit(pcb) != ERR_OK)
         return;
     pcb->ssthresh = LWIP_MAX(LWIP_MIN(pcb->cwnd, pcb->snd_wnd) / 2, 2u * pcb->mss);
     pcb->cwnd = pcb->ssthresh + PORT_TCP_DUPLICATES * pcb->mss;
@@ -75,6 +90,27 @@ void port_tcp_rexmit_fast(struct tcp_pcb *pcb)
     tcp_set_flags(pcb, TF_INFR);
     if (!(pcb->flags & TF_RTO))
         pcb->rto_end = pcb->snd_nxt;
+}
+
+static tcpwnd_size_t kept_ssthresh; /* of the connection whose timer has expired; 0 = none */
+
+err_t port_tcp_timeout_begin(struct tcp_pcb *pcb)
+{
+    const bool keep = pcb->flags & TF_INFR || timed_out(pcb) || pcb->state < ESTABLISHED;
+    const err_t err = tcp_rexmit_rto_prepare(pcb);
+
+    kept_ssthresh = keep ? pcb->ssthresh : 0;
+    if (err == ERR_OK) {
+        tcp_clear_flags(pcb, TF_INFR);
+        pcb->dupacks = 0;
+    }
+    return err;
+}
+
+void port_tcp_timeout_keep(struct tcp_pcb *pcb)
+{
+    if (kept_ssthresh)
+        pcb->ssthresh = kept_ssthresh;
 }
 
 void port_tcp_probe(struct tcp_pcb *pcb)

@@ -27,6 +27,7 @@
 
 #include "lwip/def.h"
 #include "lwip/priv/tcp_priv.h"
+#include "port_tcp_loss.h"
 
 #define REMEMBERED 256u /* a power of two */
 #define UNHEARD_TICKS (300000u / TCP_SLOW_INTERVAL)
@@ -193,6 +194,7 @@ void port_tcp_rexmit_all(struct tcp_pcb *pcb)
 {
     const u8_t before = pcb->nrtx;
 
+    port_tcp_timeout_keep(pcb);
     if (pcb->nrtx < UINT8_MAX)
         pcb->nrtx++;
     if (!counts(pcb, tcp_output(pcb)))

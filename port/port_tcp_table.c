@@ -39,6 +39,8 @@
 #include "lwip/prot/tcp.h"
 #include "port_log.h"
 #include "port_rand.h"
+#include "port_tcp_ends.h"
+#include "port_tcp_loss.h"
 
 /* Values of (prev) that name no connection. */
 enum { UNLINKED, HEAD_BOUND, HEAD_ACTIVE, HEAD_TIME_WAIT, FIRST_SLOT };
@@ -219,6 +221,8 @@ void tcp_input(struct pbuf *p, struct netif *inp)
                            ? port_tcp_hit
                            : NULL;
     port_tcp_loss_begin(port_tcp_hit);
+    if (port_tcp_hit)
+        port_tcp_keep(port_tcp_hit);
     lwip_tcp_input(p, inp);
     port_tcp_replaced();
     port_tcp_loss_end();

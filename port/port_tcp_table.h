@@ -114,20 +114,6 @@ err_t port_tcp_split(struct tcp_pcb *pcb, u16_t bytes);
 void port_tcp_ip_begin(const struct tcp_pcb *pcb, struct pbuf *p, struct netif *netif);
 err_t port_tcp_ip_end(struct netif *netif, err_t err);
 
-/* ---- port_tcp_loss.c: what was lost is sent again ---- */
-
-/* In place of lwIP's: the first unacknowledged again. */
-void port_tcp_rexmit_fast(struct tcp_pcb *pcb);
-/* Around lwIP's input for (pcb), or nobody. */
-void port_tcp_loss_begin(const struct tcp_pcb *pcb);
-void port_tcp_loss_end(void);
-/* (pcb) may be another connection's next. */
-void port_tcp_loss_forget(const struct tcp_pcb *pcb);
-/* Nothing was heard for long: the first one again. */
-void port_tcp_probe(struct tcp_pcb *pcb);
-/* Something may be sent now. */
-void port_tcp_loss_sending(struct tcp_pcb *pcb);
-
 /* port_tcp_wait.c: if (head) begins a new connection in place of (waiting), that is freed. The
  * other one when lwIP has dealt with (head). */
 bool port_tcp_replace(struct tcp_pcb *waiting, const struct tcp_hdr *head);

@@ -33,6 +33,8 @@
 #include "lwip/timeouts.h"
 #include "port_clock.h"
 #include "port_log.h"
+#include "port_tcp_ends.h"
+#include "port_tcp_loss.h"
 
 #define TICK_MS TCP_SLOW_INTERVAL
 #define SLICES 5u
@@ -102,7 +104,7 @@ static bool settle(struct tcp_pcb *pcb)
         return false;
     if (timer.tick % (uint32_t)REFUSED_TICKS != 0)
         return true;
-    return tcp_process_refused_data(pcb) == ERR_INPROGRESS;
+    return port_tcp_offer(pcb);
 }
 
 static s16_t timeout_of(const struct tcp_pcb *pcb)
@@ -118,7 +120,7 @@ static void retransmit(struct tcp_pcb *pcb)
     const tcpwnd_size_t flight = LWIP_MIN(pcb->cwnd, pcb->snd_wnd);
 
     port_tcp_forget_tails(pcb);
-    if (tcp_rexmit_rto_prepare(pcb) != ERR_OK && (pcb->unacked || !pcb->unsent))
+    if (port_tcp_timeout_begin(pcb) != ERR_OK && (pcb->unacked || !pcb->unsent))
         return; /* the card still has a segment; at its next turn again */
     pcb->rtime = 0;
     pcb->ssthresh = LWIP_MAX(flight / 2, 2u * pcb->mss);

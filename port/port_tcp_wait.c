@@ -6,6 +6,8 @@
  * the old one can be taken for one of the new if ours go on, too (RFC 1122, 4.2.2.13). lwIP instead
  * acknowledges what the old one had, and the client waits for its end.
  *
+ * A program that has yet to read what the old one brought keeps it (port_tcp_ends.c).
+ *
  * Numbers are a clock's (port_isn()), which is slower than a fast connection: hence the least one.
  */
 #include "port_tcp_table.h"
@@ -19,7 +21,7 @@
 bool port_tcp_replace(struct tcp_pcb *waiting, const struct tcp_hdr *head)
 {
     if ((TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN ||
-        !TCP_SEQ_GT(lwip_ntohl(head->seqno), waiting->rcv_nxt))
+        waiting->refused_data || !TCP_SEQ_GT(lwip_ntohl(head->seqno), waiting->rcv_nxt))
         return false;
     port_isn_beyond(&waiting->snd_nxt);
     tcp_abort(waiting); /* in this state nobody is told */

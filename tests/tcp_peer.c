@@ -10,6 +10,7 @@
 #include "lwip/priv/tcp_priv.h"
 
 static struct netif card;
+struct netif *tcp_peer_on;
 void (*tcp_peer_sees)(const struct tcp_hdr *head, u16_t bytes);
 
 static void look_at(const struct pbuf *p, u16_t header_bytes)
@@ -120,6 +121,7 @@ void tcp_peer_send(const struct tcp_peer_segment *s)
 {
     const u16_t ip_bytes = IP_IS_V6(&s->from) ? IP6_HLEN : IP_HLEN;
     struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(ip_bytes + tcp_bytes(s)), PBUF_POOL);
+    struct netif *on = tcp_peer_on ? tcp_peer_on : &card;
     struct tcp_hdr *head;
 
     if (!p)
@@ -134,7 +136,7 @@ void tcp_peer_send(const struct tcp_peer_segment *s)
     head->wnd = lwip_htons(s->wnd);
     if (s->option_bytes)
         memcpy(head + 1, s->options, s->option_bytes);
-    card.input(p, &card);
+    on->input(p, on);
 }
 
 struct tcp_peer_segment tcp_peer_next(const struct tcp_pcb *pcb, u8_t flags, u16_t data_bytes)

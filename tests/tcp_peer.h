@@ -32,7 +32,8 @@ extern void (*tcp_peer_sees)(const struct tcp_hdr *head, u16_t bytes);
 int tcp_peer_listen(tcp_accept_fn accept);
 void tcp_peer_connect(u16_t from_port);
 
-/* What lwIP receives now. */
+/* What lwIP receives now, on (tcp_peer_on) or, if that is NULL, on that interface. */
+extern struct netif *tcp_peer_on;
 void tcp_peer_send(const struct tcp_peer_segment *s);
 
 /* A SACK option of one block, as (options): (from) to (to), sequence numbers. */

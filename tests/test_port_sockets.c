@@ -233,6 +233,20 @@ static bool something_refused(void)
     return reader_pcb() && reader_pcb()->refused_data;
 }
 
+static bool sender_heard_end(void)
+{
+    return stream.sender->state == CLOSE_WAIT;
+}
+
+/* As when connections are short. */
+static void forget_waiting(void)
+{
+    LOCK_TCPIP_CORE();
+    while (tcp_tw_pcbs)
+        tcp_abort(tcp_tw_pcbs);
+    UNLOCK_TCPIP_CORE();
+}
+
 /* Each lwip_recv() of a byte takes a message of a byte. */
 static void read_bytes(unsigned count)
 {
@@ -321,6 +335,113 @@ static void test_a_window_of_full_segments_finds_its_places(void **state)
     close_stream();
 }
 
+static bool reader_waits(void)
+{
+    struct tcp_pcb *pcb = tcp_tw_pcbs;
+
+    while (pcb && pcb->local_port != ECHO_PORT)
+        pcb = pcb->next;
+    return pcb != NULL;
+}
+
+/* lwIP's own closes the connection at the other side's end. */
+static err_t hears(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    (void)arg, (void)pcb, (void)p, (void)err;
+    return ERR_OK;
+}
+
+/* The reader has ended its own side: the sender's end brings its connection to TIME_WAIT. */
+static void open_half_stream(void)
+{
+    open_stream();
+    LOCK_TCPIP_CORE();
+    tcp_recv(stream.sender, hears);
+    UNLOCK_TCPIP_CORE();
+    assert_int_equal(lwip_shutdown(stream.reader, SHUT_WR), 0);
+    until(sender_heard_end);
+}
+
+static void test_what_was_refused_comes_although_both_sides_have_ended(void **state)
+{
+    char byte;
+
+    (void)state;
+    open_half_stream();
+    send_segments(PLACES, 1, false);
+    until(all_acknowledged);
+    send_segments(1, 1, true);
+    until(reader_waits);
+    read_bytes(PLACES + 1);
+    assert_int_equal(lwip_recv(stream.reader, &byte, 1, 0), 0);
+    forget_waiting();
+    close_stream();
+}
+
+/* The connection's memory is somebody else's by then. */
+static void test_a_socket_closed_late_closes_no_other_connection(void **state)
+{
+    int late;
+    char byte;
+
+    (void)state;
+    open_half_stream();
+    send_segments(0, 0, true);
+    until(reader_waits);
+    assert_int_equal(lwip_recv(stream.reader, &byte, 1, 0), 0);
+    late = stream.reader;
+    lwip_close(stream.listener);
+    forget_waiting();
+    open_stream();
+    assert_int_equal(lwip_close(late), 0);
+    send_segments(1, 1, false);
+    read_bytes(1);
+    send_segments(0, 0, true);
+    assert_int_equal(lwip_recv(stream.reader, &byte, 1, 0), 0);
+    close_stream();
+}
+
+#define ECHOES 300u
+static unsigned echoed;
+
+static bool all_echoed(void)
+{
+    return echoed == ECHOES;
+}
+
+static err_t takes(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    (void)arg, (void)err;
+    if (p) {
+        echoed += p->tot_len;
+        tcp_recved(pcb, p->tot_len);
+        pbuf_free(p);
+    }
+    return ERR_OK;
+}
+
+/* Two threads with one socket, for ThreadSanitizer: its reader, and lwIP's, which is told that what
+ * the reader sent has arrived. */
+static void test_a_socket_is_read_while_what_it_sent_is_acknowledged(void **state)
+{
+    char byte;
+
+    (void)state;
+    open_stream();
+    LOCK_TCPIP_CORE();
+    tcp_recv(stream.sender, takes);
+    UNLOCK_TCPIP_CORE();
+    for (unsigned i = 0; i < ECHOES; i++) {
+        send_segments(1, 1, false);
+        assert_int_equal(lwip_recv(stream.reader, &byte, 1, 0), 1);
+        assert_int_equal(lwip_send(stream.reader, &byte, 1, 0), 1);
+    }
+    until(all_echoed);
+    send_segments(0, 0, true);
+    assert_int_equal(lwip_recv(stream.reader, &byte, 1, 0), 0);
+    close_stream();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +452,9 @@ int main(void)
         cmocka_unit_test(test_the_end_behind_refused_data_comes_when_its_place_is_the_last),
         cmocka_unit_test(test_a_reset_after_the_end_wakes_a_reader_far_behind),
         cmocka_unit_test(test_a_window_of_full_segments_finds_its_places),
+        cmocka_unit_test(test_what_was_refused_comes_although_both_sides_have_ended),
+        cmocka_unit_test(test_a_socket_closed_late_closes_no_other_connection),
+        cmocka_unit_test(test_a_socket_is_read_while_what_it_sent_is_acknowledged),
     };
 
     return cmocka_run_group_tests(tests, start_lwip, NULL);

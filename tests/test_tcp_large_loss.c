@@ -58,6 +58,7 @@ static void a_piece_lost_again_and_again_is_sent_by_the_timer(void **state)
         losses = 0;
         lost_at = begin + 5 * STREAM_MSS;
         stream.left_count = 0;
+        stream.pcb->cwnd = 2 * STREAM_LARGE; /* the round before closed it */
         assert_int_equal(stream_say(begin, STREAM_LARGE), ERR_OK);
         tcp_output(stream.pcb);
         stream_exchange_in_time();
