@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hvh_host_var.h"
+#include "hvh_ring_words.h"
 #include "hvh_nic_var.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -117,17 +118,12 @@ void hvh_complete(struct hvh_chan *chan, uint64_t xid, const void *msg, uint32_t
 /* In place, as nearly all are. False: it takes more than that. */
 static bool complete_plain(struct hvh_chan *chan, uint64_t xid, uint32_t status)
 {
-    const struct vmbus_pkt_desc desc = {
-        .type = VMBUS_PKT_COMPLETION,
-        .header_qwords = sizeof(desc) / 8,
-        .total_qwords = (sizeof(desc) + NVS_MSG_BYTES) / 8,
-        .xid = xid,
-    };
     uint8_t *body;
 
     if (!chan->open || chan->faulted)
         return false;
-    body = hvh_ring_make(&chan->out, desc);
+    body =
+        hvh_ring_make(&chan->out, hvh_first_word(VMBUS_PKT_COMPLETION, 0, NVS_MSG_BYTES, 0), xid);
     if (!body)
         return false;
     hvh_put_word(body, NVS_MSG_RNDIS_COMPLETE | (uint64_t)status << 32);

@@ -88,6 +88,13 @@ void hvh_kvm_wake(struct hvh_kvm *kvm);
 /* Any thread: interrupt line (gsi). */
 void hvh_kvm_irq(struct hvh_kvm *kvm, uint32_t gsi, bool level);
 
+/* ---- hvh_kvm_run.c ---------------------------------------------------------------------- */
+
+/* A thread for each; 0 or -errno, after which those that run are to be stopped, too. */
+int hvh_processors_start(struct hvh_kvm *kvm);
+/* End its thread, if it has one, and let go what belongs to it. */
+void hvh_processor_stop(struct hvh_vcpu *vcpu);
+
 /* ---- hvh_kvm_synic.c -------------------------------------------------------------------- */
 
 extern const struct hvh_vmbus_ops hvh_synic_ops; /* ctx is the machine */

@@ -75,30 +75,26 @@ static bool room_for_answers(struct hvh_chan *chan)
     return !chan->blocked;
 }
 
-static void look_ahead(struct hvh_chan *chan)
-{
-    if (!chan->in.attended) /* else it was in this processor's caches a moment ago */
-        hvh_tx_ahead(chan);
-}
-
 /* The next packet: 1 taken, 0 there is none, -EAGAIN its answers would not fit, -EPROTO. */
 static int packet_next(struct hvh_chan *chan)
 {
-    int rc;
+    int rc = hvh_ring_any(&chan->in);
 
-    if (hvh_ring_empty(&chan->in))
-        return 0;
+    if (rc <= 0)
+        return rc;
     if (hvh_rx_complete_usual(chan)) {
-        look_ahead(chan);
+        hvh_tx_look_ahead(chan);
         return 1;
     }
     if (!room_for_answers(chan))
         return -EAGAIN;
-    rc = hvh_ring_take(&chan->in, &chan->nic->packet);
-    if (rc <= 0)
-        return rc;
-    look_ahead(chan);
-    packet_serve(chan);
+    if (!hvh_tx_usual(chan)) {
+        rc = hvh_ring_take(&chan->in, &chan->nic->packet);
+        if (rc <= 0)
+            return rc;
+        hvh_tx_look_ahead(chan);
+        packet_serve(chan);
+    }
     hvh_ahead_read(&chan->nic->send_ahead, chan->nic->send_ahead.end);
     return rc;
 }

@@ -298,11 +298,21 @@ uint64_t hvh_leave_deadline(const struct hvhost_nic *nic);
 
 /* ---- hvh_tx.c, hvh_rx.c, hvh_rsc.c ------------------------------------------------------ */
 
-/* Frames of the guest: switch them and complete the packet. */
+/* Frames of the guest, in the packet at work: switch them and complete it. */
 void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg);
+/* The same of packet (xid), whose bytes are (g); NULL: what it names makes no sense. */
+void hvh_tx_gathered(struct hvh_chan *chan, uint64_t xid, const struct hvh_gather *g);
+/* hvh_tx_usual.c: the next packet is a usual one with frames, taken and served. False:
+ * hvh_ring_take() it. */
+bool hvh_tx_usual(struct hvh_chan *chan);
 /* A packet was taken: have the section that the next one names brought into this processor's
- * caches while it is served. */
+ * caches while it is served. If this guest is here, they were a moment ago. */
 void hvh_tx_ahead(struct hvh_chan *chan);
+static inline void hvh_tx_look_ahead(struct hvh_chan *chan)
+{
+    if (!chan->in.attended)
+        hvh_tx_ahead(chan);
+}
 
 extern const struct hvh_port_ops hvh_rx_port_ops; /* ctx is the card */
 /* Put the gathered frames on the ring. */

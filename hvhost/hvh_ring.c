@@ -35,16 +35,6 @@
 #define DESC_BYTES ((uint32_t)sizeof(struct vmbus_pkt_desc))
 #define SHORT_BYTES 64u /* of a body: an NVSP message is not longer */
 
-static bool index_ok(uint32_t index, uint32_t data_bytes)
-{
-    return index < data_bytes && index % 8 == 0;
-}
-
-static uint32_t used_bytes(uint32_t write, uint32_t read, uint32_t data_bytes)
-{
-    return write >= read ? write - read : data_bytes - read + write;
-}
-
 static uint32_t advance(uint32_t index, uint32_t by, uint32_t data_bytes)
 {
     return by < data_bytes - index ? index + by : by - (data_bytes - index);
@@ -72,11 +62,13 @@ int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
         .data_bytes = data_bytes,
     };
     in->read = atomic_load_explicit(&in->ctl->read_index, memory_order_relaxed);
-    in->published = in->read;
+    in->published = in->seen = in->read;
     out->write = atomic_load_explicit(&out->ctl->write_index, memory_order_relaxed);
     out->published = out->write;
     out->read = advance(out->write, 8, data_bytes); /* nothing is known to be free */
-    return index_ok(in->read, data_bytes) && index_ok(out->write, data_bytes) ? 0 : -EINVAL;
+    return hvh_ring_index_ok(in->read, data_bytes) && hvh_ring_index_ok(out->write, data_bytes)
+               ? 0
+               : -EINVAL;
 }
 
 void hvh_rings_init(const struct vmbus_region *rings)
@@ -89,8 +81,6 @@ void hvh_rings_init(const struct vmbus_region *rings)
         atomic_store_explicit(&ctl->feature_bits, VMBUS_RING_FEATURE_PENDING, memory_order_relaxed);
     }
 }
-
-/* ---- guest to host ---------------------------------------------------------------------- */
 
 static void copy_out(const struct hvh_ring_in *in, uint32_t index, void *to, uint32_t len)
 {
@@ -133,19 +123,26 @@ static inline uint32_t take_straight(const struct hvh_ring_in *in, struct hvh_pa
     return in->read + DESC_BYTES + body_bytes + VMBUS_PKT_TRAILER_BYTES;
 }
 
-int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
+int hvh_ring_look(struct hvh_ring_in *in)
 {
     /* Acquire: pairs with the release of write_index in vmbus_tx_publish(). Index, then bytes. */
-    uint32_t write = atomic_load_explicit(&in->ctl->write_index, memory_order_acquire);
+    const uint32_t write = atomic_load_explicit(&in->ctl->write_index, memory_order_acquire);
+
+    if (!hvh_ring_index_ok(write, in->data_bytes))
+        return -EPROTO;
+    in->seen = write;
+    return write != in->read;
+}
+
+int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
+{
+    const int any = hvh_ring_any(in);
     uint32_t used, body_bytes, next;
     uint64_t trailer;
 
-    if (!index_ok(write, in->data_bytes))
-        return -EPROTO;
-    in->seen = write;
-    if (write == in->read)
-        return 0;
-    used = used_bytes(write, in->read, in->data_bytes);
+    if (any <= 0)
+        return any;
+    used = hvh_ring_used(in->seen, in->read, in->data_bytes);
     if (used < DESC_BYTES + VMBUS_PKT_TRAILER_BYTES)
         return -EPROTO;
 
@@ -173,7 +170,8 @@ int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt)
 
 bool hvh_ring_ahead(const struct hvh_ring_in *in, void *to, uint32_t bytes)
 {
-    if (used_bytes(in->seen, in->read, in->data_bytes) < bytes || in->data_bytes - in->read < bytes)
+    if (hvh_ring_used(in->seen, in->read, in->data_bytes) < bytes ||
+        in->data_bytes - in->read < bytes)
         return false;
     memcpy(to, in->data + in->read, bytes);
     return true;
@@ -196,7 +194,7 @@ bool hvh_packet_tail_zero(const struct hvh_packet *pkt, uint32_t off)
 
 bool hvh_ring_release(struct hvh_ring_in *in)
 {
-    uint32_t freed = used_bytes(in->read, in->published, in->data_bytes);
+    uint32_t freed = hvh_ring_used(in->read, in->published, in->data_bytes);
     uint32_t want, write, room;
 
     if (freed == 0)
@@ -213,9 +211,9 @@ bool hvh_ring_release(struct hvh_ring_in *in)
     if (want == 0)
         return false;
     write = atomic_load_explicit(&in->ctl->write_index, memory_order_relaxed);
-    if (!index_ok(write, in->data_bytes))
+    if (!hvh_ring_index_ok(write, in->data_bytes))
         return false;
-    room = in->data_bytes - used_bytes(write, in->read, in->data_bytes);
+    room = in->data_bytes - hvh_ring_used(write, in->read, in->data_bytes);
     return room > want && (freed > room || room - freed <= want);
 }
 
@@ -242,136 +240,4 @@ bool hvh_ring_unmask(struct hvh_ring_in *in)
         return true;
     hvh_ring_mask(in);
     return false;
-}
-
-/* ---- host to guest ---------------------------------------------------------------------- */
-
-void hvh_send_init(struct hvh_send *pkt, uint16_t type, uint64_t xid, uint32_t header_bytes,
-                   uint32_t payload_bytes)
-{
-    uint32_t payload_padded = (payload_bytes + 7) & ~7u;
-
-    pkt->body_bytes = header_bytes + payload_padded;
-    pkt->desc = (struct vmbus_pkt_desc){
-        .type = type,
-        .header_qwords = (uint16_t)((DESC_BYTES + header_bytes) / 8),
-        .total_qwords = (uint16_t)((DESC_BYTES + pkt->body_bytes) / 8),
-        .xid = xid,
-    };
-    memset(pkt->body, 0, pkt->body_bytes);
-}
-
-uint32_t hvh_ring_room(struct hvh_ring_out *out)
-{
-    /* Acquire: pairs with the release of read_index in vmbus_rx_publish(): bytes are read. */
-    uint32_t read = atomic_load_explicit(&out->ctl->read_index, memory_order_acquire);
-    uint32_t room;
-
-    if (!index_ok(read, out->data_bytes)) {
-        out->corrupt = true;
-        return 0;
-    }
-    out->read = read;
-    /* 8 bytes stay free, or a full ring would look like an empty one. */
-    room = out->data_bytes - used_bytes(out->write, read, out->data_bytes) - 8;
-    return room > out->promised ? room - out->promised : 0;
-}
-
-static uint32_t copy_in(const struct hvh_ring_out *out, uint32_t index, const void *from,
-                        uint32_t len)
-{
-    uint32_t first = out->data_bytes - index;
-
-    if (first > len) {
-        memcpy(out->data + index, from, len);
-        return index + len;
-    }
-    memcpy(out->data + index, from, first);
-    memcpy(out->data, (const uint8_t *)from + first, len - first);
-    return len - first;
-}
-
-/* Around the end: not inlined, so that the others are short. */
-static __attribute__((noinline)) void put_wrapped(struct hvh_ring_out *out,
-                                                  const struct hvh_send *pkt, uint64_t trailer)
-{
-    uint32_t index = copy_in(out, out->write, &pkt->desc, DESC_BYTES);
-
-    index = copy_in(out, index, pkt->body, pkt->body_bytes);
-    out->write = copy_in(out, index, &trailer, VMBUS_PKT_TRAILER_BYTES);
-}
-
-int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt)
-{
-    const uint32_t bytes = DESC_BYTES + pkt->body_bytes + VMBUS_PKT_TRAILER_BYTES;
-    const uint64_t trailer = (uint64_t)out->write << 32;
-    uint8_t *at = out->data + out->write;
-
-    if (!hvh_ring_has(out, bytes))
-        return out->corrupt ? -EPROTO : -EAGAIN;
-    if (out->data_bytes - out->write <= bytes) {
-        put_wrapped(out, pkt, trailer);
-        return 0;
-    }
-    memcpy(at, &pkt->desc, DESC_BYTES);
-    memcpy(at + DESC_BYTES, pkt->body, pkt->body_bytes);
-    memcpy(at + DESC_BYTES + pkt->body_bytes, &trailer, VMBUS_PKT_TRAILER_BYTES);
-    out->write += bytes;
-    return 0;
-}
-
-uint8_t *hvh_ring_make(struct hvh_ring_out *out, struct vmbus_pkt_desc desc)
-{
-    const uint32_t bytes = desc.total_qwords * 8u + VMBUS_PKT_TRAILER_BYTES;
-    uint8_t *at = out->data + out->write;
-
-    if (out->data_bytes - out->write <= bytes || !hvh_ring_has(out, bytes))
-        return NULL;
-    hvh_put_word(at, desc.type | (uint64_t)desc.header_qwords << 16 |
-                         (uint64_t)desc.total_qwords << 32 | (uint64_t)desc.flags << 48);
-    hvh_put_word(at + 8, desc.xid);
-    hvh_put_word(at + bytes - VMBUS_PKT_TRAILER_BYTES, (uint64_t)out->write << 32);
-    out->write += bytes;
-    return at + DESC_BYTES;
-}
-
-bool hvh_ring_publish(struct hvh_ring_out *out)
-{
-    uint32_t old = out->published;
-
-    if (old == out->write)
-        return false;
-    /* Release: pairs with the acquire of write_index in vmbus_rx_refresh(). Bytes, then index. */
-    atomic_store_explicit(&out->ctl->write_index, out->write, memory_order_release);
-    out->published = out->write;
-
-    /* Store-load: pairs with vmbus_rx_unmask() and the look after it, see theory. */
-    if (!out->attended)
-        atomic_thread_fence(memory_order_seq_cst);
-    /* Acquire: the mask must be read before the read index. */
-    if (atomic_load_explicit(&out->ctl->interrupt_mask, memory_order_acquire))
-        return false;
-    return old == atomic_load_explicit(&out->ctl->read_index, memory_order_relaxed);
-}
-
-bool hvh_ring_all_read(const struct hvh_ring_out *out)
-{
-    return atomic_load_explicit(&out->ctl->read_index, memory_order_relaxed) == out->published;
-}
-
-bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes)
-{
-    if (hvh_ring_room(out) < bytes) {
-        atomic_store_explicit(&out->ctl->pending_send_size, bytes + out->promised,
-                              memory_order_relaxed);
-        out->waiting = true;
-        /* Store-load: pairs with vmbus_rx_publish(): read_index, then pending_send_size. */
-        atomic_thread_fence(memory_order_seq_cst);
-        if (hvh_ring_room(out) < bytes)
-            return false;
-    }
-    if (out->waiting)
-        atomic_store_explicit(&out->ctl->pending_send_size, 0, memory_order_relaxed);
-    out->waiting = false;
-    return true;
 }

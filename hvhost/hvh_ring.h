@@ -7,9 +7,9 @@
 #ifndef HVH_RING_H
 #define HVH_RING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "vmbus_reg.h"
 #include "vmbus_transport.h"
@@ -42,7 +42,7 @@ struct hvh_ring_in {
     uint32_t data_bytes;
     uint32_t read;      /* next packet to take */
     uint32_t published; /* read_index as the guest sees it */
-    uint32_t seen;      /* write_index when the last packet was taken */
+    uint32_t seen;      /* the guest's write_index as last looked at and checked */
     bool attended;      /* the guest does not run while we do: no fences */
 };
 
@@ -66,7 +66,28 @@ struct hvh_ring_out {
 int hvh_ring_attach(const struct vmbus_region *rings, struct hvh_ring_in *in,
                     struct hvh_ring_out *out);
 
+/* An index the other side gave: in the data area, and 8-aligned. */
+static inline bool hvh_ring_index_ok(uint32_t index, uint32_t data_bytes)
+{
+    return index < data_bytes && index % 8 == 0;
+}
+
+/* Bytes from (read) to (write), around the end. */
+static inline uint32_t hvh_ring_used(uint32_t write, uint32_t read, uint32_t data_bytes)
+{
+    return write >= read ? write - read : data_bytes - read + write;
+}
+
 /* ---- guest to host ---------------------------------------------------------------------- */
+
+/* Look at the guest's index: 1 there is a packet, 0 none, -EPROTO the ring is corrupt. */
+int hvh_ring_look(struct hvh_ring_in *in);
+
+/* The same, only when the packets known of are all taken. */
+static inline int hvh_ring_any(struct hvh_ring_in *in)
+{
+    return in->read != in->seen ? 1 : hvh_ring_look(in);
+}
 
 /* Copy the next packet out: 1 and (*pkt), 0 when none, -EPROTO when the ring is corrupt. */
 int hvh_ring_take(struct hvh_ring_in *in, struct hvh_packet *pkt);
@@ -108,21 +129,13 @@ uint32_t hvh_ring_room(struct hvh_ring_out *out);
 /* The same, looking at the guest's line only when it is not known already that (bytes) fit. */
 static inline bool hvh_ring_has(struct hvh_ring_out *out, uint32_t bytes)
 {
-    const uint32_t used =
-        out->write >= out->read ? out->write - out->read : out->data_bytes - out->read + out->write;
+    const uint32_t used = hvh_ring_used(out->write, out->read, out->data_bytes);
 
     return out->data_bytes - used >= bytes + out->promised + 8 || hvh_ring_room(out) >= bytes;
 }
 
 /* Put (*pkt) on the ring, unseen until published. -EAGAIN no room, -EPROTO corrupt. */
 int hvh_ring_put(struct hvh_ring_out *out, const struct hvh_send *pkt);
-
-/*
- * The same for a packet that is made where it will lie: descriptor and trailer are written, the
- * body is the caller's to write, all of it, in words of 8 bytes. NULL: there is no room, or it goes
- * around the ring's end; hvh_ring_put() knows what to do.
- */
-uint8_t *hvh_ring_make(struct hvh_ring_out *out, struct vmbus_pkt_desc desc);
 
 /* Show the guest what was put. True: interrupt it. */
 bool hvh_ring_publish(struct hvh_ring_out *out);
@@ -132,11 +145,5 @@ bool hvh_ring_all_read(const struct hvh_ring_out *out);
 
 /* True: (bytes) can be written. False: the guest was asked to signal when they can. */
 bool hvh_ring_want(struct hvh_ring_out *out, uint32_t bytes);
-
-/* Store (value) at (at): a body made field by field and copied whole is waited for. */
-static inline void hvh_put_word(uint8_t *at, uint64_t value)
-{
-    memcpy(at, &value, sizeof(value));
-}
 
 #endif

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "hvh_host_var.h"
+#include "hvh_ring_words.h"
 #include "hvh_rx_var.h"
 
 #define FRAME_SECTIONS 48u                  /* what 64 KiB of TCP need, in segments or fragments */
@@ -134,14 +135,9 @@ static bool put_plain(struct hvh_chan *chan, uint32_t count)
 {
     const uint32_t header_bytes =
         (uint32_t)(sizeof(struct vmbus_xfer_header) + count * sizeof(struct vmbus_xfer_range));
-    struct vmbus_pkt_desc desc = {
-        .type = VMBUS_PKT_XFER_PAGES,
-        .header_qwords = (uint16_t)((sizeof(desc) + header_bytes) / 8),
-        .total_qwords = (uint16_t)((sizeof(desc) + header_bytes + NVS_MSG_BYTES) / 8),
-        .flags = VMBUS_PKT_FLAG_COMPLETION,
-        .xid = chan->batch.head,
-    };
-    uint8_t *at = hvh_ring_make(&chan->out, desc);
+    const uint64_t first = hvh_first_word(VMBUS_PKT_XFER_PAGES, header_bytes, NVS_MSG_BYTES,
+                                          VMBUS_PKT_FLAG_COMPLETION);
+    uint8_t *at = hvh_ring_make(&chan->out, first, chan->batch.head);
 
     if (!at)
         return false;

@@ -9,45 +9,17 @@
  * either, so there need not be room for one. Any other is left where it is for hvh_ring_take(),
  * and what is wrong with it is found and counted there and in hvh_rx_complete().
  */
-#include <stdatomic.h>
-#include <stddef.h>
+#include <assert.h>
 #include <string.h>
 
 #include "hvh_nic_var.h"
+#include "hvh_ring_words.h"
 
-enum { WORD_DESC, WORD_XID, WORD_STATUS, WORD_TRAILER, WORDS };
-#define BYTES ((uint32_t)(WORDS * sizeof(uint64_t)))
-
-/* The usual descriptor: no header, one word of payload, no flags. */
-#define USUAL_DESC                                                                                 \
-    ((uint64_t)VMBUS_PKT_COMPLETION | (uint64_t)(sizeof(struct vmbus_pkt_desc) / 8) << 16 |        \
-     (uint64_t)(sizeof(struct vmbus_pkt_desc) / 8 + 1) << 32)
-static_assert(offsetof(struct vmbus_pkt_desc, header_qwords) == 2, "second quarter of its word");
-static_assert(offsetof(struct vmbus_pkt_desc, total_qwords) == 4, "third quarter of its word");
+/* The usual one: no header, one word of payload, no flags. */
+#define USUAL_BYTES                                                                                \
+    ((uint32_t)(sizeof(struct vmbus_pkt_desc) + sizeof(struct nvs_rndis_complete) +                \
+                VMBUS_PKT_TRAILER_BYTES))
 static_assert(sizeof(struct nvs_rndis_complete) == sizeof(uint64_t), "type, then status");
-
-/*
- * The next packet where it lies, if it may be a usual one: so many bytes are known, and do not
- * reach the ring's end. They are the guest's, who may change them.
- */
-static const uint8_t *next_in(struct hvh_ring_in *in)
-{
-    /* Acquire: as in hvh_ring_take(). */
-    const uint32_t write = atomic_load_explicit(&in->ctl->write_index, memory_order_acquire);
-    const uint32_t end = write < in->read ? in->data_bytes : write;
-
-    if (write >= in->data_bytes || write % 8 || end - in->read < BYTES ||
-        in->data_bytes - in->read <= BYTES)
-        return NULL;
-    in->seen = write;
-    return in->data + in->read;
-}
-
-static uint64_t word_at(const uint8_t *packet, unsigned word)
-{
-    return atomic_load_explicit((const _Atomic uint64_t *)(const void *)packet + word,
-                                memory_order_relaxed);
-}
 
 /* The packet of (id), lent on this channel, comes back. */
 static bool give_back(struct hvh_chan *chan, uint64_t id)
@@ -63,15 +35,14 @@ static bool give_back(struct hvh_chan *chan, uint64_t id)
 
 bool hvh_rx_complete_usual(struct hvh_chan *chan)
 {
-    struct hvh_ring_in *in = &chan->in;
-    const uint8_t *packet = next_in(in);
+    const uint64_t first =
+        hvh_first_word(VMBUS_PKT_COMPLETION, 0, sizeof(struct nvs_rndis_complete), 0);
+    const uint8_t *at = hvh_ring_next(&chan->in, first, USUAL_BYTES);
 
-    if (!packet || word_at(packet, WORD_DESC) != USUAL_DESC ||
-        (uint32_t)word_at(packet, WORD_STATUS) != NVS_MSG_RNDIS_COMPLETE ||
-        word_at(packet, WORD_TRAILER) != (uint64_t)in->read << 32 ||
-        !give_back(chan, word_at(packet, WORD_XID)))
+    if (!at || (uint32_t)hvh_get_word(at + 16) != NVS_MSG_RNDIS_COMPLETE ||
+        !give_back(chan, hvh_get_word(at + 8)))
         return false;
-    in->read += BYTES;
+    chan->in.read += USUAL_BYTES;
     return true;
 }
 

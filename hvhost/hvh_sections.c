@@ -41,21 +41,20 @@ static struct hvh_section_list *list_of(struct hvh_sections *s, uint32_t id)
     return id < s->beyond ? &s->row : &s->rest;
 }
 
-/* Free again: to be taken next, or (last) of all in its list. */
-static void put_free(struct hvh_sections *s, uint32_t id, bool last)
+/* The chain from (first) to (last), all of one list, is free again: to be taken next, or (behind)
+ * all others. */
+static void put_free(struct hvh_sections *s, uint32_t first, uint32_t last, bool behind)
 {
-    struct hvh_section_list *list = list_of(s, id);
+    struct hvh_section_list *list = list_of(s, first);
     const bool empty = list->first == HVH_SECTION_NONE;
 
-    s->state[id] = SECTION_FREE;
-    s->free[use_of(id)]++;
-    s->next[id] = last ? HVH_SECTION_NONE : list->first;
-    if (last && !empty)
-        s->next[list->last] = id;
+    s->next[last] = behind ? HVH_SECTION_NONE : list->first;
+    if (behind && !empty)
+        s->next[list->last] = first;
     else
-        list->first = id;
-    if (last || empty)
-        list->last = id;
+        list->first = first;
+    if (behind || empty)
+        list->last = last;
 }
 
 void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, bool turns)
@@ -70,8 +69,11 @@ void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, b
     s->control = s->row = s->rest = none;
     for (unsigned use = 0; use < HVH_USE_COUNT; use++)
         s->free[use] = 0;
-    for (uint32_t id = 0; id < s->count; id++)
-        put_free(s, id, true);
+    for (uint32_t id = 0; id < s->count; id++) {
+        s->state[id] = SECTION_FREE;
+        s->free[use_of(id)]++;
+        put_free(s, id, id, true);
+    }
 }
 
 uint32_t hvh_sections_reset(struct hvh_sections *s)
@@ -89,11 +91,15 @@ uint32_t hvh_sections_next(const struct hvh_sections *s)
 
 uint32_t hvh_sections_take(struct hvh_sections *s, enum hvh_section_use use, uint32_t tail)
 {
-    const uint32_t id = use == HVH_USE_CONTROL ? s->control.first : hvh_sections_next(s);
+    struct hvh_section_list *list = &s->control;
+    uint32_t id;
 
+    if (use == HVH_USE_DATA)
+        list = s->row.first != HVH_SECTION_NONE ? &s->row : &s->rest;
+    id = list->first;
     if (id == HVH_SECTION_NONE)
         return HVH_SECTION_NONE;
-    list_of(s, id)->first = s->next[id];
+    list->first = s->next[id];
     s->free[use]--;
     s->state[id] = SECTION_TAKEN;
     s->next[id] = HVH_SECTION_NONE;
@@ -118,14 +124,30 @@ static bool is_long(const struct hvh_sections *s, uint32_t head)
     return bytes >= LONG_BYTES;
 }
 
+/* Those from (head) on that are of one list are free: the last of them. */
+static uint32_t free_run(struct hvh_sections *s, uint32_t head)
+{
+    const struct hvh_section_list *list = list_of(s, head);
+    uint32_t last = head, count = 1;
+
+    s->state[head] = SECTION_FREE;
+    for (uint32_t id = s->next[head]; id != HVH_SECTION_NONE && list_of(s, id) == list; count++) {
+        s->state[id] = SECTION_FREE;
+        last = id;
+        id = s->next[id];
+    }
+    s->free[use_of(head)] += count;
+    return last;
+}
+
 void hvh_sections_drop(struct hvh_sections *s, uint32_t head)
 {
-    const bool last = s->turns && is_long(s, head);
+    const bool behind = s->turns && is_long(s, head);
 
     while (head != HVH_SECTION_NONE) {
-        uint32_t next = s->next[head];
+        const uint32_t last = free_run(s, head), next = s->next[last];
 
-        put_free(s, head, last);
+        put_free(s, head, last, behind);
         head = next;
     }
 }

@@ -120,16 +120,19 @@ static void padding_check(struct hvh_chan *chan, const struct hvh_gather *g,
 {
     uint32_t used = RNDIS_OFFSET_BASE + m->head.data_off + m->head.data_bytes;
     uint32_t len = m->head.len_bytes - used;
-    uint64_t words[PADDING_LOOKED_AT / sizeof(uint64_t)], any = 0;
+    uint64_t any = 0;
 
-    if (len == 0 || m->head.ppi_off > m->head.data_off)
+    if (m->head.ppi_off > m->head.data_off)
         return;
-    memset(words, 0, sizeof(words));
-    if (len > sizeof(words))
-        len = sizeof(words);
-    hvh_gather_copy(g, m->off + used, words, len);
-    for (uint32_t i = 0; i * sizeof(any) < len; i++)
-        any |= words[i];
+    if (len > PADDING_LOOKED_AT)
+        len = PADDING_LOOKED_AT;
+    for (uint32_t off = 0, take; off < len; off += take) {
+        uint64_t word = 0;
+
+        take = len - off < sizeof(word) ? len - off : (uint32_t)sizeof(word);
+        hvh_gather_copy(g, m->off + used + off, &word, take);
+        any |= word;
+    }
     if (any)
         hvh_strict(chan, &chan->nic->stats.strict_trailer);
 }
@@ -210,9 +213,11 @@ static bool message_serve(struct hvh_chan *chan, const struct hvh_gather *g, str
     if (m->off == 0 &&
         g->part[0].len_bytes < (head_end < sizeof(m->head) ? sizeof(m->head) : head_end))
         hvh_strict(chan, &nic->stats.strict_page);
-    hvh_gather_copy(g, m->off + RNDIS_OFFSET_BASE + m->head.ppi_off, ppi, m->head.ppi_bytes);
-    if (!ppi_parse(ppi, m->head.ppi_bytes, m))
-        return malformed(chan);
+    if (m->head.ppi_bytes) {
+        hvh_gather_copy(g, m->off + RNDIS_OFFSET_BASE + m->head.ppi_off, ppi, m->head.ppi_bytes);
+        if (!ppi_parse(ppi, m->head.ppi_bytes, m))
+            return malformed(chan);
+    }
     padding_check(chan, g, m);
     nic->stats.tx_bytes += m->head.data_bytes;
     return frame_switch(chan, g, m);
@@ -261,21 +266,27 @@ void hvh_tx_ahead(struct hvh_chan *chan)
     hvh_ahead_read(&nic->send_ahead, hvh_ahead_first(&nic->send_ahead));
 }
 
-void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg)
+void hvh_tx_gathered(struct hvh_chan *chan, uint64_t xid, const struct hvh_gather *g)
 {
     struct hvhost_nic *nic = chan->nic;
-    uint64_t xid = nic->packet.desc.xid;
     uint32_t status = NVS_STATUS_FAILURE;
-    struct hvh_gather g;
 
     nic->stats.tx_packets++;
-    if (hvh_gather(chan, msg, &g)) {
-        if (g.from_section)
-            nic->stats.tx_section_packets++;
-        if (nic->packet.desc.type == VMBUS_PKT_GPA_DIRECT)
-            nic->stats.tx_gpa_packets++;
-        if (packet_serve(chan, &g))
+    if (g) {
+        nic->stats.tx_section_packets += g->from_section;
+        if (packet_serve(chan, g))
             status = NVS_STATUS_SUCCESS;
     }
     hvh_complete_rndis(chan, xid, status, hvh_fault_strike(nic, HVH_ON_TX_DONE, 0));
+}
+
+void hvh_tx_serve(struct hvh_chan *chan, const struct nvs_rndis *msg)
+{
+    const struct vmbus_pkt_desc desc = chan->nic->packet.desc;
+    struct hvh_gather g;
+    const bool found = hvh_gather(chan, msg, &g);
+
+    if (found && desc.type == VMBUS_PKT_GPA_DIRECT)
+        chan->nic->stats.tx_gpa_packets++;
+    hvh_tx_gathered(chan, desc.xid, found ? &g : NULL);
 }

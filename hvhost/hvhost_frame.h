@@ -7,6 +7,11 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+/* So much should come by a port in one step, or a frame more: who has more to send keeps it for the
+ * next. More than that would have left the near caches before a guest, or this host again, gets to
+ * it. */
+#define HVHOST_TURN_BYTES (256u << 10)
+
 /*
  * Ethernet header first, without FCS; a VLAN tag beside it, not inside. Work left over
  * (csum_partial, mss) the switch does for ports that do not, as yours (hvhost_port_large()). You

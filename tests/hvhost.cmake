@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The emulated host's core against a guest written by hand, byte by byte: no driver in these.
 find_package(Threads REQUIRED)
-foreach(test bringup cable control done doorbell fault fault_data frames impair leave life ring
-    ring_wrong sections switch)
+foreach(test bringup cable control done doorbell fault fault_data frames impair leave life objects
+    ring ring_wrong sections switch usual)
   netvsc_test(test_hvhost_${test} LIBS hvhost_core SOURCES raw_guest.c)
 endforeach()
 netvsc_test(test_hvhost_attended LIBS hvhost_core SOURCES raw_guest.c)

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "hex.h"
-#include "hvh_ring.h"
+#include "hvh_ring_words.h"
 #include "hvh_var.h"
 #include "raw_guest.h"
 
@@ -120,7 +120,7 @@ static void packet_made_in_place_is_the_one_that_is_put(void **state)
         hvh_send_init(&pkt, VMBUS_PKT_COMPLETION, at + 1, 8, 16);
         memset(pkt.body, 0x5A, 24);
         assert_int_equal(hvh_ring_put(&put, &pkt), 0);
-        body = hvh_ring_make(&made, pkt.desc);
+        body = hvh_ring_make(&made, hvh_first_word(VMBUS_PKT_COMPLETION, 8, 16, 0), at + 1);
         if (!body) {
             assert_int_equal(made.write, at);
             continue;
@@ -131,7 +131,7 @@ static void packet_made_in_place_is_the_one_that_is_put(void **state)
         assert_memory_equal(made.data + at, put.data + at, 48);
         made.read = (made.write + 48) % 8192; /* 8 of these stay free */
         atomic_store(&made.ctl->read_index, made.read);
-        assert_null(hvh_ring_make(&made, pkt.desc));
+        assert_null(hvh_ring_make(&made, hvh_first_word(VMBUS_PKT_COMPLETION, 8, 16, 0), at + 1));
     }
     assert_int_equal(in_place, (8192 - 48) / 8);
 }
@@ -310,6 +310,27 @@ static void what_comes_next_is_shown_if_it_is_there_and_in_one_piece(void **stat
     assert_false(hvh_ring_ahead(&in, &next, 24)); /* goes around the end */
 }
 
+static void ring_taken_over_where_it_stands_is_empty(void **state)
+{
+    static _Alignas(4096) uint8_t memory[2 * 2 * VMBUS_PAGE_BYTES];
+    const struct vmbus_region rings = {memory, sizeof(memory)};
+    struct vmbus_ring_ctl *ctl = (void *)memory;
+    static struct hvh_packet pkt;
+    struct hvh_ring_out out;
+    struct hvh_ring_in in;
+
+    (void)state;
+    hvh_rings_init(&rings);
+    atomic_store(&ctl->read_index, 64);
+    atomic_store(&ctl->write_index, 64);
+    assert_int_equal(hvh_ring_attach(&rings, &in, &out), 0);
+    assert_int_equal(hvh_ring_take(&in, &pkt), 0);
+    put_bare(memory, 64, 3);
+    atomic_store(&ctl->write_index, 96);
+    assert_int_equal(hvh_ring_take(&in, &pkt), 1);
+    assert_int_equal(pkt.desc.xid, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(host_without_room_for_answers_asks_and_waits),
         cmocka_unit_test(one_step_takes_a_bounded_number_of_packets),
         cmocka_unit_test(what_comes_next_is_shown_if_it_is_there_and_in_one_piece),
+        cmocka_unit_test(ring_taken_over_where_it_stands_is_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

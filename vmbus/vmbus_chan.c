@@ -135,6 +135,34 @@ int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint
     return chan_die(chan);
 }
 
+int vmbus_chan_known(struct vmbus_chan *chan, struct vmbus_known *out)
+{
+    struct vmbus_rx_ring *rx = &chan->rx;
+
+    if (chan->dead)
+        return -EPROTO;
+    if (rx->read == rx->write) {
+        const int got = vmbus_rx_refresh(rx);
+
+        if (got <= 0)
+            return got < 0 ? chan_die(chan) : 0;
+    }
+    out->at = rx->data + rx->read;
+    out->bytes = (rx->write > rx->read ? rx->write : rx->size_bytes) - rx->read;
+    return 1;
+}
+
+bool vmbus_chan_take(struct vmbus_chan *chan, uint32_t bytes, uint32_t count)
+{
+    struct vmbus_rx_ring *rx = &chan->rx;
+
+    chan->stats.rx_packets += count;
+    rx->read += bytes;
+    if (rx->read == rx->size_bytes)
+        rx->read = 0;
+    return rx->read != rx->write;
+}
+
 void vmbus_chan_recv_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt, uint32_t count)
 {
     chan->stats.rx_packets -= count;

@@ -47,6 +47,20 @@ static inline int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *
     return vmbus_chan_recv_some(chan, out, 1);
 }
 
+/*
+ * The packets that lie in one piece from the next one on, for who judges their words where they lie
+ * (each read once, for the host may write to them): 1 and (*out), 0 there are none, -EPROTO as
+ * above. The host's index is looked at if none are known.
+ */
+struct vmbus_known {
+    const uint8_t *at; /* a descriptor */
+    uint32_t bytes;    /* trailers included; of the last packet perhaps only the beginning */
+};
+int vmbus_chan_known(struct vmbus_chan *chan, struct vmbus_known *out);
+
+/* The first (count) of them are taken, (bytes) long. True: others are known. */
+bool vmbus_chan_take(struct vmbus_chan *chan, uint32_t bytes, uint32_t count);
+
 /* The last (count) packets taken, from (pkt) on, are not taken after all. */
 void vmbus_chan_recv_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt, uint32_t count);
 
