@@ -61,7 +61,7 @@ enum netvsc_event {
 
 #define NETVSC_RX_COPY_ALL UINT32_MAX
 #define NETVSC_TX_COPY_ALL UINT32_MAX
-#define NETVSC_TX_COPY_BYTES 2048u /* measured: see docs/benchmarks.md */
+#define NETVSC_TX_COPY_BYTES 2048u /* measured: see docs/bench-device.md */
 
 struct vmbus_memory;
 

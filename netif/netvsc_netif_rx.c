@@ -19,6 +19,8 @@
  */
 #include "netvsc_netif_var.h"
 
+#include <string.h>
+
 #define PBUF_BYTES_MAX 65535u
 #define VLAN_ETHERTYPE 0x8100u
 #define VLAN_ID_MASK 0x0FFFu
@@ -100,7 +102,9 @@ static struct pbuf *copy_from(const struct netvsc_frame *frame, uint32_t off)
     u16_t bytes = (u16_t)(frame->len_bytes - off);
     struct pbuf *p = pbuf_alloc(PBUF_RAW, bytes, PBUF_POOL);
 
-    if (p)
+    if (p && p->len == bytes) /* nearly always */
+        memcpy(p->payload, frame->data + off, bytes);
+    else if (p)
         pbuf_take(p, frame->data + off, bytes);
     return p;
 }

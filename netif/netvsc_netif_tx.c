@@ -12,8 +12,11 @@
 #include "netvsc_netif_var.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define MAC_PAIR_BYTES 12u
+/* Up to here a sum is made where the frame is: to ask for it costs more. */
+#define SUM_BYTES_MAX 512u
 
 /* A slot with the chain in it, but for (skip) bytes behind the addresses. */
 static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
@@ -33,13 +36,41 @@ static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
     return 0;
 }
 
+static bool sums_here(const struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,
+                      const struct netvsc_tx_meta *meta)
+{
+    return p->tot_len <= SUM_BYTES_MAX && p->tot_len <= nif->tx_copy_bytes && skip == 0 &&
+           nif->tx_csum != NETVSC_VERIFY && netvsc_netif_may_sum(meta);
+}
+
+static int send_summed(const struct netvsc_netif *nif, const struct pbuf *p,
+                       const struct netvsc_tx_meta *meta)
+{
+    struct netvsc_slot slot;
+    int rc = netvsc_queue_tx_begin(nif->nic, nif->queue, p->tot_len, &slot);
+
+    if (rc)
+        return rc;
+    if (p->len == p->tot_len) /* nearly always */
+        memcpy(slot.data, p->payload, p->len);
+    else
+        pbuf_copy_partial(p, slot.data, p->tot_len, 0);
+    netvsc_netif_sum(meta, slot.data, p->tot_len);
+    netvsc_queue_tx_commit(nif->nic, nif->queue, &slot, p->tot_len);
+    return 0;
+}
+
 /* A chain that joins no other. */
 static int send_alone(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
                       struct netvsc_tx_meta *meta)
 {
     struct netvsc_slot slot;
     uint32_t bytes = p->tot_len - skip;
-    int rc = netvsc_netif_in_place(nif, p, skip, meta);
+    int rc;
+
+    if (sums_here(nif, p, skip, meta))
+        return send_summed(nif, p, meta);
+    rc = netvsc_netif_in_place(nif, p, skip, meta);
 
     if (rc != NETVSC_NETIF_ALONE)
         return rc;

@@ -93,6 +93,10 @@ void netvsc_netif_groups_begin(struct netvsc_netif *nif);
 /* What the host shall do with (p). Returns how many bytes of a tag to leave out of the frame. */
 uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
                            struct netvsc_tx_meta *meta);
+/* Can the sum (meta) asks for be made here? Not behind options of IP's. */
+bool netvsc_netif_may_sum(const struct netvsc_tx_meta *meta);
+/* Then make it, in the (bytes) of (frame), which has 0 there. */
+void netvsc_netif_sum(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t bytes);
 /* netvsc_netif_burst.c */
 #define NETVSC_NETIF_ALONE 1
 /* Send (p) as part of a burst: 0, NETVSC_NETIF_ALONE it is none of one, or as begin. */

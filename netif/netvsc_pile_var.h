@@ -15,15 +15,21 @@ static inline void netvsc_pile_settle(struct netvsc_tx_pile *pile)
     pile->room = pile->frames < pile->may.frames_max ? pile->may.bytes_max - pile->next_off : 0;
 }
 
+/* A message of (bytes), so that another may follow. */
+static inline uint32_t netvsc_pile_padded(const struct netvsc_tx_pile *pile, uint32_t bytes)
+{
+    return (bytes + pile->may.align_mask) & ~pile->may.align_mask;
+}
+
 /*
  * The message of (bytes) at next_off is complete. It is padded as if another followed; flush takes
  * that back from the last one. Last of all, so that most commits call nothing and so need not keep
  * registers.
  */
-static inline void netvsc_pile_add(struct netvsc_tx_pile *pile, uint32_t bytes)
+static inline void netvsc_pile_add(struct netvsc_tx_pile *pile, uint32_t bytes,
+                                   uint32_t padded_bytes)
 {
     const uint32_t off = pile->next_off;
-    const uint32_t padded_bytes = (bytes + pile->may.align_mask) & ~pile->may.align_mask;
 
     pile->frames++;
     pile->last_off = off;
@@ -38,7 +44,15 @@ static inline void netvsc_pile_add(struct netvsc_tx_pile *pile, uint32_t bytes)
 static inline void netvsc_pile_add_counted(struct netvsc_tx_pile *pile, uint32_t bytes)
 {
     pile->counted++;
-    netvsc_pile_add(pile, bytes);
+    netvsc_pile_add(pile, bytes, netvsc_pile_padded(pile, bytes));
+}
+
+/* The slot says what goes with the frame that will be written there. */
+static inline void netvsc_pile_say(struct netvsc_tx *tx, const struct netvsc_tx_meta *meta,
+                                   uint32_t head_bytes)
+{
+    tx->slot[tx->pile.index].meta = *meta;
+    tx->slot[tx->pile.index].head_bytes = (uint16_t)head_bytes;
 }
 
 /* Have a frame written where the next message will be. There are room, a section and credit. */
@@ -52,12 +66,18 @@ static inline void netvsc_pile_give(struct netvsc_tx_pile *pile, enum netvsc_pil
     pile->state = state;
 }
 
-/* It is a message of (bytes), and like the others. */
-static inline void netvsc_pile_commit(struct netvsc_tx *tx, uint32_t bytes)
+/* It is a message of (bytes). */
+static inline void netvsc_pile_commit_padded(struct netvsc_tx *tx, uint32_t bytes,
+                                             uint32_t padded_bytes)
 {
     tx->pile.state = NETVSC_PILE_READY;
     tx->outstanding++;
-    netvsc_pile_add(&tx->pile, bytes);
+    netvsc_pile_add(&tx->pile, bytes, padded_bytes);
+}
+
+static inline void netvsc_pile_commit(struct netvsc_tx *tx, uint32_t bytes)
+{
+    netvsc_pile_commit_padded(tx, bytes, netvsc_pile_padded(&tx->pile, bytes));
 }
 
 /* Frames of like_bytes that are in no counter yet. Another thread may see any number of either. */

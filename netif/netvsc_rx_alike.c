@@ -198,15 +198,20 @@ uint32_t netvsc_rx_alike(struct netvsc_queue *q, const uint8_t *host, uint32_t c
     return done;
 }
 
-/* A data packet with one range, and nothing wrong with it so far. */
-static inline bool is_single(const struct vmbus_packet *pkt)
+/* Data, in one range of the receive buffer, say the words in front of it and of the payload. */
+static inline bool one_range(const uint8_t *header, const uint8_t *payload)
 {
     const uint64_t set = NVS_RECV_BUF_ID | UINT64_C(1) << 32, set_mask = 0xFFFFFFFF0000FFFF;
     const uint64_t nvs = NVS_MSG_RNDIS | (uint64_t)NVS_RNDIS_DATA << 32;
 
+    return (((netvsc_word(header) ^ set) & set_mask) | (netvsc_word(payload) ^ nvs)) == 0;
+}
+
+/* A data packet with one range, and nothing wrong with it so far. */
+static inline bool is_single(const struct vmbus_packet *pkt)
+{
     return pkt->type == VMBUS_PKT_XFER_PAGES && pkt->header_bytes == NETVSC_SINGLE_BYTES &&
-           pkt->payload_bytes >= sizeof(nvs) &&
-           (((netvsc_word(pkt->header) ^ set) & set_mask) | (netvsc_word(pkt->payload) ^ nvs)) == 0;
+           pkt->payload_bytes >= sizeof(uint64_t) && one_range(pkt->header, pkt->payload);
 }
 
 uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt, uint32_t count)
@@ -235,4 +240,21 @@ uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pk
     atomic_signal_fence(memory_order_release); /* as in netvsc_owe() */
     q->ack_count += done;
     return done;
+}
+
+bool netvsc_rx_single(struct netvsc_queue *q, uint64_t xid, const uint8_t *header)
+{
+    const struct netvsc_alike *like = &q->like;
+    const uint64_t range = netvsc_word(header + sizeof(struct vmbus_xfer_header));
+    const uint8_t *msg = q->nic->recv + (range >> 32);
+
+    if (!one_range(header, header + NETVSC_SINGLE_BYTES) || q->nic->state != NETVSC_UP ||
+        range >> 32 > q->nic->recv_off_max || !message_alike(q, like, msg, (uint32_t)range))
+        return false;
+    netvsc_put_words(&q->batch[q->batch_count], msg + like->data_off, like->len,
+                     netvsc_origin(q, q->ack_count), hash_of(like, msg));
+    count_alike(q, 1, msg[like->data_off]);
+    q->stats.rx_packets++;
+    netvsc_owe(q, xid, NETVSC_ACK(NVS_STATUS_SUCCESS), 1);
+    return true;
 }

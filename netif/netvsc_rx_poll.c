@@ -86,10 +86,13 @@ static void ask_for(const struct netvsc *nic, const struct vmbus_packet *pkt)
 unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
 {
     struct vmbus_packet pkt[PACKETS_AT_ONCE];
+    bool more = true, any;
     unsigned done = 0;
-    bool any = false;
 
-    while (done < budget && q->ack_count <= ACKS_MAX) {
+    if (q->ack_count <= ACKS_MAX)
+        done = netvsc_rx_lone(q, budget < PACKETS_AT_ONCE ? budget : PACKETS_AT_ONCE, &more);
+    any = done > 0;
+    while (more && done < budget && q->ack_count <= ACKS_MAX) {
         const unsigned left = budget - done; /* a packet is some work */
         const unsigned most = left < PACKETS_AT_ONCE ? left : PACKETS_AT_ONCE;
         const int got = vmbus_chan_recv_some(q->chan, pkt, most);
@@ -99,7 +102,7 @@ unsigned netvsc_rx_poll(struct netvsc_queue *q, unsigned budget)
         if (got <= 0)
             break;
         any = true;
-        for (int i = 0; i < got; i++)
+        for (int i = 0; i < got && !q->tx.host_here; i++)
             ask_for(q->nic, &pkt[i]);
         done += netvsc_rx_packets(q, pkt, (unsigned)got, left);
         if ((unsigned)got < most)

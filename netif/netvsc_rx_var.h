@@ -67,6 +67,15 @@ uint32_t netvsc_rx_alike(struct netvsc_queue *q, const uint8_t *host, uint32_t c
 #define NETVSC_SINGLE_BYTES (sizeof(struct vmbus_xfer_header) + sizeof(struct vmbus_xfer_range))
 uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt, uint32_t count);
 
+/* The same of one packet, whose header and payload are at (header). False: it may be anything. */
+bool netvsc_rx_single(struct netvsc_queue *q, uint64_t xid, const uint8_t *header);
+
+/*
+ * netvsc_rx_lone.c: of the packets there, (most) at most, the first ones that are usual and alone
+ * are taken. How many; and is there, or may there be, (*more)?
+ */
+unsigned netvsc_rx_lone(struct netvsc_queue *q, unsigned most, bool *more);
+
 /*
  * netvsc_rsc.c: a frame's first fragment is in the batch. Of the ranges from (host) to (end) those
  * that go on with it, as long as they are as most are. Where that ended.

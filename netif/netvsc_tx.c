@@ -94,9 +94,10 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
     return 0;
 }
 
-int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_bytes,
-                               const struct netvsc_tx_meta *meta, struct netvsc_slot *slot)
+int netvsc_tx_begin_any(struct netvsc_queue *q, size_t len_bytes, const struct netvsc_tx_meta *meta,
+                        struct netvsc_slot *slot)
 {
+    const struct netvsc *nic = q->nic;
     uint32_t max = nic->state == NETVSC_UP ? netvsc_tx_copied_max(nic) : 0;
     bool lso = meta->lso4 || meta->lso6;
     const struct netvsc_tx_want want = {
@@ -105,7 +106,7 @@ int netvsc_queue_tx_begin_meta(struct netvsc *nic, unsigned queue, size_t len_by
         .ring_packets = 1,
         .meta = meta};
 
-    return netvsc_tx_start(nic->queue[queue], &want, slot);
+    return netvsc_tx_start(q, &want, slot);
 }
 
 /* ---- commit, cancel -------------------------------------------------------------------------- */

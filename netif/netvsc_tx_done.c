@@ -49,6 +49,16 @@ static void count_stray(struct netvsc_queue *q, const uint8_t *copy, uint32_t by
         q->stats.host_bad_xid++;
 }
 
+void netvsc_tx_take_back(struct netvsc_queue *q, struct netvsc_tx_slot *slot, uint32_t status)
+{
+    if (status == NVS_STATUS_SUCCESS)
+        q->stats.tx_completed += slot->frames;
+    else
+        q->stats.tx_failed += slot->frames;
+    q->tx.outstanding -= slot->frames;
+    netvsc_tx_free_slot(q, (uint32_t)(slot - q->tx.slot));
+}
+
 void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt)
 {
     struct netvsc *nic = q->nic;
@@ -73,12 +83,7 @@ void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt
         q->stats.host_bad_packet++;
         msg.status = NVS_STATUS_FAILURE;
     }
-    if (msg.status == NVS_STATUS_SUCCESS)
-        q->stats.tx_completed += slot->frames;
-    else
-        q->stats.tx_failed += slot->frames;
-    tx->outstanding -= slot->frames;
-    netvsc_tx_free_slot(q, (uint32_t)(slot - tx->slot));
+    netvsc_tx_take_back(q, slot, msg.status);
 }
 
 /* ---- owners ---------------------------------------------------------------------------------- */

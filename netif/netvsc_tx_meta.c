@@ -10,15 +10,15 @@
  */
 #include "netvsc_var.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 #define IP4_OFF 14u
 #define IP4_TOTAL_OFF (IP4_OFF + 2)
 #define IP4_SUM_OFF (IP4_OFF + 10)
 #define IP4_ADDR_OFF (IP4_OFF + 12)
 #define IP6_PAYLOAD_OFF (IP4_OFF + 4)
 #define IP6_ADDR_OFF (IP4_OFF + 8)
-#define L4_OFF_MIN4 34u
-#define L4_OFF_MIN6 54u
-#define TCP_BYTES_MIN 20u
 #define TCP_SUM_OFF 16u
 #define UDP_BYTES 8u
 #define UDP_SUM_OFF 6u
@@ -45,7 +45,7 @@ static bool lso_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta, 
 {
     const struct netvsc_offload *use = &nic->info.offload;
     uint32_t max = meta->lso6 ? use->lso6_bytes : use->lso4_bytes;
-    uint32_t head = meta->l4_off + TCP_BYTES_MIN;
+    uint32_t head = meta->l4_off + NETVSC_TCP_BYTES_MIN;
 
     return meta->csum == 0 && !(meta->lso4 && meta->lso6) && meta->mss_bytes != 0 &&
            len_bytes <= max + NETVSC_ETH_BYTES &&
@@ -57,11 +57,11 @@ bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *me
                        uint32_t len_bytes)
 {
     bool lso = meta->lso4 || meta->lso6;
-    uint32_t l4_bytes = meta->csum & KINDS_UDP ? UDP_BYTES : TCP_BYTES_MIN;
+    uint32_t l4_bytes = meta->csum & KINDS_UDP ? UDP_BYTES : NETVSC_TCP_BYTES_MIN;
 
     if (!lso && meta->csum == 0)
         return true;
-    if (meta->l4_off < (is_v6(meta) ? L4_OFF_MIN6 : L4_OFF_MIN4) ||
+    if (meta->l4_off < (is_v6(meta) ? NETVSC_L4_OFF_MIN6 : NETVSC_L4_OFF_MIN4) ||
         len_bytes < meta->l4_off + l4_bytes)
         return false;
     return lso ? lso_ok(nic, meta, len_bytes) : csum_ok(&nic->info.offload, meta);
@@ -73,16 +73,31 @@ static void put16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
-/* The pseudo-header's sum for (l4_bytes), folded. */
-static uint32_t pseudo_sum(const uint8_t *frame, bool v6, uint32_t proto, uint32_t l4_bytes)
+/* A sum of words as one of halves of words, carries added. */
+static uint64_t folded(uint64_t sum)
 {
-    const uint8_t *at = frame + (v6 ? IP6_ADDR_OFF : IP4_ADDR_OFF);
-    uint32_t sum = proto + (l4_bytes >> 16) + (l4_bytes & 0xFFFF);
-
-    for (unsigned i = 0; i < (v6 ? 32 : 8); i += 2)
-        sum += (uint32_t)at[i] << 8 | at[i + 1];
+    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
+    sum = (sum & 0xFFFF) + (sum >> 16);
     sum = (sum & 0xFFFF) + (sum >> 16);
     return (sum & 0xFFFF) + (sum >> 16);
+}
+
+/* The pseudo-header's sum for (l4_bytes), folded, at (at). By words as they lie in memory: in which
+ * order bytes are summed makes no difference but to their order in the sum. */
+static void put_pseudo_sum(uint8_t *at, const uint8_t *frame, bool v6, uint32_t proto,
+                           uint32_t l4_bytes)
+{
+    const uint8_t *addr = frame + (v6 ? IP6_ADDR_OFF : IP4_ADDR_OFF);
+    uint64_t sum = (uint64_t)htonl(proto) + htonl(l4_bytes);
+    uint16_t field;
+    uint32_t word;
+
+    for (unsigned i = 0; i < (v6 ? 32 : 8); i += sizeof(word)) {
+        memcpy(&word, addr + i, sizeof(word));
+        sum += word;
+    }
+    field = (uint16_t)folded(sum);
+    memcpy(at, &field, sizeof(field));
 }
 
 /* RNDIS_TXCSUM_* of NETVSC_CSUM_*. */
@@ -102,7 +117,7 @@ static void prepare_lso(const struct netvsc_tx_meta *meta, uint8_t *frame)
     put16(frame + (meta->lso6 ? IP6_PAYLOAD_OFF : IP4_TOTAL_OFF), 0);
     if (meta->lso4)
         put16(frame + IP4_SUM_OFF, 0);
-    put16(frame + meta->l4_off + TCP_SUM_OFF, pseudo_sum(frame, meta->lso6, PROTO_TCP, 0));
+    put_pseudo_sum(frame + meta->l4_off + TCP_SUM_OFF, frame, meta->lso6, PROTO_TCP, 0);
 }
 
 /* How far the IP packet in (frame) goes, at most to (len_bytes): padding is not summed. */
@@ -123,8 +138,8 @@ static void prepare_csum(const struct netvsc_tx_meta *meta, uint8_t *frame, uint
     if (meta->csum & NETVSC_CSUM_IP4)
         put16(frame + IP4_SUM_OFF, 0);
     if (meta->csum & KINDS_L4)
-        put16(frame + meta->l4_off + (udp ? UDP_SUM_OFF : TCP_SUM_OFF),
-              pseudo_sum(frame, v6, udp ? PROTO_UDP : PROTO_TCP, l4_bytes));
+        put_pseudo_sum(frame + meta->l4_off + (udp ? UDP_SUM_OFF : TCP_SUM_OFF), frame, v6,
+                       udp ? PROTO_UDP : PROTO_TCP, l4_bytes);
 }
 
 void netvsc_offload_prepare(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes)

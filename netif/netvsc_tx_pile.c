@@ -46,6 +46,7 @@ void netvsc_pile_limit(struct netvsc *nic)
 
     nic->pile_may = (struct netvsc_pile_limits){
         .quick_bytes_max = lesser(nic->tx_quick_bytes_max, netvsc_pile_frame_max(nic)),
+        .head_bytes = netvsc_tx_head_bytes(nic->queue[0], &netvsc_tx_nothing),
         .frames_max = info->max_packets,
         .bytes_max = lesser(info->max_transfer_bytes, info->send_section_bytes) & ~align_mask,
         .align_mask = align_mask,
@@ -113,8 +114,7 @@ bool netvsc_pile_begin(struct netvsc_queue *q, const struct netvsc_tx_meta *meta
     if (len_bytes > netvsc_pile_frame_max(q->nic) ||
         (head_bytes + body > pile->room && !netvsc_pile_renew(q, head_bytes + body)))
         return false;
-    q->tx.slot[pile->index].meta = *meta;
-    q->tx.slot[pile->index].head_bytes = (uint16_t)head_bytes;
+    netvsc_pile_say(&q->tx, meta, head_bytes);
     netvsc_pile_give(pile, NETVSC_PILE_META, head_bytes, slot);
     return true;
 }
@@ -135,12 +135,8 @@ void netvsc_pile_cancel(struct netvsc_queue *q)
 
 void netvsc_pile_describe(struct netvsc_tx *tx)
 {
-    struct netvsc_tx_slot *slot = &tx->slot[tx->pile.index];
-
-    if (tx->pile.state != NETVSC_PILE_PLAIN)
-        return;
-    slot->meta = netvsc_tx_nothing;
-    slot->head_bytes = sizeof(struct rndis_packet);
+    if (tx->pile.state == NETVSC_PILE_PLAIN)
+        netvsc_pile_say(tx, &netvsc_tx_nothing, tx->pile.may.head_bytes);
     tx->pile.state = NETVSC_PILE_META;
 }
 

@@ -9,6 +9,7 @@
 
 #include "netvsc.h"
 #include "nvs.h"
+#include "rndis.h"
 
 #define NETVSC_TX_SLOTS_MAX 768u       /* send sections a queue uses; hosts offer 170..2730 */
 #define NETVSC_TX_FREE_PLACES 1024u    /* for those free: a power of two */
@@ -41,12 +42,14 @@ struct netvsc_tx_slot {
 enum netvsc_pile_state {
     NETVSC_PILE_READY,
     NETVSC_PILE_PLAIN, /* a frame nothing goes with: its slot does not say so yet */
+    NETVSC_PILE_SUM,   /* one with a TCP sum for the host to make, and nothing else */
     NETVSC_PILE_META,
 };
 
 /* What may be in a pile: the same since the NIC came up. */
 struct netvsc_pile_limits {
     uint32_t quick_bytes_max; /* frames with nothing beside them: 0 where something always is */
+    uint32_t head_bytes;      /* of these: with several queues it says which */
     uint32_t frames_max;
     uint32_t bytes_max, align_mask; /* a multiple of the alignment, so that all may be padded */
 };
@@ -68,6 +71,13 @@ struct netvsc_tx_pile {
 };
 #define NETVSC_PILE_LIKE_NONE UINT32_MAX /* no frame is so long */
 
+/* The message of a frame of like_bytes with nothing beside it: most are like the one before. */
+#define NETVSC_TX_PLAIN_HEAD_BYTES_MAX ((uint32_t)sizeof(struct rndis_packet) + RNDIS_PPI_BYTES)
+struct netvsc_tx_like {
+    uint32_t bytes, padded_bytes;
+    uint8_t head[NETVSC_TX_PLAIN_HEAD_BYTES_MAX]; /* as it is without padding */
+};
+
 /* Ring room of a packet without pages, in completions. */
 #define NETVSC_TX_PACKET_ACKS 2u
 
@@ -80,6 +90,7 @@ struct netvsc_tx {
     bool unseen;          /* packets went on the ring since the last flush */
     uint32_t slot_count;
     struct netvsc_tx_pile pile;
+    struct netvsc_tx_like like;
     uint32_t first_section; /* the queue's share of the send buffer starts here */
     uint32_t peak;          /* most sections in use at a time */
     uint64_t full_since_ns; /* a frame had to wait, and there has been no room since; 0 = none */
@@ -133,7 +144,9 @@ struct netvsc_tx_want {
 };
 int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
                     struct netvsc_slot *slot);
-/* Commit it, whatever it is. */
+/* Begin, commit it, whatever it is. */
+int netvsc_tx_begin_any(struct netvsc_queue *q, size_t len_bytes, const struct netvsc_tx_meta *meta,
+                        struct netvsc_slot *slot);
 void netvsc_tx_commit_any(struct netvsc_queue *q, const struct netvsc_slot *slot, size_t len_bytes);
 
 /* netvsc_tx_quick.c: the NIC comes up; which frames have nothing beside them? */
@@ -208,6 +221,8 @@ void netvsc_tx_send_section(struct netvsc_queue *q, uint32_t index, uint32_t byt
 /* netvsc_tx_done.c */
 /* The slot of a packet sent, completed neither yet nor ever before; else NULL. */
 struct netvsc_tx_slot *netvsc_tx_sent_slot(struct netvsc_tx *tx, uint64_t xid);
+/* It is that slot's packet, and says (status): the host will not touch it again. */
+void netvsc_tx_take_back(struct netvsc_queue *q, struct netvsc_tx_slot *slot, uint32_t status);
 void netvsc_tx_completion(struct netvsc_queue *q, const struct vmbus_packet *pkt);
 /* The memory of this owner is free: to be told. */
 void netvsc_tx_disown(struct netvsc_queue *q, void *owner);
@@ -219,6 +234,9 @@ void netvsc_tx_release(struct netvsc *nic);
 /* netvsc_tx_gather.c: a device was attached: show it the memory. */
 void netvsc_gather_open(struct netvsc *nic);
 
+#define NETVSC_L4_OFF_MIN4 34u
+#define NETVSC_L4_OFF_MIN6 54u
+#define NETVSC_TCP_BYTES_MIN 20u
 /* netvsc_tx_meta.c: may it be asked for; the frame's fields; what goes with it. */
 bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta,
                        uint32_t len_bytes);

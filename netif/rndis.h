@@ -44,10 +44,20 @@ uint32_t rndis_csum_word(uint32_t kinds, uint32_t l4_off);
 uint32_t rndis_lso_word(bool v6, uint32_t mss_bytes, uint32_t l4_off);
 /* Write its elements, RNDIS_PPI_BYTES each; returns how long they are. */
 uint32_t rndis_build_tx_info(void *buf, const struct rndis_tx_info *info);
+/* One of them, by words made in registers: what is put together in smaller pieces and then copied
+ * in larger ones waits for its own stores. */
+static inline void rndis_put_ppi(uint8_t *at, uint32_t type, uint32_t word)
+{
+    const uint64_t head = RNDIS_PPI_BYTES | (uint64_t)type << 32;
+    const uint64_t data = RNDIS_PPI_DATA_OFF | (uint64_t)word << 32;
+
+    memcpy(at, &head, sizeof(head));
+    memcpy(at + sizeof(head), &data, sizeof(data));
+}
+
 /*
  * The header of a PACKET with (ppi_bytes) of them between it and the data; returns the length of
- * the message. By words made in registers: what is put together in smaller pieces and then
- * copied in larger ones waits for its own stores.
+ * the message. By words, too.
  */
 static inline uint32_t rndis_put_packet(uint8_t *at, uint32_t ppi_bytes, uint32_t data_bytes)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Build what goes in front of a frame: the PACKET header and its per-packet info. */
-#include <string.h>
-
 #include "rndis.h"
 
 uint32_t rndis_csum_word(uint32_t kinds, uint32_t l4_off)
@@ -24,11 +22,7 @@ static uint32_t vlan_word(uint16_t tci)
 
 static uint8_t *put_ppi(uint8_t *at, uint32_t type, uint32_t word)
 {
-    const struct rndis_ppi ppi = {
-        .size_bytes = RNDIS_PPI_BYTES, .type = type, .data_off = RNDIS_PPI_DATA_OFF};
-
-    memcpy(at, &ppi, sizeof(ppi));
-    memcpy(at + RNDIS_PPI_DATA_OFF, &word, sizeof(word));
+    rndis_put_ppi(at, type, word);
     return at + RNDIS_PPI_BYTES;
 }
 

@@ -4,8 +4,8 @@ netvsc_test(test_nvs LIBS netvsc)
 netvsc_test(test_rndis LIBS netvsc)
 netvsc_test(test_rndis_packet LIBS netvsc)
 netvsc_test(test_rndis_quick LIBS netvsc)
-foreach(name test_control test_rsc test_rx test_rx_both test_rx_control test_rx_hash
-    test_tx test_tx_done)
+foreach(name test_control test_rsc test_rx test_rx_ranges test_rx_both test_rx_control test_rx_hash
+    test_rx_lone test_tx test_tx_done)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
 foreach(name test_tx_count test_tx_pile test_tx_quick)
@@ -34,9 +34,15 @@ netvsc_test(test_rx_zerocopy LIBS netvsc_netif port_base hvhost_core
   SOURCES lwip_bench.c netif_books.c)
 netvsc_test(test_rx_sizes LIBS netvsc_netif port_base hvhost_core
   SOURCES lwip_bench.c netif_books.c netif_wire.c netif_wire_host.c)
-foreach(name test_rx_csum test_rx_chains test_rx_ack)
+foreach(name test_rx_csum test_rx_verdict test_rx_ack)
   netvsc_test(${name} LIBS netvsc_netif port_base hvhost_core
     SOURCES lwip_bench.c netif_books.c ip_frames.c)
 endforeach()
+foreach(name test_rx_chains test_rx_gro)
+  netvsc_test(${name} LIBS netvsc_netif port_base hvhost_core
+    SOURCES chain_fixture.c lwip_bench.c netif_books.c ip_frames.c)
+endforeach()
 # By chance: see chance.h.
 netvsc_test(test_card_life LIBS netvsc hvhost_core SOURCES card_life.c chance.c netif_books.c)
+netvsc_test(test_tx_ways LIBS netvsc hvhost_core SOURCES burst.c chance.c netif_fixture.c
+  netif_books.c)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Several queues: the host's spreading, the driver's queues, their threads.
 netvsc_test(test_hvhost_rss LIBS hvhost_core)
-netvsc_test(test_queues LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c)
+foreach(name test_queues test_queues_rss)
+  netvsc_test(${name} LIBS netvsc hvhost_core
+    SOURCES queues_fixture.c netif_fixture.c netif_books.c)
+endforeach()
 netvsc_test(test_takeover LIBS netvsc hvhost_core SOURCES netif_fixture.c netif_books.c
   TIMEOUT 240)
 find_package(Threads REQUIRED)

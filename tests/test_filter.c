@@ -9,10 +9,11 @@
 #include "netvsc_control.h"
 #include "rndis_reg.h"
 
-static const uint8_t group_a[6] = {0x01, 0, 0x5e, 0, 0, 0xaa};
-static const uint8_t group_b[6] = {0x33, 0x33, 0, 0, 0, 0xbb};
+static const uint8_t groups[2][6] = {{0x01, 0, 0x5e, 0, 0, 0xaa}, {0x33, 0x33, 0, 0, 0, 0xbb}};
+static const uint8_t *const group_a = groups[0], *const group_b = groups[1];
 static const uint8_t other[6] = {0x02, 0xee, 0, 0, 0, 9};
 static const uint8_t spoofed[6] = {0x02, 0x15, 0x5d, 0xde, 0xad, 0x01};
+static const uint8_t second[6] = {0x02, 0x77, 0, 0, 0, 0x02};
 
 #define ALL (NDIS_FILTER_DIRECTED | NDIS_FILTER_BROADCAST | NDIS_FILTER_ALL_MULTICAST)
 #define LIST (NDIS_FILTER_DIRECTED | NDIS_FILTER_BROADCAST | NDIS_FILTER_MULTICAST)
@@ -30,6 +31,23 @@ static bool hears(struct netif_fixture *f, const uint8_t to[6])
     hvhost_port_send(f->port, &out);
     bench_turn(f, 3);
     return f->rx_count != before;
+}
+
+/* Up on a host where nobody may be promiscuous or have another address. */
+static void up_forbidden(struct netif_fixture *f)
+{
+    bench_init(f);
+    f->card_config.refuse_promiscuous = true;
+    bench_come_up(f);
+}
+
+/* The host does (act) once, when (oid) is asked for or set. */
+static void fault(struct netif_fixture *f, enum hvhost_fault_on on, uint32_t oid,
+                  enum hvhost_fault_act act, uint64_t arg)
+{
+    const struct hvhost_fault what = {.on = on, .act = act, .oid = oid, .count = 1, .arg = arg};
+
+    hvhost_fault_arm(f->card, &what);
 }
 
 static void promiscuous_goes_on_and_off(void **state)
@@ -58,9 +76,7 @@ static void a_refusal_is_told_and_changes_nothing(void **state)
     struct netif_fixture f;
 
     (void)state;
-    bench_init(&f);
-    f.card_config.refuse_promiscuous = true;
-    bench_come_up(&f);
+    up_forbidden(&f);
     netvsc_promiscuous(f.nic, true);
     bench_turn(&f, 5);
     assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
@@ -77,7 +93,6 @@ static void a_refusal_is_told_and_changes_nothing(void **state)
 
 static void only_the_groups_wanted_are_heard(void **state)
 {
-    const uint8_t groups[2][6] = {{0x01, 0, 0x5e, 0, 0, 0xaa}, {0x33, 0x33, 0, 0, 0, 0xbb}};
     struct netif_fixture f;
 
     (void)state;
@@ -103,31 +118,30 @@ static void only_the_groups_wanted_are_heard(void **state)
 
 static void too_many_groups_are_all_multicast(void **state)
 {
-    uint8_t groups[NETVSC_MULTICAST_MAX + 1][6];
+    uint8_t many[NETVSC_MULTICAST_MAX + 1][6];
     struct netif_fixture f;
 
     (void)state;
-    for (unsigned i = 0; i < countof(groups); i++) {
-        memcpy(groups[i], group_a, 6);
-        groups[i][4] = (uint8_t)i;
+    for (unsigned i = 0; i < countof(many); i++) {
+        memcpy(many[i], group_a, 6);
+        many[i][4] = (uint8_t)i;
     }
     bench_up(&f);
     netvsc_all_multicast(f.nic, false);
-    netvsc_multicast(f.nic, groups, countof(groups));
+    netvsc_multicast(f.nic, many, countof(many));
     bench_turn(&f, 8);
     assert_int_equal(netvsc_filter(f.nic), ALL);
-    assert_true(hears(&f, groups[countof(groups) - 1]));
-    netvsc_multicast(f.nic, groups, countof(groups) - 1);
+    assert_true(hears(&f, many[countof(many) - 1]));
+    netvsc_multicast(f.nic, many, countof(many) - 1);
     bench_turn(&f, 8);
     assert_int_equal(netvsc_filter(f.nic), LIST);
-    assert_true(hears(&f, groups[0]));
-    assert_false(hears(&f, groups[countof(groups) - 1]));
+    assert_true(hears(&f, many[0]));
+    assert_false(hears(&f, many[countof(many) - 1]));
     bench_stop(&f);
 }
 
 static void a_host_without_lists_gives_all_multicast(void **state)
 {
-    const uint8_t groups[1][6] = {{0x01, 0, 0x5e, 0, 0, 0xaa}};
     struct netif_fixture f;
 
     (void)state;
@@ -160,7 +174,6 @@ static void reattach(struct netif_fixture *f)
 
 static void what_is_wanted_survives_a_new_device(void **state)
 {
-    const uint8_t groups[1][6] = {{0x01, 0, 0x5e, 0, 0, 0xaa}};
     struct netif_fixture f;
 
     (void)state;
@@ -186,13 +199,11 @@ static void what_is_wanted_survives_a_new_device(void **state)
 
 static void a_host_that_does_not_answer_costs_a_timeout_only(void **state)
 {
-    const struct hvhost_fault silent = {
-        HVH_ON_RNDIS_SET, HVH_ACT_SILENT, OID_PACKET_FILTER, 0, 1, 0};
     struct netif_fixture f;
 
     (void)state;
     bench_up(&f);
-    hvhost_fault_arm(f.card, &silent);
+    fault(&f, HVH_ON_RNDIS_SET, OID_PACKET_FILTER, HVH_ACT_SILENT, 0);
     netvsc_promiscuous(f.nic, true);
     bench_turn(&f, 2);
     assert_in_range(netvsc_next_deadline(f.nic, f.now_ns), 90000000, 100000000);
@@ -208,13 +219,11 @@ static void a_host_that_does_not_answer_costs_a_timeout_only(void **state)
 /* Not having said yes is not having done nothing. */
 static void a_filter_of_which_nobody_knows_is_asked_for_again(void **state)
 {
-    const struct hvhost_fault silent = {
-        HVH_ON_RNDIS_SET, HVH_ACT_SILENT, OID_PACKET_FILTER, 0, 1, 0};
     struct netif_fixture f;
 
     (void)state;
     bench_up(&f);
-    hvhost_fault_arm(f.card, &silent);
+    fault(&f, HVH_ON_RNDIS_SET, OID_PACKET_FILTER, HVH_ACT_SILENT, 0);
     netvsc_promiscuous(f.nic, true);
     bench_turn(&f, 120);
     assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
@@ -252,7 +261,6 @@ static void the_address_can_be_another(void **state)
 /* However far the first change has come when the second is asked for. */
 static void the_last_of_two_addresses_counts(void **state)
 {
-    static const uint8_t second[6] = {0x02, 0x77, 0, 0, 0, 0x02};
     struct netif_fixture f;
 
     (void)state;
@@ -277,15 +285,12 @@ static void an_address_taken_without_an_answer_is_found_out(void **state)
         enum hvhost_fault_act act;
         uint64_t arg;
     } row[] = {{HVH_ACT_SILENT, 0}, {HVH_ACT_LATE, 150}, {HVH_ACT_SHORT, 4}, {HVH_ACT_WRONG_ID, 0}};
-    struct hvhost_fault fault = {.on = HVH_ON_RNDIS_SET, .oid = OID_RNDIS_CONFIG, .count = 1};
     struct netif_fixture f;
 
     (void)state;
     for (unsigned i = 0; i < countof(row); i++) {
         bench_up(&f);
-        fault.act = row[i].act;
-        fault.arg = row[i].arg;
-        hvhost_fault_arm(f.card, &fault);
+        fault(&f, HVH_ON_RNDIS_SET, OID_RNDIS_CONFIG, row[i].act, row[i].arg);
         assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
         bench_turn(&f, 200);
         assert_memory_equal(netvsc_info(f.nic)->mac, spoofed, 6);
@@ -299,20 +304,15 @@ static void an_address_taken_without_an_answer_is_found_out(void **state)
 /* The first answer is lost, and so is the one to what is asked then. */
 static void an_address_nobody_knew_of_is_learned_with_the_next(void **state)
 {
-    static const uint8_t second[6] = {0x02, 0x77, 0, 0, 0, 0x02};
-    const struct hvhost_fault silent = {
-        HVH_ON_RNDIS_QUERY, HVH_ACT_SILENT, OID_CURRENT_MAC, 0, 1, 0};
-    const struct hvhost_fault refuse = {
-        HVH_ON_RNDIS_SET, HVH_ACT_REFUSE, OID_RNDIS_CONFIG, 0, 1, 0};
     struct netif_fixture f;
 
     (void)state;
     bench_up(&f);
-    hvhost_fault_arm(f.card, &silent);
+    fault(&f, HVH_ON_RNDIS_QUERY, OID_CURRENT_MAC, HVH_ACT_SILENT, 0);
     assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
     bench_turn(&f, 150);
     assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
-    hvhost_fault_arm(f.card, &refuse);
+    fault(&f, HVH_ON_RNDIS_SET, OID_RNDIS_CONFIG, HVH_ACT_REFUSE, 0);
     assert_int_equal(netvsc_set_mac(f.nic, second), 0);
     bench_turn(&f, 20);
     assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 2);
@@ -327,9 +327,7 @@ static void a_refused_address_is_told(void **state)
     uint8_t own[6];
 
     (void)state;
-    bench_init(&f);
-    f.card_config.refuse_promiscuous = true;
-    bench_come_up(&f);
+    up_forbidden(&f);
     memcpy(own, netvsc_info(f.nic)->mac, 6);
     assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
     bench_turn(&f, 6);

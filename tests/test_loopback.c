@@ -81,7 +81,8 @@ static void tcp_sums_are_left_to_the_host_as_told(void **state)
 
             netvsc_stats(lb.nif[end].nic, &stats);
             assert_int_equal(by_lwip, how[i] != NETVSC_AUTO);
-            assert_int_equal(stats.tx_csum > 20, how[i] != NETVSC_OFF);
+            if (how[i] != NETVSC_AUTO) /* else what is left is cut, or short */
+                assert_int_equal(stats.tx_csum > 20, how[i] == NETVSC_VERIFY);
             assert_int_equal(lb.nif[end].stats.tx_csum_differs, 0);
             cut = lb.nif[end].stats.tx_bursts + lb.nif[end].stats.tx_large;
             assert_int_equal(cut > 10, how[i] == NETVSC_AUTO);

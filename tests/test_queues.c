@@ -1,104 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Several queues against the emulated host: how many there are, which gets what, and the end. */
+/* Several queues against the emulated host: how many there are, and the end. */
 #include <errno.h>
 #include <string.h>
 
 #include "hvh_nic_var.h"
-#include "netif_fixture.h"
-#include "netvsc_queue.h"
 #include "nvs_reg.h"
+#include "queues_fixture.h"
 #include "rndis_reg.h"
-
-#define FLOWS 64u
-#define FRAME_BYTES 66u
-
-static void start(struct netif_fixture *f, uint32_t queues)
-{
-    bench_init(f);
-    f->card_config.max_queues = 64;
-    f->config.queues = queues;
-    bench_start(f);
-}
-
-static void up(struct netif_fixture *f, uint32_t queues)
-{
-    start(f, queues);
-    bench_attach(f);
-    bench_until(f, NETVSC_UP);
-}
-
-static void stop(struct netif_fixture *f)
-{
-    bench_check_strict(f);
-    netvsc_detach(f->nic, f->now_ns);
-    bench_until(f, NETVSC_DOWN);
-    bench_check_strict(f);
-    bench_stop(f);
-}
-
-static void fault(struct netif_fixture *f, enum hvhost_fault_on on, enum hvhost_fault_act act,
-                  uint64_t arg)
-{
-    const struct hvhost_fault what = {.on = on, .act = act, .arg = arg};
-
-    hvhost_fault_arm(f->card, &what);
-}
-
-/* A TCP segment from the far end, one of FLOWS flows. */
-static void flow_send(struct netif_fixture *f, unsigned flow)
-{
-    static const uint8_t head[] = {0x08, 0x00, 0x45, 0,  0, 52, 0, 0,  0, 0, 64,
-                                   6,    0,    0,    10, 0, 0,  1, 10, 0, 0, 2};
-    uint8_t frame[FRAME_BYTES] = {0};
-    const struct hvhost_frame out = {.data = frame, .len_bytes = sizeof(frame)};
-
-    memcpy(frame, f->card_config.mac, 6);
-    frame[6] = 2;
-    memcpy(frame + 12, head, sizeof(head));
-    frame[34] = 0x10;
-    frame[35] = (uint8_t)flow;
-    frame[37] = 80;
-    hvhost_port_send(f->port, &out);
-}
-
-static void flows_send(struct netif_fixture *f, unsigned rounds)
-{
-    for (unsigned i = 0; i < rounds; i++) {
-        for (unsigned flow = 0; flow < FLOWS; flow++)
-            flow_send(f, flow);
-        bench_turn(f, 2);
-    }
-}
-
-static uint64_t received(const struct netif_fixture *f, unsigned q)
-{
-    struct netvsc_stats stats;
-
-    netvsc_queue_stats(f->nic, q, &stats);
-    return stats.rx_frames;
-}
-
-/* One frame out on each queue comes back as completed on that queue. */
-static void each_queue_sends(struct netif_fixture *f)
-{
-    uint32_t queues = netvsc_info(f->nic)->queues;
-    struct netvsc_stats stats;
-    struct netvsc_slot slot;
-
-    bench_turn(f, 1);
-    for (unsigned q = 0; q < queues; q++) {
-        assert_int_equal(netvsc_queue_tx_begin(f->nic, q, 60, &slot), 0);
-        f->begins++;
-        memset(slot.data, (int)q, 60);
-        netvsc_queue_tx_commit(f->nic, q, &slot, 60);
-    }
-    bench_turn(f, 3);
-    for (unsigned q = 0; q < queues; q++) {
-        netvsc_queue_stats(f->nic, q, &stats);
-        assert_int_equal(stats.tx_completed, 1);
-        assert_int_equal(netvsc_queue_outstanding(f->nic, q), 0);
-    }
-}
 
 /* ---- how many -------------------------------------------------------------------------------- */
 
@@ -117,8 +25,8 @@ static void there_are_as_many_queues_as_asked_host_and_64_allow(void **state)
         bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->queues, row[i].queues);
         assert_int_equal(bench_stats(&f).queues_short, row[i].queues < row[i].asked);
-        each_queue_sends(&f);
-        stop(&f);
+        queues_each_sends(&f);
+        queues_stop(&f);
     }
 }
 
@@ -131,15 +39,15 @@ static void whatever_the_host_grants_the_nic_works(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-        start(&f, 64);
-        fault(&f, HVH_ON_SUBCHANNEL, HVH_ACT_GRANTED, row[i].granted);
+        queues_start(&f, 64);
+        queues_fault(&f, HVH_ON_SUBCHANNEL, HVH_ACT_GRANTED, row[i].granted);
         bench_attach(&f);
         bench_until(&f, NETVSC_UP);
         assert_int_equal(netvsc_info(f.nic)->queues, row[i].queues);
-        each_queue_sends(&f);
-        flows_send(&f, 2);
-        assert_int_equal(f.rx_count, 2 * FLOWS);
-        stop(&f);
+        queues_each_sends(&f);
+        queues_flows_send(&f, 2);
+        assert_int_equal(f.rx_count, 2 * QUEUES_FLOWS);
+        queues_stop(&f);
     }
 }
 
@@ -161,16 +69,16 @@ static void queues_may_come_late_backwards_or_not_all(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-        start(&f, 4);
-        fault(&f, HVH_ON_SUBCHANNEL, row[i].act, row[i].arg);
+        queues_start(&f, 4);
+        queues_fault(&f, HVH_ON_SUBCHANNEL, row[i].act, row[i].arg);
         bench_attach(&f);
         bench_until(&f, NETVSC_UP);
         assert_int_equal(netvsc_info(f.nic)->queues, row[i].queues);
         assert_int_equal(netvsc_info(f.nic)->left_out != NULL, row[i].queues < 4);
-        each_queue_sends(&f);
-        flows_send(&f, 2);
-        assert_int_equal(f.rx_count, 2 * FLOWS);
-        stop(&f);
+        queues_each_sends(&f);
+        queues_flows_send(&f, 2);
+        assert_int_equal(f.rx_count, 2 * QUEUES_FLOWS);
+        queues_stop(&f);
     }
 }
 
@@ -180,7 +88,7 @@ static void there_are_no_more_queues_than_sections_to_send_from(void **state)
 
     (void)state;
     for (uint32_t sections = 2; sections < 6; sections++) {
-        start(&f, 4);
+        queues_start(&f, 4);
         netvsc_destroy(f.nic);
         hvhost_destroy(f.host);
         f.card_config.dma_bytes = UINT32_MAX; /* control takes one of them */
@@ -188,8 +96,8 @@ static void there_are_no_more_queues_than_sections_to_send_from(void **state)
         f.card_config.send_buf_bytes = sections * 16384;
         bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->queues, sections - 1);
-        each_queue_sends(&f);
-        stop(&f);
+        queues_each_sends(&f);
+        queues_stop(&f);
     }
 }
 
@@ -204,9 +112,9 @@ static void without_rings_of_sub_channels_there_is_one_queue(void **state)
     f.config.queues = 4;
     bench_come_up(&f);
     assert_int_equal(netvsc_info(f.nic)->queues, 1);
-    flows_send(&f, 1);
-    assert_int_equal(f.rx_count, FLOWS);
-    stop(&f);
+    queues_flows_send(&f, 1);
+    assert_int_equal(f.rx_count, QUEUES_FLOWS);
+    queues_stop(&f);
 }
 
 /* Being offered a sub-channel is enough to crash such a kernel, so opening none is not enough. */
@@ -215,22 +123,22 @@ static void a_kernel_that_is_safe_with_one_channel_is_never_offered_more(void **
     struct netif_fixture f;
 
     (void)state;
-    start(&f, 4);
+    queues_start(&f, 4);
     f.channels_max = 1;
     bench_attach(&f);
     bench_until(&f, NETVSC_UP);
     assert_int_equal(netvsc_info(f.nic)->queues, 1);
     assert_int_equal(f.card->granted, 0);
-    flows_send(&f, 1);
-    assert_int_equal(f.rx_count, FLOWS);
-    stop(&f);
-    start(&f, 4);
+    queues_flows_send(&f, 1);
+    assert_int_equal(f.rx_count, QUEUES_FLOWS);
+    queues_stop(&f);
+    queues_start(&f, 4);
     f.channels_max = 2;
     bench_attach(&f);
     bench_until(&f, NETVSC_UP);
     assert_int_equal(netvsc_info(f.nic)->queues, 2);
     assert_int_equal(f.card->granted, 1);
-    stop(&f);
+    queues_stop(&f);
 }
 
 static void a_host_that_refuses_rss_leaves_one_queue(void **state)
@@ -243,15 +151,15 @@ static void a_host_that_refuses_rss_leaves_one_queue(void **state)
         const struct hvhost_fault refuse = {
             .on = i ? HVH_ON_RNDIS_SET : HVH_ON_RNDIS_QUERY, .act = HVH_ACT_REFUSE, .oid = oid[i]};
 
-        start(&f, 4);
+        queues_start(&f, 4);
         hvhost_fault_arm(f.card, &refuse);
         bench_attach(&f);
         bench_until(&f, NETVSC_UP);
         assert_int_equal(netvsc_info(f.nic)->queues, 1);
         assert_int_equal(bench_stats(&f).rss_refused, i);
-        flows_send(&f, 1);
-        assert_int_equal(f.rx_count, FLOWS);
-        stop(&f);
+        queues_flows_send(&f, 1);
+        assert_int_equal(f.rx_count, QUEUES_FLOWS);
+        queues_stop(&f);
     }
 }
 
@@ -271,13 +179,13 @@ static void a_table_whose_answer_is_lost_loses_no_frames(void **state)
                                           .count = 1,
                                           .arg = act[i] == HVH_ACT_LATE ? 150 : 4};
 
-        start(&f, 4);
+        queues_start(&f, 4);
         hvhost_fault_arm(f.card, &lost);
         bench_attach(&f);
         bench_until(&f, NETVSC_UP);
-        flows_send(&f, 1);
-        assert_int_equal(f.rx_count, FLOWS);
-        stop(&f);
+        queues_flows_send(&f, 1);
+        assert_int_equal(f.rx_count, QUEUES_FLOWS);
+        queues_stop(&f);
     }
 }
 
@@ -296,137 +204,11 @@ static void every_version_carries_frames_with_the_queues_it_knows(void **state)
         bench_come_up(&f);
         assert_int_equal(netvsc_info(f.nic)->nvs_version, version[i]);
         assert_int_equal(netvsc_info(f.nic)->queues, version[i] < NVS_VERSION_5 ? 1 : 4);
-        each_queue_sends(&f);
-        flows_send(&f, 1);
-        assert_int_equal(f.rx_count, FLOWS);
+        queues_each_sends(&f);
+        queues_flows_send(&f, 1);
+        assert_int_equal(f.rx_count, QUEUES_FLOWS);
         assert_int_equal(bench_stats(&f).send_tables, version[i] < NVS_VERSION_5 ? 0 : 1);
-        stop(&f);
-    }
-}
-
-/* ---- which gets what ------------------------------------------------------------------------- */
-
-static void each_flow_comes_on_the_queue_its_hash_names(void **state)
-{
-    struct netif_fixture f;
-    unsigned used = 0;
-
-    (void)state;
-    up(&f, 4);
-    for (unsigned flow = 0; flow < FLOWS; flow++) {
-        uint64_t before[4];
-
-        for (unsigned q = 0; q < 4; q++)
-            before[q] = received(&f, q);
-        for (unsigned i = 0; i < 3; i++)
-            flow_send(&f, flow);
-        bench_turn(&f, 2);
-        for (unsigned q = 0; q < 4; q++) {
-            uint64_t got = received(&f, q) - before[q];
-
-            assert_true(got == 0 || got == 3); /* all of a flow on one queue */
-            used |= got ? 1u << q : 0;
-        }
-    }
-    assert_int_equal(used, 0xF);
-    assert_int_equal(f.rx_count, 3 * FLOWS);
-    assert_int_equal(bench_host_stats(&f).rx_hashed, 3 * FLOWS);
-    stop(&f);
-}
-
-static void what_is_no_ip_comes_on_queue_0(void **state)
-{
-    struct netif_fixture f;
-
-    (void)state;
-    up(&f, 4);
-    bench_far_send(&f, 100, 1);
-    bench_turn(&f, 2);
-    assert_int_equal(received(&f, 0), 1);
-    stop(&f);
-}
-
-static void the_table_is_replaced_under_traffic_and_nothing_is_lost(void **state)
-{
-    struct netif_fixture f;
-    struct netvsc_rss rss, now;
-    uint64_t before;
-
-    (void)state;
-    up(&f, 4);
-    assert_int_equal(netvsc_rss_get(f.nic, &rss), 0);
-    for (unsigned round = 0; round < 16; round++) {
-        memset(rss.reta, (int)(round % 4), sizeof(rss.reta));
-        assert_int_equal(netvsc_rss_set(f.nic, &rss), 0);
-        assert_int_equal(netvsc_rss_set(f.nic, &rss), -EBUSY);
-        flows_send(&f, 4); /* takes effect somewhere in here */
-        assert_int_equal(netvsc_rss_get(f.nic, &now), 0);
-        assert_memory_equal(now.reta, rss.reta, sizeof(rss.reta));
-        before = received(&f, round % 4);
-        flows_send(&f, 1);
-        assert_int_equal(received(&f, round % 4) - before, FLOWS);
-    }
-    assert_int_equal(f.rx_count, 16 * 5 * FLOWS);
-    assert_int_equal(bench_stats(&f).rss_sets, 17);
-    stop(&f);
-}
-
-static void a_table_that_cannot_be_is_refused(void **state)
-{
-    const struct hvhost_fault refuse = {
-        .on = HVH_ON_RNDIS_SET, .act = HVH_ACT_REFUSE, .oid = OID_RSS_PARAMS};
-    struct netif_fixture f;
-    struct netvsc_rss rss, old;
-
-    (void)state;
-    up(&f, 3);
-    assert_int_equal(netvsc_rss_get(f.nic, &old), 0);
-    rss = old;
-    rss.reta[127] = 3;
-    assert_int_equal(netvsc_rss_set(f.nic, &rss), -EINVAL);
-    rss = old;
-    rss.types = 0;
-    assert_int_equal(netvsc_rss_set(f.nic, &rss), -EINVAL);
-    rss = old;
-    memset(rss.reta, 2, sizeof(rss.reta));
-    hvhost_fault_arm(f.card, &refuse);
-    assert_int_equal(netvsc_rss_set(f.nic, &rss), 0);
-    bench_turn(&f, 4);
-    assert_int_equal(netvsc_rss_get(f.nic, &rss), -ECONNREFUSED);
-    assert_memory_equal(rss.reta, old.reta, sizeof(old.reta));
-    assert_int_equal(bench_stats(&f).rss_refused, 1);
-    hvhost_fault_arm(f.card, NULL);
-    stop(&f);
-    up(&f, 1);
-    assert_int_equal(netvsc_rss_set(f.nic, &old), -ENOTSUP);
-    stop(&f);
-}
-
-static void the_hosts_advice_where_to_send_is_taken_if_it_makes_sense(void **state)
-{
-    struct netif_fixture f;
-
-    (void)state;
-    up(&f, 4);
-    bench_turn(&f, 2);
-    assert_int_equal(bench_stats(&f).send_tables, 1);
-    for (uint32_t hash = 0; hash < 64; hash++)
-        assert_int_equal(netvsc_queue_for(f.nic, hash), hash % 16 % 4);
-    stop(&f);
-    for (unsigned i = 0; i < 3; i++) {
-        start(&f, 3);
-        if (i == 0)
-            fault(&f, HVH_ON_SEND_TABLE, HVH_ACT_TABLE_ENTRY, 3);
-        else
-            fault(&f, HVH_ON_SEND_TABLE, HVH_ACT_TABLE_OFF, i == 1 ? UINT32_MAX : 17);
-        bench_attach(&f);
-        bench_until(&f, NETVSC_UP);
-        bench_turn(&f, 2);
-        assert_int_equal(bench_stats(&f).send_table_bad, 1);
-        assert_int_equal(bench_stats(&f).send_tables, 0);
-        for (uint32_t hash = 0; hash < 64; hash++)
-            assert_int_equal(netvsc_queue_for(f.nic, hash), hash % 3);
-        stop(&f);
+        queues_stop(&f);
     }
 }
 
@@ -437,9 +219,9 @@ static void a_nic_with_queues_attaches_again(void **state)
     struct netif_fixture f;
 
     (void)state;
-    up(&f, 8);
+    queues_up(&f, 8);
     for (unsigned i = 0; i < 3; i++) {
-        flows_send(&f, 1);
+        queues_flows_send(&f, 1);
         netvsc_detach(f.nic, f.now_ns);
         bench_until(&f, NETVSC_DOWN);
         bench_check_strict(&f);
@@ -452,9 +234,9 @@ static void a_nic_with_queues_attaches_again(void **state)
     hvhost_nic_offer(f.card);
     bench_attach(&f);
     bench_until(&f, NETVSC_UP);
-    flows_send(&f, 1);
-    assert_int_equal(f.rx_count, 4 * FLOWS);
-    stop(&f);
+    queues_flows_send(&f, 1);
+    assert_int_equal(f.rx_count, 4 * QUEUES_FLOWS);
+    queues_stop(&f);
 }
 
 static void the_device_stays_until_every_queue_is_left(void **state)
@@ -463,7 +245,7 @@ static void the_device_stays_until_every_queue_is_left(void **state)
     struct netvsc_slot slot;
 
     (void)state;
-    up(&f, 2);
+    queues_up(&f, 2);
     assert_int_equal(netvsc_queue_tx_begin(f.nic, 1, 60, &slot), -ENETDOWN); /* not yet polled */
     f.begins++;
     bench_turn(&f, 1);
@@ -492,11 +274,6 @@ int main(void)
         cmocka_unit_test(a_host_that_refuses_rss_leaves_one_queue),
         cmocka_unit_test(a_table_whose_answer_is_lost_loses_no_frames),
         cmocka_unit_test(every_version_carries_frames_with_the_queues_it_knows),
-        cmocka_unit_test(each_flow_comes_on_the_queue_its_hash_names),
-        cmocka_unit_test(what_is_no_ip_comes_on_queue_0),
-        cmocka_unit_test(the_table_is_replaced_under_traffic_and_nothing_is_lost),
-        cmocka_unit_test(a_table_that_cannot_be_is_refused),
-        cmocka_unit_test(the_hosts_advice_where_to_send_is_taken_if_it_makes_sense),
         cmocka_unit_test(a_nic_with_queues_attaches_again),
         cmocka_unit_test(the_device_stays_until_every_queue_is_left),
     };
