@@ -185,12 +185,16 @@ static error_t common_option(struct app_parsing *p, int key, char *arg, struct a
     case KEY_HELP:
         print_help(state, p->spec);
         p->answered = true;
+        state->next = state->argc; /* what follows is not looked at */
         return 0;
     case KEY_VERSION:
         printf("%s %s\n", p->spec->name, NETVSC_VERSION);
         p->answered = true;
+        state->next = state->argc; /* what follows is not looked at */
         return 0;
     case ARGP_KEY_ARG:
+        if (p->answered)
+            return 0;
         if (p->spec->args)
             return ARGP_ERR_UNKNOWN;
         app_fail(2, arg, "not an option", "See --help");

@@ -38,14 +38,7 @@ static void release(struct http_conn *c)
         http_log_reply(c);
         http_reply_done(&c->reply);
     }
-    while (c->in) {
-        struct pbuf *p = c->in;
-
-        c->in = p->next;
-        p->next = NULL;
-        pbuf_free(p);
-    }
-    c->server->in_count -= c->in_count;
+    http_input_drop(c);
     http_server_list(c, NULL);
     http_server_put(c->server, c);
 }
@@ -92,45 +85,6 @@ void http_conn_finish(struct http_conn *c)
 
 /* ---- input --------------------------------------------------------------------------------- */
 
-/* (n) bytes of the first buffer are used. */
-static void consume(struct http_conn *c, size_t n)
-{
-    struct pbuf *p = c->in;
-
-    tcp_recved(c->pcb, (u16_t)n);
-    c->in_off = (uint16_t)(c->in_off + n);
-    if (c->in_off < p->len)
-        return;
-    c->in = p->next;
-    c->in_off = 0;
-    c->in_count--;
-    c->server->in_count--;
-    p->next = NULL;
-    pbuf_free(p);
-}
-
-/* May (p) wait here? The first one always may, or a connection would never get on. */
-static bool has_room(const struct http_conn *c, const struct pbuf *p)
-{
-    uint32_t more = pbuf_clen(p);
-
-    return c->in_count == 0 || (c->in_count + more <= HTTP_INPUT_PBUFS_MAX &&
-                                c->server->in_count + more <= HTTP_INPUT_PBUFS_ALL);
-}
-
-static void append(struct http_conn *c, struct pbuf *p)
-{
-    if (c->in)
-        c->in_tail->next = p;
-    else
-        c->in = p;
-    for (; p; p = p->next) {
-        c->in_count++;
-        c->server->in_count++;
-        c->in_tail = p;
-    }
-}
-
 static void begin_progress(struct http_conn *c)
 {
     c->progress_ms = sys_now();
@@ -174,8 +128,8 @@ static enum http_step read_head(struct http_conn *c)
         /* A request's time begins with its first byte, but the first one's with the connection. */
         if (c->parser.len_bytes == 0 && c->had_first)
             c->since_ms = sys_now();
-        consume(c, http_parser_feed(&c->parser, (const char *)c->in->payload + c->in_off,
-                                    (size_t)(c->in->len - c->in_off)));
+        http_input_used(c, http_parser_feed(&c->parser, (const char *)c->in->payload + c->in_off,
+                                            (size_t)(c->in->len - c->in_off)));
     }
     if (c->parser.len_bytes > 0)
         http_server_list(c, NULL);
@@ -196,7 +150,7 @@ static enum http_step skip_body(struct http_conn *c)
 
         n = c->skip_bytes < n ? (size_t)c->skip_bytes : n;
         c->skip_bytes -= n;
-        consume(c, n);
+        http_input_used(c, n);
     }
     if (c->skip_bytes == 0)
         return start_reply(c);
@@ -209,7 +163,7 @@ static enum http_step linger(struct http_conn *c)
         size_t n = (size_t)(c->in->len - c->in_off);
 
         c->skip_bytes += n;
-        consume(c, n);
+        http_input_used(c, n);
     }
     if (c->skip_bytes > HTTP_LINGER_BYTES) {
         c->server->stats.aborted_input++;
@@ -295,10 +249,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     (void)err;
     if (!p)
         c->peer_fin = true;
-    else if (!has_room(c, p))
+    else if (!http_input_keep(c, p))
         return ERR_MEM; /* lwIP keeps it and offers it again */
-    else
-        append(c, p);
     return run(c);
 }
 

@@ -48,15 +48,15 @@ struct http_conn {
     bool may_wait; /* this reply's file is read as others are: until the data is there */
     struct pbuf *in, *in_tail; /* linked by next; tot_len (16 bits) is not kept */
     uint32_t in_count;
-    uint16_t in_off;         /* into the first */
-    uint64_t skip_bytes;     /* SKIP: still to come. LINGER: discarded so far */
-    uint32_t unacked_bytes;  /* given to TCP and not acknowledged */
-    uint32_t since_ms;       /* READ: waiting since. LINGER: since our end */
-    bool is_cold;            /* the file's next bytes were not in memory when last looked */
-    uint32_t cold_ms;        /* since when */
-    uint32_t progress_ms;    /* start of sending, and from then on of the piece below */
-    uint32_t progress_seq;   /* what was acknowledged then */
-    uint32_t head_sent;      /* bytes of the reply's head given to TCP */
+    uint16_t in_off;        /* into the first */
+    uint64_t skip_bytes;    /* SKIP: still to come. LINGER: discarded so far */
+    uint32_t unacked_bytes; /* given to TCP and not acknowledged */
+    uint32_t since_ms;      /* READ: waiting since. LINGER: since our end */
+    bool is_cold;           /* the file's next bytes were not in memory when last looked */
+    uint32_t cold_ms;       /* since when */
+    uint32_t progress_ms;   /* start of sending, and from then on of the piece below */
+    uint32_t progress_seq;  /* what was acknowledged then */
+    uint32_t head_sent;     /* bytes of the reply's head given to TCP */
     uint64_t body_sent;
     ip_addr_t remote;
     struct http_reply reply;
@@ -77,6 +77,13 @@ void http_conn_abort(struct http_conn *c);
 
 /* From outside lwIP's callbacks: do what can be done now. (c) may be gone afterwards. */
 void http_conn_go_on(struct http_conn *c);
+
+/* http_input.c: keep (p), all of it, behind what waits; false = no room, it is still lwIP's. */
+bool http_input_keep(struct http_conn *c, struct pbuf *p);
+/* (n) bytes of the first buffer are used: the client may send as many more. */
+void http_input_used(struct http_conn *c, size_t n);
+/* The end of the connection: free what waits. */
+void http_input_drop(struct http_conn *c);
 
 /* http_output.c: as much of the reply as TCP takes now. HTTP_STEP_NEXT = all of it. */
 enum http_step http_output_reply(struct http_conn *c);

@@ -11,134 +11,21 @@
  * reset, and counts in 32 bits.
  */
 #include <errno.h>
-#include <stdbool.h>
-#include <stdlib.h>
 
 #include "app.h"
-#include "lwip/tcp.h"
+#include "iperf.h"
 #include "port_clock.h"
 #include "port_log.h"
 
 #define PIECE_BYTES 32768u /* given to lwIP at once */
 #define POLL_HALF_SECONDS 2
 #define PORT_TRIES 32u /* before all are said to be in use */
-#define LINES_MAX 8u   /* in a second: strangers decide how many connections end */
 
-struct flow {
-    struct flow *next;
-    struct tcp_pcb *pcb;
-    bool is_open;
-    uint64_t start_ns, bytes;
-    ip_addr_t peer;
-    uint16_t port; /* of the peer */
-};
-
-/* Connections that ended in this second. */
-struct ended {
-    uint32_t lines;
-    uint64_t flows, bytes; /* of those without a line */
-};
-
-static struct {
-    uint16_t port;
-    bool client;
-    ip_addr_t server;
-    uint32_t seconds, flows_wanted;
-    struct tcp_pcb *listener;
-    struct flow *flows;
-    uint32_t open, failed;
-    uint64_t flows_done, bytes, start_ns; /* of the first connection; 0: none yet */
-    struct ended ended;
-} iperf = {.port = 5001, .seconds = 10, .flows_wanted = 1};
+struct iperf iperf = {.port = 5001, .seconds = 10, .flows_wanted = 1};
 
 static const uint8_t zeros[PIECE_BYTES];
 
-static double gbits(uint64_t bytes, uint64_t ns)
-{
-    return ns ? (double)bytes * 8 / (double)ns : 0;
-}
-
 /* ---- both ends ------------------------------------------------------------------------------- */
-
-static struct flow *flow_new(struct tcp_pcb *pcb, const ip_addr_t *peer, uint16_t port)
-{
-    struct flow *flow = calloc(1, sizeof(*flow));
-
-    if (!flow)
-        return NULL;
-    flow->pcb = pcb;
-    flow->start_ns = port_clock_now();
-    ip_addr_copy(flow->peer, *peer);
-    flow->port = port;
-    flow->next = iperf.flows;
-    iperf.flows = flow;
-    iperf.open++;
-    return flow;
-}
-
-static void say_ended(const struct flow *flow, const char *how)
-{
-    const uint64_t ns = port_clock_now() - flow->start_ns;
-    char peer[IPADDR_STRLEN_MAX];
-
-    if (iperf.ended.lines++ >= LINES_MAX) {
-        iperf.ended.flows++;
-        iperf.ended.bytes += flow->bytes;
-        return;
-    }
-    port_log(PORT_LOG_INFO, "%s port %u: %llu bytes in %.2f s, %.2f Gbit/s%s",
-             ipaddr_ntoa_r(&flow->peer, peer, sizeof(peer)), flow->port,
-             (unsigned long long)flow->bytes, (double)ns / (double)PORT_NS_PER_S,
-             gbits(flow->bytes, ns), how);
-}
-
-/* The second is over. */
-static void say_others(void *ctx, uint64_t now_ns)
-{
-    (void)ctx;
-    (void)now_ns;
-    if (iperf.ended.flows)
-        port_log(PORT_LOG_INFO, "and %llu more connections: %llu bytes",
-                 (unsigned long long)iperf.ended.flows, (unsigned long long)iperf.ended.bytes);
-    iperf.ended = (struct ended){0};
-}
-
-/* Take it out of the list and say how it went. */
-static void flow_end(struct flow *flow, const char *how)
-{
-    struct flow **at = &iperf.flows;
-
-    while (*at != flow)
-        at = &(*at)->next;
-    *at = flow->next;
-    iperf.open--;
-    iperf.flows_done++;
-    iperf.bytes += flow->bytes;
-    say_ended(flow, how);
-    free(flow);
-}
-
-static void forget(struct tcp_pcb *pcb)
-{
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-}
-
-/* End the connection properly; ERR_ABRT when that had to be done the hard way. */
-static err_t flow_close(struct flow *flow, const char *how)
-{
-    struct tcp_pcb *pcb = flow->pcb;
-
-    forget(pcb);
-    flow_end(flow, how);
-    if (tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
-}
 
 /* The last flow of a client ends the program. */
 static void client_check(void)
@@ -160,7 +47,7 @@ static void on_error(void *arg, err_t err)
     if (!flow->is_open && err == ERR_RST)
         how = ", refused";
     iperf.failed++;
-    flow_end(flow, how);
+    iperf_flow_end(flow, how);
     client_check();
 }
 
@@ -172,7 +59,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 
     (void)err;
     if (!p)
-        return flow_close(flow, "");
+        return iperf_flow_close(flow, "");
     flow->bytes += p->tot_len;
     tcp_recved(pcb, p->tot_len);
     pbuf_free(p);
@@ -186,7 +73,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     (void)arg;
     if (err != ERR_OK || !pcb)
         return ERR_VAL;
-    flow = flow_new(pcb, &pcb->remote_ip, pcb->remote_port);
+    flow = iperf_flow_new(pcb, &pcb->remote_ip, pcb->remote_port);
     if (!flow)
         return ERR_MEM; /* lwIP resets the connection */
     flow->is_open = true;
@@ -204,7 +91,7 @@ static err_t send_more(struct flow *flow)
     struct tcp_pcb *pcb = flow->pcb;
 
     if (port_clock_now() - flow->start_ns >= iperf.seconds * PORT_NS_PER_S) {
-        const err_t err = flow_close(flow, "");
+        const err_t err = iperf_flow_close(flow, "");
 
         client_check();
         return err;
@@ -240,7 +127,7 @@ static err_t on_answer(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err
 {
     (void)err;
     if (!p) {
-        const err_t rc = flow_close(arg, ", closed by the server");
+        const err_t rc = iperf_flow_close(arg, ", closed by the server");
 
         client_check();
         return rc;
@@ -285,7 +172,7 @@ static err_t bind_local(struct tcp_pcb *pcb)
 static int connect_one(void)
 {
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&iperf.server));
-    struct flow *flow = pcb ? flow_new(pcb, &iperf.server, iperf.port) : NULL;
+    struct flow *flow = pcb ? iperf_flow_new(pcb, &iperf.server, iperf.port) : NULL;
     err_t err;
 
     if (!flow) {
@@ -301,7 +188,7 @@ static int connect_one(void)
         err = tcp_connect(pcb, &iperf.server, iperf.port, on_connected);
     if (err == ERR_OK)
         return 0;
-    flow_close(flow, ", not connected");
+    iperf_flow_close(flow, ", not connected");
     return app_fail(1, ipaddr_ntoa(&iperf.server), app_lwip_error(err),
                     "Check the address, and --gateway");
 }
@@ -342,12 +229,12 @@ static void stop(void *ctx)
     if (iperf.listener)
         tcp_close(iperf.listener);
     while (iperf.flows)
-        flow_close(iperf.flows, ", interrupted");
-    say_others(NULL, 0);
+        iperf_flow_close(iperf.flows, ", interrupted");
+    iperf_say_others(NULL, 0);
     if (iperf.client && iperf.flows_done)
         port_log(PORT_LOG_INFO, "all %llu connections: %llu bytes, %.2f Gbit/s",
                  (unsigned long long)iperf.flows_done, (unsigned long long)iperf.bytes,
-                 iperf.start_ns ? gbits(iperf.bytes, ns) : 0);
+                 iperf.start_ns ? iperf_gbits(iperf.bytes, ns) : 0);
 }
 
 static error_t parse_number(const char *name, const char *text, uint32_t max, uint32_t *out)
@@ -403,7 +290,7 @@ int main(int argc, char **argv)
         .parse = parse,
         .start = start,
         .stop = stop,
-        .second = say_others,
+        .second = iperf_say_others,
         .by_workers = true,
     };
 

@@ -233,8 +233,9 @@ static error_t parse(int key, char *arg, void *ctx)
     }
 }
 
-static int check_given(void)
+static int check_given(void *ctx)
 {
+    (void)ctx;
     if (!bal.vip)
         return app_fail(2, "--vip", "clients need an address to connect to",
                         "Give --vip ADDR:PORT");
@@ -246,13 +247,6 @@ static int check_given(void)
                             "Give each --backend the same port");
     }
     return 0;
-}
-
-static int checked_start(void *ctx)
-{
-    const int status = check_given();
-
-    return status ? status : start(ctx);
 }
 
 int main(int argc, char **argv)
@@ -274,7 +268,8 @@ int main(int argc, char **argv)
                    "--backend 10.0.0.12:80",
         .options = options,
         .parse = parse,
-        .start = checked_start,
+        .check = check_given,
+        .start = start,
         .stop = stop,
         .second = second,
         .forwards = true,

@@ -55,12 +55,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'h':
         print_help(state);
         options->answered = true;
+        state->next = state->argc; /* what follows is not looked at */
         break;
     case 'V':
         printf("%s %s\n", app_name(), NETVSC_VERSION);
         options->answered = true;
+        state->next = state->argc; /* what follows is not looked at */
         break;
     case ARGP_KEY_ARG:
+        if (options->answered)
+            break;
         app_fail(2, arg, "not an option", "See --help");
         rc = EINVAL;
         break;

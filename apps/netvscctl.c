@@ -123,13 +123,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'h':
         print_help(state);
         options->answered = true;
+        state->next = state->argc; /* what follows is not looked at */
         break;
     case 'V':
         printf("netvscctl %s\n", NETVSC_VERSION);
         options->answered = true;
+        state->next = state->argc; /* what follows is not looked at */
         break;
     case ARGP_KEY_ARG:
-        rc = say_argument(options, arg);
+        rc = options->answered ? 0 : say_argument(options, arg);
         break;
     case ARGP_KEY_ERROR:
         if (!options->said)

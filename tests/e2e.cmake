@@ -41,7 +41,7 @@ foreach(topic l2fwd lb nat)
   e2e(${topic} both)
 endforeach()
 # These need a host of their own, or start both kinds.
-foreach(topic two_nics list errors shm loopback ctl driverctl)
+foreach(topic two_nics list errors options shm loopback ctl driverctl)
   e2e(${topic} alone)
 endforeach()
 e2e(mss inside)
