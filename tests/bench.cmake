@@ -9,6 +9,10 @@ add_executable(bench_ring bench/bench_ring.c bench/bench_card.c bench/bench_fram
   bench/bench_min.c)
 target_link_libraries(bench_ring PRIVATE netvsc_netif hvhost_core)
 netvsc_target(bench_ring)
+add_executable(bench_spread bench/bench_spread.c bench/bench_card.c bench/bench_frame.c
+  bench/bench_min.c)
+target_link_libraries(bench_spread PRIVATE netvsc_netif hvhost_core)
+netvsc_target(bench_spread)
 add_executable(bench_vmbus bench/bench_vmbus.c bench/bench_card.c bench/bench_min.c)
 target_link_libraries(bench_vmbus PRIVATE netvsc_netif hvhost_core Threads::Threads)
 netvsc_target(bench_vmbus)

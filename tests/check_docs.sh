@@ -102,12 +102,23 @@ check_page() {
     [ -z "$fence" ] || finding "$1:$number" "a block that does not end"
 }
 
-# Links between pages of ours lead somewhere.
+# anchors FILE: what links call its headings
+anchors() {
+    sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9 _\n-' | tr ' ' '-'
+}
+
+# Links between pages of ours lead somewhere, to a heading if they name one.
 check_links() {
-    local target
+    local target page
     while read -r target; do
-        [[ $target =~ ^(https?:|#|mailto:) ]] && continue
-        [ -e "$(dirname "$1")/${target%%#*}" ] || finding "$1" "link to $target leads nowhere"
+        [[ $target =~ ^(https?:|mailto:) ]] && continue
+        page=$1
+        [[ $target = '#'* ]] || page=$(dirname "$1")/${target%%#*}
+        if [ ! -e "$page" ]; then
+            finding "$1" "link to $target leads nowhere"
+        elif [[ $target = *'#'* ]] && ! anchors "$page" | grep -qxF -- "${target#*#}"; then
+            finding "$1" "$target: no such heading there"
+        fi
     done < <(grep -oE '\]\([^)]+\)' "$1" | sed -E 's/^\]\(//; s/\)$//')
 }
 

@@ -51,6 +51,8 @@ void bench_card_settle(struct bench_card *c);
 #define BENCH_DRIVER_CPU 1u /* of what is measured */
 void bench_pin(unsigned cpu);
 
+/* What a look at the clock takes. */
+double bench_clock_ns(void);
 /* Orders (values). */
 double bench_median(double *values, unsigned count);
 

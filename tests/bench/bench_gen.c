@@ -14,7 +14,7 @@
  * Two stopwatches: what clients and host take, and the whole; the guest's share, driver and lwIP
  * with its timers, is the difference. The first is read in every second window of WINDOW_NS only,
  * for reading it takes as long as two hundred instructions, and the whole is that of the other
- * windows (which is the same as without any reading: docs/benchmarks.md, Method). Of the windows
+ * windows (which is the same as without any reading: docs/bench-tcp.md). Of the windows
  * the median counts, which leaves out those in which somebody else had the processor. The latencies
  * are of all requests: from the turn in which one leaves to that in which its answer is seen.
  *

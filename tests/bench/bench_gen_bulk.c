@@ -3,7 +3,8 @@
  * Bulk data, in frames the host cuts or has put together (LSO, RSC), as between the kernel and a
  * guest:
  *
- *   in    clients send as much as the server's window allows, which discards it
+ *   in    clients send as much as the server's window allows, which discards it, and as a port of
+ *         the switch should have on its way at a time
  *   out   the server sends 10 MB again and again, from memory the host reads in place, as
  *         netvsc-http does with files; each frame is acknowledged
  *
@@ -19,7 +20,6 @@
 #include "port_tcp.h"
 
 #define FLOWS_MAX 64u
-#define FRAMES_PER_TURN 16u
 #define SOURCE_BYTES 10000000u
 
 static struct {
@@ -38,7 +38,7 @@ static void send_to_server(void)
 {
     unsigned full = 0; /* flows in a row */
 
-    for (unsigned frames = 0; frames < FRAMES_PER_TURN && full < gen.count;) {
+    for (uint32_t bytes = 0; bytes < HVHOST_TURN_BYTES && full < gen.count;) {
         const uint32_t i = bulk.next++ % gen.count;
         struct gen_client *c = &gen.client[i];
 
@@ -47,7 +47,7 @@ static void send_to_server(void)
             continue;
         }
         gen_send(i, c, TCP_ACK | TCP_PSH, GEN_DATA_BYTES_MAX);
-        frames++;
+        bytes += GEN_DATA_BYTES_MAX;
         full = 0;
     }
 }

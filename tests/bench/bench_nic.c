@@ -53,16 +53,6 @@ struct options {
 
 static double clock_cost_ns;
 
-static void measure_clock(void)
-{
-    const unsigned n = 200000;
-    uint64_t start = bench_now_ns();
-
-    for (unsigned i = 0; i < n; i++)
-        (void)bench_now_ns();
-    clock_cost_ns = (double)(bench_now_ns() - start) / n;
-}
-
 static void on_rx(void *ctx, const struct netvsc_frame *frames, unsigned count)
 {
     struct setup *s = ctx;
@@ -300,7 +290,7 @@ int main(int argc, char **argv)
         perror(opt.json);
         return 1;
     }
-    measure_clock();
+    clock_cost_ns = bench_clock_ns();
     lwip_init();
     printf("nic: driver alone, in-process host in the same thread; sizes without FCS; "
            "%u x %u frames; a clock read costs %.1f ns\n\n",

@@ -230,22 +230,6 @@ static double sample_of(struct side *s, const struct test *t, bool ours)
 
 /* ---- main ------------------------------------------------------------------------------------ */
 
-/* The least of some rounds: in the others somebody else had the processor. */
-static void measure_clock(void)
-{
-    const unsigned rounds = 16, count = 10000;
-
-    for (unsigned r = 0; r < rounds; r++) {
-        const uint64_t begin = bench_now_ns();
-        double each;
-
-        for (unsigned i = 0; i < count; i++)
-            bench_now_ns();
-        each = (double)(bench_now_ns() - begin) / count;
-        clock_ns = r == 0 || each < clock_ns ? each : clock_ns;
-    }
-}
-
 static int run(const struct test *t, unsigned pairs)
 {
     const bool minimal = !t->full && !t->burst;
@@ -285,7 +269,7 @@ int main(int argc, char **argv)
 {
     struct test burst;
 
-    measure_clock();
+    clock_ns = bench_clock_ns();
     for (unsigned i = 0; argc == 3 && i < sizeof(tests) / sizeof(tests[0]); i++) {
         if (strcmp(argv[1], tests[i].name) == 0)
             return run(&tests[i], (unsigned)atoi(argv[2]));

@@ -61,6 +61,7 @@ ring rx60-rss-1 "minimal reader" ""
 ring rx60-rss-8 "minimal reader" ""
 ring rx60-full "buffer not full" ""
 ring tx60 "minimal writer" "<= 2"
+row bench_spread tx60-rss tx60-rss "minimal writer" "ns per frame" ""
 for way in rx tx; do
     row bench_ring ${way}60-burst-32 batch-$way-32 "burst of 1" "ns per frame" "<= 0.5"
     for n in 1 2 4 8 16 32 64 128 256; do

@@ -23,6 +23,7 @@ row() {
 for case in rx60-1 rx60-8 rx60-rss-1 rx60-rss-8 tx60 rx60-full rx60-burst-256 tx60-burst-3; do
     row bench_ring $case
 done
+row bench_spread tx60-rss
 for case in rx1514 rx64k rx64k-copied rx64k-rsc tx1514 tx64k tx64k-copied; do
     row bench_copies $case
 done
@@ -79,6 +80,21 @@ printf 'before\n<!-- rows -->\nold\n<!-- end of rows -->\nbehind\n' >"$work/page
 ! grep -q '^old$' "$work/page" || fail "table --fill: the old rows are still there"
 [ "$(sed -n '1p;$p' "$work/page" | xargs)" = "before behind" ] ||
     fail "table --fill: the page's rest"
+
+# Of the rows that are behind, what limits them stays with the row; who is not behind any more goes.
+echo '{"name": "slow", "ratio": 3, "ours": 3, "target": 2, "sense": "<=", "peer_name": "a"}
+{"name": "new", "ratio": 1.2, "ours": 6, "peer": 5, "target": 1.5, "peer_name": "b"}
+{"name": "new", "ratio": 0.6, "ours": 6, "peer": 10, "peer_name": "tapecho"}
+{"name": "good", "ratio": 2, "ours": 2, "target": 2, "peer_name": "a"}' >"$work/behind"
+printf '%s\n' '<!-- rows -->' '<!-- end of rows -->' '<!-- behind -->' \
+    '| slow | a | | | | the cable |' '| good | a | | | | x |' '<!-- end of behind -->' >"$work/page"
+"$here/table" --fill "$work/page" "$work/behind" 2>/dev/null
+"$here/table" --fill "$work/page" "$work/behind" 2>"$work/log"
+[ "$(sed -n '/<!-- behind/,$p' "$work/page" | grep '^|' | tail -n +3)" = \
+    "| slow | a | <= 2 | 3 |  | the cable |
+| new | b | >= 1.5 | 1.2 | 2 | not explained yet |" ] || fail "table --fill: what is behind"
+grep -q 'limits new (b)' "$work/log" || fail "table --fill: nobody hears what is not explained"
+
 for way in rx tx; do
     for n in 1 32; do
         "$bin/bench_ring" ${way}60-burst-$n 1 | jq -c "{sweep: \"batch-$way\", x: $n, ours: .ours}"
