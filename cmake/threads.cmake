@@ -4,8 +4,9 @@
 # lose the end of a stream whose reader is behind: see port_sys_threads.c.
 find_package(Threads REQUIRED)
 
-# lwIP's own pools and TCP lists: ours are for one thread. Recovery from losses, and who may take
-# the place of a connection in TIME_WAIT, are ours all the same.
+# lwIP's own pools, TCP lists and timer: ours are for one thread. Recovery from losses, what could
+# not leave and so does not count, and who may take the place of a connection in TIME_WAIT, are ours
+# all the same.
 set(LWIP_OUR_THREADS_SRCS port_sys_threads.c port_tcp_ends.c port_tcp_loss.c port_tcp_threads.c
   port_tcp_wait.c)
 list(TRANSFORM LWIP_OUR_THREADS_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)

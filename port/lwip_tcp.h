@@ -28,11 +28,11 @@
 #define tcp_rexmit_rto(pcb) (port_tcp_forget_tails(pcb), tcp_rexmit_rto(pcb))
 
 /* Segments may be longer than lwIP knows: what it retransmits, and what it splits. */
-#define tcp_rexmit_rto_commit(pcb) port_tcp_rexmit_all(pcb)
+#define tcp_rexmit_rto_commit(pcb) ((void)port_tcp_rexmit_all(pcb))
 #define tcp_rexmit_fast(pcb) port_tcp_rexmit_fast(pcb)
 #define tcp_split_unsent_seg(pcb, bytes) port_tcp_split(pcb, bytes)
 
-/* What could not leave is no attempt (port_tcp_out.c). */
+/* What could not leave is no attempt (port_tcp_loss.c). */
 #define tcp_zero_window_probe(pcb) port_tcp_window_probe(pcb)
 
 /* Who has not heard all of it is told (port_tcp_ends.c). */

@@ -18,7 +18,8 @@
 #ifdef PORT_LWIP_TCP
 #define tcp_tmr lwip_tcp_tmr
 #define tcp_rexmit_rto_prepare port_tcp_timeout_begin
-#define tcp_rexmit_rto_commit port_tcp_rexmit_all
+#define tcp_rexmit_rto_commit port_tcp_rexmit_threads
+#define tcp_zero_window_probe port_tcp_window_probe
 #define memp_free(type, mem) PORT_TCP_MEMP_FREE(type, mem)
 #endif
 #ifdef PORT_LWIP_TCP_IN

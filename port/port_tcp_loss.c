@@ -27,13 +27,13 @@
  */
 #include "port_tcp_loss.h"
 
-#include <stdbool.h>
-
 #include "lwip/opt.h"
 
 #include "lwip/priv/tcp_priv.h"
 #include "port_hooks.h"
 #include "port_tcp_table.h"
+
+#define UNHEARD_TICKS (300000u / TCP_SLOW_INTERVAL)
 
 /* What a connection in recovery was like before the segment that is being received. */
 static struct {
@@ -107,10 +107,40 @@ err_t port_tcp_timeout_begin(struct tcp_pcb *pcb)
     return err;
 }
 
-void port_tcp_timeout_keep(struct tcp_pcb *pcb)
+/*
+ * An attempt that nobody took, for want of a link, a route or room in the card, says nothing about
+ * the peer. lwIP counts it like one without an answer, and gives up after twelve; a probe of a
+ * closed window, tried each 500 ms until one leaves, so after six seconds without link. Such an
+ * attempt does not count, and so its timer is not doubled, while the peer was heard a short time
+ * ago: what never leaves ends, too, and later than the 100 s that RFC 1122 (4.2.3.5) has as least.
+ */
+static bool counts(const struct tcp_pcb *pcb, err_t err)
 {
+    return err == ERR_OK || tcp_ticks - pcb->tmr >= UNHEARD_TICKS;
+}
+
+bool port_tcp_rexmit_all(struct tcp_pcb *pcb)
+{
+    const u8_t nrtx = pcb->nrtx;
+
     if (kept_ssthresh)
         pcb->ssthresh = kept_ssthresh;
+    if (pcb->nrtx < UINT8_MAX)
+        pcb->nrtx++;
+    if (counts(pcb, tcp_output(pcb)))
+        return true;
+    pcb->nrtx = nrtx;
+    return false;
+}
+
+err_t port_tcp_window_probe(struct tcp_pcb *pcb)
+{
+    const u8_t probes = pcb->persist_probe;
+    const err_t err = tcp_zero_window_probe(pcb);
+
+    if (!counts(pcb, err))
+        pcb->persist_probe = probes;
+    return err;
 }
 
 void port_tcp_probe(struct tcp_pcb *pcb)

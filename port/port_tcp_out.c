@@ -30,7 +30,6 @@
 #include "port_tcp_loss.h"
 
 #define REMEMBERED 256u /* a power of two */
-#define UNHEARD_TICKS (300000u / TCP_SLOW_INTERVAL)
 
 struct tails {
     const struct tcp_pcb *pcb;
@@ -175,38 +174,5 @@ err_t tcp_output(struct tcp_pcb *pcb)
     port_tcp_hide(pcb);
     err = output(pcb);
     port_tcp_show(pcb);
-    return err;
-}
-
-/*
- * An attempt that nobody took, for want of a link, a route or room in the card, says nothing about
- * the peer. lwIP counts it like one without an answer, and gives up after twelve; a probe of a
- * closed window, tried each 500 ms until one leaves, so after six seconds without link. Such an
- * attempt does not count, and so its timer is not doubled, while the peer was heard a short time
- * ago: what never leaves ends, too, and later than the 100 s that RFC 1122 (4.2.3.5) has as least.
- */
-static bool counts(const struct tcp_pcb *pcb, err_t err)
-{
-    return err == ERR_OK || tcp_ticks - pcb->tmr >= UNHEARD_TICKS;
-}
-
-void port_tcp_rexmit_all(struct tcp_pcb *pcb)
-{
-    const u8_t before = pcb->nrtx;
-
-    port_tcp_timeout_keep(pcb);
-    if (pcb->nrtx < UINT8_MAX)
-        pcb->nrtx++;
-    if (!counts(pcb, tcp_output(pcb)))
-        pcb->nrtx = before;
-}
-
-err_t port_tcp_window_probe(struct tcp_pcb *pcb)
-{
-    const u8_t before = pcb->persist_probe;
-    const err_t err = tcp_zero_window_probe(pcb);
-
-    if (!counts(pcb, err))
-        pcb->persist_probe = before;
     return err;
 }

@@ -79,9 +79,6 @@ void port_tcp_note(struct port_tcp_end *ends, _Atomic uint32_t *used);
 
 /* The ends of its lists of segments are known no more. */
 void port_tcp_forget_tails(const struct tcp_pcb *pcb);
-/* In place of lwIP's: all is sent again; a probe. What could not leave is not counted. */
-void port_tcp_rexmit_all(struct tcp_pcb *pcb);
-err_t port_tcp_window_probe(struct tcp_pcb *pcb);
 
 /* Connection number (i) of the pool, from 0 on. */
 struct tcp_pcb *port_tcp_at(uint32_t i);

@@ -2,13 +2,13 @@
 /*
  * Theory of operation
  *
- * lwIP with threads keeps its own lists, timers and segments: port_tcp_table.c and the rest of what
- * stands in for them are for one thread. Three things it lacks need none of that, and are had with
- * threads, too: recovery from several losses in a window (port_tcp_loss.c), who comes from the same
- * port again before TIME_WAIT has ended (port_tcp_wait.c), and what a program refused before that
- * (port_tcp_ends.c). They act around lwIP's input and timer and before its output, all of which
- * runs under its one lock, so what they remember from the one to the other is as safe as lwIP's
- * own.
+ * lwIP with threads keeps its own lists, timers and segments: port_tcp_table.c and the rest of
+ * what stands in for them are for one thread. Some things it lacks need none of that, and are had
+ * with threads, too: recovery from several losses in a window, and attempts that could not leave
+ * and so do not count (port_tcp_loss.c), who comes from the same port again before TIME_WAIT has
+ * ended (port_tcp_wait.c), and what a program refused before that (port_tcp_ends.c). They act
+ * around lwIP's input and timer and before its output, all of which runs under its one lock, so
+ * what they remember from the one to the other is as safe as lwIP's own.
  *
  * A segment's connection is known once lwIP has found it: it tells by its hook (port_hooks.h). A
  * waiting one has to go before that, so for a SYN, and only then, those in TIME_WAIT are walked.
@@ -52,12 +52,10 @@ static struct tcp_pcb *waiting_for(const struct tcp_hdr *head)
 }
 
 /* lwIP doubles the time between two attempts, but for those to connect. */
-void port_tcp_rexmit_all(struct tcp_pcb *pcb)
+void port_tcp_rexmit_threads(struct tcp_pcb *pcb)
 {
-    port_tcp_timeout_keep(pcb);
-    if (pcb->state == SYN_SENT)
+    if (port_tcp_rexmit_all(pcb) && pcb->state == SYN_SENT)
         pcb->rto = (s16_t)LWIP_MIN(2 * pcb->rto, RTO_MAX_TICKS);
-    tcp_rexmit_rto_commit(pcb);
 }
 
 /* What comes for it is an answer; data is not to wait as long for its own as that did. */

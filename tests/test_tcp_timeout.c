@@ -12,10 +12,12 @@
 #define WINDOW_SEGMENTS 16u
 #define MSS 536u                /* the far end's SYN has no options */
 #define CONNECTS_FOR_MS 180000u /* RFC 1122, 4.2.3.5 */
+#define MINUTE_MS 60000u
 
 static uint64_t now_ns;
 static struct tcp_pcb *server;
-static unsigned syns, connected, errors;
+static struct netif *card;
+static unsigned syns, connected, errors, with_data;
 static struct tcp_hdr last_syn; /* as it was sent */
 
 static uint64_t virtual_clock(void *ctx)
@@ -34,7 +36,7 @@ static void pass(unsigned ms)
 
 static void on_segment(const struct tcp_hdr *head, u16_t bytes)
 {
-    (void)bytes;
+    with_data += bytes > TCPH_HDRLEN_BYTES(head);
     if ((TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK)) != TCP_SYN)
         return;
     syns++;
@@ -207,6 +209,98 @@ static void connecting_is_tried_for_three_minutes_less_and_less_often(void **sta
     assert_null(tcp_active_pcbs);
 }
 
+/* ---- nothing can leave ----------------------------------------------------------------------- */
+
+static unsigned ms_to_data(void)
+{
+    const unsigned before = with_data;
+    unsigned ms = 0;
+
+    for (; with_data == before && ms < MINUTE_MS; ms += 10)
+        pass(10);
+    return ms;
+}
+
+static unsigned ms_to_error(void)
+{
+    unsigned ms = 0;
+
+    errors = 0;
+    tcp_err(server, on_error);
+    for (; !errors && ms < 30 * MINUTE_MS; ms += 10)
+        pass(10);
+    return ms;
+}
+
+/* All is acknowledged, there is no room for more, and more waits. */
+static void close_window(struct tcp_pcb *pcb)
+{
+    struct tcp_peer_segment s;
+
+    send_window(pcb);
+    s = tcp_peer_next(pcb, TCP_ACK, 0);
+    s.wnd = 0;
+    tcp_peer_send(&s);
+    assert_int_equal(tcp_write(pcb, "ten bytes.", 10, 0), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    assert_true(pcb->persist_backoff > 0);
+}
+
+static void what_cannot_leave_is_no_attempt(void **state)
+{
+    (void)state;
+    tcp_peer_connect(CLIENT_PORT);
+    send_window(server);
+    netif_set_link_down(card);
+    pass(4 * MINUTE_MS);
+    assert_int_equal(server->nrtx, 0);
+    netif_set_link_up(card);
+    assert_in_range(ms_to_data(), 10, 2000);
+    tcp_abort(server);
+}
+
+static void a_syn_that_cannot_leave_is_no_attempt(void **state)
+{
+    struct tcp_pcb *pcb = start_connecting();
+
+    (void)state;
+    netif_set_link_down(card);
+    pass(4 * MINUTE_MS);
+    assert_int_equal(errors, 0);
+    netif_set_link_up(card);
+    pass(2000);
+    assert_in_range(syns, 2, 3);
+    tcp_abort(pcb);
+}
+
+static void a_probe_that_cannot_leave_is_no_attempt(void **state)
+{
+    (void)state;
+    tcp_peer_connect(CLIENT_PORT);
+    close_window(server);
+    netif_set_link_down(card);
+    pass(4 * MINUTE_MS);
+    assert_int_equal(server->persist_probe, 0);
+    netif_set_link_up(card);
+    assert_in_range(ms_to_data(), 10, 500);
+    tcp_abort(server);
+}
+
+static void what_never_leaves_again_ends_the_connection(void **state)
+{
+    (void)state;
+    for (unsigned closed = 0; closed < 2; closed++) {
+        tcp_peer_connect((u16_t)(CLIENT_PORT + closed));
+        if (closed)
+            close_window(server);
+        else
+            send_window(server);
+        netif_set_link_down(card);
+        assert_in_range(ms_to_error(), 5 * MINUTE_MS, 20 * MINUTE_MS);
+        netif_set_link_up(card);
+    }
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -214,7 +308,8 @@ static int start(void **state)
     port_clock_source(virtual_clock, NULL);
     lwip_init();
     tcp_peer_sees = on_segment;
-    return tcp_peer_start() ? tcp_peer_listen(on_accept) : -1;
+    card = tcp_peer_start();
+    return card ? tcp_peer_listen(on_accept) : -1;
 }
 
 int main(void)
@@ -226,6 +321,10 @@ int main(void)
         cmocka_unit_test(a_lost_syn_says_nothing_of_how_much_is_too_much),
         cmocka_unit_test(data_does_not_wait_as_long_as_the_last_syn_did),
         cmocka_unit_test(connecting_is_tried_for_three_minutes_less_and_less_often),
+        cmocka_unit_test(what_cannot_leave_is_no_attempt),
+        cmocka_unit_test(a_syn_that_cannot_leave_is_no_attempt),
+        cmocka_unit_test(a_probe_that_cannot_leave_is_no_attempt),
+        cmocka_unit_test(what_never_leaves_again_ends_the_connection),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
