@@ -91,6 +91,7 @@ int netvsc_tx_start(struct netvsc_queue *q, const struct netvsc_tx_want *want,
     head_bytes = netvsc_tx_head_bytes(q, &meta);
     if (want->alone || !netvsc_pile_begin(q, &meta, head_bytes, want->len_bytes, slot))
         netvsc_tx_give(q, &meta, head_bytes, want->ring_packets, slot);
+    q->tx.slot[slot->token & 0xFFFF].tag_by_default = !want->meta->has_tci;
     return 0;
 }
 

@@ -3,7 +3,7 @@
  * What stands in front of a frame sent, and in the books.
  *
  * The virtual switch does not understand VLAN tags inside frames: a tag found there is taken out
- * and sent beside the frame.
+ * and sent beside the frame, but for a second one: a frame goes to the VLAN its sender said.
  */
 #include <string.h>
 
@@ -45,6 +45,8 @@ uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_slot *slot, ui
         return len_bytes;
     if (meta->csum || meta->lso4 || meta->lso6)
         return len_bytes; /* whoever knows headers knows tags */
+    if (meta->has_tci && !slot->tag_by_default)
+        return len_bytes;
     meta->tci = (uint16_t)(at[NETVSC_TAG_OFF + 2] << 8 | at[NETVSC_TAG_OFF + 3]);
     if (!meta->has_tci) {
         *data += RNDIS_PPI_BYTES;

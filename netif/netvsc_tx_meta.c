@@ -169,7 +169,9 @@ bool netvsc_tx_rewish(struct netvsc_queue *q, const struct netvsc_slot *slot, si
 
     if (!entry)
         return false;
-    if (!wish.has_tci) {
+    if (wish.has_tci) {
+        entry->tag_by_default = false;
+    } else {
         wish.has_tci = entry->meta.has_tci;
         wish.tci = entry->meta.tci;
     }

@@ -34,6 +34,7 @@ struct netvsc_tx_slot {
     uint32_t frames;            /* in the section, once on the ring */
     uint32_t ring_packets;      /* kept for it while begun */
     struct netvsc_tx_meta meta; /* of the frame begun */
+    bool tag_by_default;        /* in there is the card's, which gives way to one in the frame */
     uint16_t head_bytes;        /* in front of it: RNDIS header and per-packet info */
     void *owner;                /* of memory the host reads besides, or NULL */
 };

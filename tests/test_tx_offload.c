@@ -314,6 +314,43 @@ static void frames_waiting_for_company_are_lost_with_the_device_and_counted(void
     bench_stop(&f);
 }
 
+/* Else who may send on one VLAN, or passes its frames on, reaches another by a second tag. */
+static void a_tag_given_beside_stays_and_so_does_one_inside(void **state)
+{
+    const struct netvsc_tx_meta meta = {.has_tci = true, .tci = 0x2007};
+    struct netif_fixture f;
+    struct netvsc_slot slot;
+
+    (void)state;
+    for (unsigned by_default = 0; by_default < 2; by_default++) {
+        bench_init(&f);
+        f.config.tx_tci = by_default ? meta.tci : 0;
+        struct hvhost_port *port;
+        bench_start(&f);
+        memset(&seen, 0, sizeof(seen));
+        memset(&burst, 0, sizeof(burst));
+        assert_int_equal(hvhost_port_add(f.host, look, NULL, &port), 0);
+        bench_attach(&f);
+        bench_until(&f, NETVSC_UP);
+        for (uint32_t bytes = 60; bytes <= 1514; bytes += 727) {
+            f.begins++;
+            assert_int_equal(netvsc_queue_tx_begin_meta(f.nic, 0, bytes, &meta, &slot), 0);
+            memset(slot.data, 2, bytes);
+            slot.data[0] = 4; /* nobody's address */
+            burst_put16(slot.data + 12, 0x8100);
+            burst_put16(slot.data + 14, 0x3001);
+            netvsc_tx_commit(f.nic, &slot, bytes);
+            bench_turn(&f, 2);
+            assert_int_equal(seen.tci, meta.tci);
+            assert_int_equal(f.far_bytes, bytes);
+            assert_int_equal(burst_get32(f.far_frame + 12), 0x81003001);
+        }
+        assert_int_equal(bench_stats(&f).tx_untagged, 0);
+        bench_check_strict(&f);
+        bench_stop(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +360,7 @@ int main(void)
         cmocka_unit_test(bursts_are_cut_by_the_host),
         cmocka_unit_test(a_tag_inside_the_frame_leaves_beside_it),
         cmocka_unit_test(a_default_tag_gives_way_to_one_in_the_frame),
+        cmocka_unit_test(a_tag_given_beside_stays_and_so_does_one_inside),
         cmocka_unit_test(small_frames_share_packets_within_the_hosts_limits),
         cmocka_unit_test(order_is_kept_among_small_and_large_frames),
         cmocka_unit_test(a_section_takes_no_more_than_it_holds),
