@@ -60,32 +60,51 @@ static int send_summed(const struct netvsc_netif *nif, const struct pbuf *p,
     return 0;
 }
 
-/* A chain that joins no other. */
-static int send_alone(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
-                      struct netvsc_tx_meta *meta)
+/* As it is, or in a section. */
+static int send_asking(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
+                       const struct netvsc_tx_meta *meta)
 {
     struct netvsc_slot slot;
-    uint32_t bytes = p->tot_len - skip;
-    int rc;
-
-    if (sums_here(nif, p, skip, meta))
-        return send_summed(nif, p, meta);
-    rc = netvsc_netif_in_place(nif, p, skip, meta);
+    int rc = netvsc_netif_in_place(nif, p, skip, meta);
 
     if (rc != NETVSC_NETIF_ALONE)
         return rc;
     rc = begin_chain(nif, p, meta, skip, &slot);
-    if (!rc && meta->csum && nif->tx_csum == NETVSC_VERIFY &&
-        !(netvsc_netif_truth(slot.data, bytes) & NETVSC_CSUM_L4_OK)) {
-        nif->stats.tx_csum_differs++;
-        netvsc_queue_tx_cancel(nif->nic, nif->queue, &slot);
-        meta->csum = 0; /* what is wrong stays wrong, for the receiver to find */
-        rc = begin_chain(nif, p, meta, skip, &slot);
-    }
     if (rc)
         return rc;
-    netvsc_queue_tx_commit(nif->nic, nif->queue, &slot, bytes);
+    netvsc_queue_tx_commit(nif->nic, nif->queue, &slot, p->tot_len - skip);
     return 0;
+}
+
+/* The same for NETVSC_VERIFY: what is wrong stays wrong, for the receiver to find. */
+static int send_verified(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
+                         struct netvsc_tx_meta *meta)
+{
+    struct pbuf *flat = p->next ? pbuf_clone(PBUF_RAW, PBUF_RAM, p) : p;
+    int rc;
+
+    if (!flat)
+        return -ENOMEM;
+    /* The addresses, behind which the tag is left out, are not looked at. */
+    if (!(netvsc_netif_truth((const uint8_t *)flat->payload + skip, flat->tot_len - skip) &
+          NETVSC_CSUM_L4_OK))
+        meta->csum = 0;
+    if (flat != p)
+        pbuf_free(flat);
+    rc = send_asking(nif, p, skip, meta);
+    nif->stats.tx_csum_differs += !rc && !meta->csum;
+    return rc;
+}
+
+/* A chain that joins no other. */
+static int send_alone(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
+                      struct netvsc_tx_meta *meta)
+{
+    if (sums_here(nif, p, skip, meta))
+        return send_summed(nif, p, meta);
+    if (meta->csum && nif->tx_csum == NETVSC_VERIFY)
+        return send_verified(nif, p, skip, meta);
+    return send_asking(nif, p, skip, meta);
 }
 
 static void count_large(struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,

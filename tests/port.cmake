@@ -42,5 +42,7 @@ netvsc_test(test_tcp_timeout_threads LIBS netvsc_threads SOURCES tcp_peer.c)
 # By chance: see chance.h.
 netvsc_test(test_tcp_crowd LIBS netvsc_netif port_base hvhost_core
   SOURCES tcp_crowd.c card_pair.c chance.c netif_books.c)
+netvsc_test(test_netif_shapes LIBS netvsc_netif port_base hvhost_core
+  SOURCES burst.c card_pair.c chance.c netif_books.c)
 netvsc_test(test_udp_shapes LIBS netvsc_netif port_base hvhost_core
   SOURCES card_pair.c chance.c netif_books.c)
