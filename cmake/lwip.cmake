@@ -25,6 +25,13 @@ set(LWIP_OUR_SRCS port_memp.c port_tcp_ahead.c port_tcp_ends.c port_tcp_give.c p
   port_tcp_loss.c port_tcp_out.c port_tcp_table.c port_tcp_timer.c port_tcp_wait.c)
 list(TRANSFORM LWIP_OUR_SRCS PREPEND ${CMAKE_SOURCE_DIR}/port/)
 
+# netvsc_mend_lwip(name): what lwIP gets wrong with threads and without, outside of TCP.
+function(netvsc_mend_lwip name)
+  set_source_files_properties(${LWIP_DIR}/src/core/ipv4/etharp.c TARGET_DIRECTORY ${name}
+    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/port/lwip_etharp.h"
+    OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/port/lwip_etharp.h)
+endfunction()
+
 # netvsc_flat_lwip(name): (name), which compiles LWIP_SRCS and LWIP_OUR_SRCS, gets those headers.
 function(netvsc_flat_lwip name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/port)
@@ -54,6 +61,7 @@ add_library(lwip STATIC ${LWIP_SRCS} ${LWIP_OUR_SRCS})
 target_include_directories(lwip SYSTEM PUBLIC ${LWIP_DIR}/src/include)
 target_include_directories(lwip PUBLIC ${CMAKE_SOURCE_DIR}/port)
 netvsc_flat_lwip(lwip)
+netvsc_mend_lwip(lwip)
 netvsc_quick_lwip(lwip)
 netvsc_common(lwip)
 

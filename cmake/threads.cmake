@@ -30,6 +30,7 @@ endforeach()
 target_compile_definitions(lwip_threads PUBLIC PORT_THREADS=1 TCP_SLOW_INTERVAL=500)
 target_include_directories(lwip_threads PUBLIC ${CMAKE_SOURCE_DIR}/port)
 target_include_directories(lwip_threads SYSTEM PUBLIC ${LWIP_DIR}/src/include)
+netvsc_mend_lwip(lwip_threads)
 netvsc_quick_lwip(lwip_threads)
 netvsc_common(lwip_threads)
 

@@ -11,6 +11,8 @@
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
 #include "lwip/nd6.h"
 #include "lwip/timeouts.h"
 #include "lwip/prot/dhcp.h"
@@ -263,6 +265,15 @@ void port_net_disown(struct netif *netif)
     dhcp_cleanup(netif);
 }
 
+/* Datagrams that lack a fragment would keep frames, and so their card, for up to a minute. */
+static void forget_fragments(void)
+{
+    for (unsigned i = 0; i <= IPV6_REASS_MAXAGE; i++) {
+        ip_reass_tmr();
+        ip6_reass_tmr();
+    }
+}
+
 void port_net_down(struct netif *netif)
 {
     netif_set_status_callback(netif, NULL);
@@ -274,4 +285,5 @@ void port_net_down(struct netif *netif)
         dhcp_cleanup(netif);
     }
     netif_set_down(netif);
+    forget_fragments(); /* now that nobody can be told of it */
 }

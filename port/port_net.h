@@ -42,7 +42,7 @@ int port_net_parse_ip6(const char *text, ip6_addr_t *address);
  */
 int port_net_up(struct netif *netif, const struct port_net_config *config);
 
-/* Give the DHCP lease back and take the interface down. */
+/* Give the DHCP lease back, take the interface down, and forget fragments, whoever they came to. */
 void port_net_down(struct netif *netif);
 
 /* All valid addresses of (netif), separated by blanks; "none" when there are none. Returns (out).

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # End to end: each topic with the host inside the program, and where it matters with the host in a
 # process of its own (_shm).
-foreach(client udp_echo http_sizes)
+foreach(client udp_echo http_sizes frame_storm)
   add_executable(${client} e2e/${client}.c)
   netvsc_target(${client})
 endforeach()
@@ -27,7 +27,8 @@ function(e2e topic face)
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 180 SKIP_RETURN_CODE 77)
 endfunction()
 
-foreach(topic ping http stalls files gather echo dhcp get iperf pcap exit control change impair)
+foreach(topic ping http storm stalls files gather echo dhcp get iperf pcap exit control change
+    impair)
   e2e(${topic} both)
 endforeach()
 foreach(topic ipv6 idle kill_app)

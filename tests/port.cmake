@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
+netvsc_test(test_port_arp LIBS lwip port_base)
 netvsc_test(test_port_claim LIBS port SOURCES stderr_catcher.c)
 netvsc_test(test_port_clock LIBS port_base)
-netvsc_test(test_port_fragments LIBS lwip port_base)
+netvsc_test(test_port_fragments LIBS port)
 netvsc_test(test_port_heap LIBS port_base)
 netvsc_test(test_port_idle LIBS port_base)
 netvsc_test(test_port_log LIBS port_base SOURCES stderr_catcher.c)
@@ -33,6 +34,7 @@ netvsc_test(test_port_mailbox LIBS port)
 netvsc_test(test_port_spread LIBS port hvhost_core)
 # lwIP with threads.
 netvsc_test(test_port_sockets LIBS netvsc_threads LABELS unit tsan)
+netvsc_test(test_port_arp_threads LIBS netvsc_threads)
 netvsc_test(test_tcp_loss_threads LIBS netvsc_threads SOURCES tcp_peer.c)
 netvsc_test(test_tcp_time_wait_threads LIBS netvsc_threads SOURCES tcp_peer.c)
 netvsc_test(test_tcp_refused_threads LIBS netvsc_threads SOURCES tcp_peer.c)

@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include "port_log.h"
+#include "port_net.h"
 
 #include <string.h>
 
@@ -25,11 +26,13 @@
 static struct netif card;
 static struct udp_pcb *pcb;
 static uint64_t received_bytes;
+static unsigned sent;
 
 static err_t drop(struct netif *netif, struct pbuf *p)
 {
     (void)netif;
     (void)p;
+    sent++;
     return ERR_OK;
 }
 
@@ -198,11 +201,27 @@ static void one_that_is_too_large_costs_nothing(void **state)
     assert_true(port_asserts() > 0); /* or lwIP was mended, and arch/cc.h can be */
 }
 
+/* They would keep frames of the card, and so the card, for a minute. */
+static void what_lacks_a_fragment_goes_with_the_interface(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) { /* with the first a sender would be told */
+        send_piece4(999 + first, first ? 0 : PIECE_BYTES, 30000);
+        send_piece6(999 + first, first ? 0 : PIECE_BYTES, 30000);
+    }
+    assert_int_equal(lwip_stats.memp[MEMP_PBUF_POOL]->used, 4);
+    sent = 0;
+    port_net_down(&card);
+    assert_int_equal(lwip_stats.memp[MEMP_PBUF_POOL]->used, 0);
+    assert_int_equal(sent, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_datagram_is_put_together),
         cmocka_unit_test(one_that_is_too_large_costs_nothing),
+        cmocka_unit_test(what_lacks_a_fragment_goes_with_the_interface),
     };
 
     return cmocka_run_group_tests(tests, start_stack, NULL);
