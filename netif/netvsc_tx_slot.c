@@ -10,21 +10,45 @@
  * from the end: few lines, which are in this processor's caches. A frame of its own takes the
  * section free for longest. The host, on another processor, has read its lines since: one freed
  * just now is still in that processor's caches, and to write to it is to take each line away from
- * there; one freed long ago has left them. The row must not be too long, though, or its lines are
- * in no cache at all: with 768 sections of 6 KiB a frame of 1514 bytes takes two thirds of the time
- * it takes from a stack, or from a row of 2730, be it in pages of 4 KiB or of 2 MiB.
+ * there; one freed long ago has left them. So the frames in the row should take as much memory as a
+ * processor's second level cache has. They should not take much more, or their lines are in no
+ * cache at all (docs/bench-device.md, tx1514, has the times).
  *
  * A host in our own thread has the same caches as we: then every frame takes the one freed last.
  */
 #include "netvsc_pile_var.h"
 #include "netvsc_slot_var.h"
 
+#include <unistd.h>
+
+#define ROW_MIN 256u
+#define ROW_UNKNOWN 768u /* for a processor that does not tell */
+#define ROW_FRAME_BYTES 1536u
+
+/* How many sections to use in turns. */
+static uint32_t row_length(void)
+{
+    long bytes = 0;
+
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    if (bytes <= 0)
+        return ROW_UNKNOWN;
+    if (bytes < (long)(ROW_MIN * ROW_FRAME_BYTES))
+        return ROW_MIN;
+    if (bytes > (long)(NETVSC_TX_SLOTS_MAX * ROW_FRAME_BYTES))
+        return NETVSC_TX_SLOTS_MAX;
+    return (uint32_t)bytes / ROW_FRAME_BYTES;
+}
+
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
 {
     struct netvsc_tx *tx = &q->tx;
+    const uint32_t row = row_length();
 
-    if (sections > NETVSC_TX_SLOTS_MAX)
-        sections = NETVSC_TX_SLOTS_MAX;
+    if (sections > row)
+        sections = row;
     tx->first_section = first_section;
     tx->slot_count = sections;
     tx->free_count = 0;

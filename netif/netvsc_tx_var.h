@@ -11,8 +11,8 @@
 #include "nvs.h"
 #include "rndis.h"
 
-#define NETVSC_TX_SLOTS_MAX 768u       /* send sections a queue uses; hosts offer 170..2730 */
-#define NETVSC_TX_FREE_PLACES 1024u    /* for those free: a power of two */
+#define NETVSC_TX_SLOTS_MAX 2048u      /* send sections a queue uses; hosts offer 170..2730 */
+#define NETVSC_TX_FREE_PLACES 2048u    /* for those free: a power of two */
 #define NETVSC_GATHER_RING_PACKETS 10u /* the room of its longest packet, in packets */
 
 struct netvsc_gather;

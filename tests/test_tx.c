@@ -8,6 +8,7 @@
 
 #include "hex.h"
 #include "netif_wire.h"
+#include "netvsc_look.h"
 #include "netvsc_tx_var.h"
 
 #define MTU 1500u
@@ -225,6 +226,7 @@ static void more_sections_than_the_driver_keeps_books_of_are_left_alone(void **s
 {
     const struct wire_options options = {
         .ring_pages = 100, .send_sections = 4200, .send_section_bytes = 176};
+    struct netvsc_queue_look look;
     unsigned sent = 0;
     struct wire w;
 
@@ -233,7 +235,9 @@ static void more_sections_than_the_driver_keeps_books_of_are_left_alone(void **s
     assert_int_equal(netvsc_info(w.nic)->send_sections, 4200);
     while (wire_send(&w, 60, 1) == 0)
         sent++;
-    assert_int_equal(sent, NETVSC_TX_SLOTS_MAX);
+    netvsc_queue_look(w.nic, 0, &look);
+    assert_int_equal(sent, look.sections); /* how many depends on the processor's caches */
+    assert_in_range(sent, 256, NETVSC_TX_SLOTS_MAX);
     wire_close(&w);
 }
 
