@@ -105,7 +105,8 @@ static inline uint64_t vmbus_tx_desc(const struct vmbus_send *pkt, uint32_t len_
 /*
  * A packet is written at (at): have the line some packets on brought here, to be written to. The
  * host's processor has it since it read what was there. Behind the end of the ring there is none to
- * bring, which does no harm.
+ * bring, which does no harm. Only between packets with much to do: where packets are all that is
+ * written, stores ask for as many lines themselves, and asking holds them up.
  */
 #define VMBUS_TX_AHEAD_BYTES 512u
 static inline void vmbus_tx_ask_ahead(const uint8_t *at)
@@ -133,7 +134,6 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
         vmbus_tx_write_wrapped(ring, pkt);
         return;
     }
-    vmbus_tx_ask_ahead(at);
     /* The last word before the others: what the payload does not cover of it is the padding. */
     vmbus_tx_word(at + len - 8, 0);
     vmbus_tx_word(at + len, (uint64_t)start << 32); /* the trailer */
