@@ -20,6 +20,7 @@
 #define MTU_MIN 68u
 #define MTU_MAX 65522u
 #define MAC_BYTES 6u
+#define MAC_DOUBTS_MAX 4u
 
 /* ---- filter ---------------------------------------------------------------------------------- */
 
@@ -109,7 +110,7 @@ static int send_mac(struct netvsc *nic)
     uint8_t *mac = nic->control.mac_sent;
 
     memcpy(mac, mac_wanted(nic), MAC_BYTES);
-    if (memcmp(mac, nic->info.mac, MAC_BYTES) == 0)
+    if (!nic->control.mac_doubts && memcmp(mac, nic->info.mac, MAC_BYTES) == 0)
         return 0;
     for (unsigned i = 0; i < sizeof(name) - 1; i++)
         param.name[i] = (uint8_t)name[i];
@@ -127,7 +128,8 @@ static int accept_mac(struct netvsc *nic)
 
 /*
  * Hosts that do not know the parameter say yes and do nothing, and one whose answer was lost may
- * have done it: what counts is what they have now, and what they have is what we receive.
+ * have done it: what counts is what they have now, and what they have is what we receive. So one
+ * that does not say is asked again, for both.
  */
 static int query_current(struct netvsc *nic)
 {
@@ -141,7 +143,7 @@ static int accept_current(struct netvsc *nic)
     int rc = netvsc_ctl_accept_info(nic, mac, sizeof(mac));
 
     if (rc)
-        return rc;
+        return rc == -ECONNREFUSED ? -EPROTO : rc;
     if (!is_address(mac))
         return -EPROTO;
     if (memcmp(nic->info.mac, mac, MAC_BYTES) != 0)
@@ -203,6 +205,11 @@ static void mac_done(struct netvsc *nic, int error)
 {
     struct netvsc_control *c = &nic->control;
 
+    if (error && error != -ECONNREFUSED && ++c->mac_doubts < MAC_DOUBTS_MAX) {
+        netvsc_change_ask(nic, NETVSC_CHANGE_MAC);
+        return;
+    }
+    c->mac_doubts = error && error != -ECONNREFUSED; /* left for the next change to resolve */
     if (!error) {
         nic->stats.ctl_changes++;
         return;
@@ -248,6 +255,7 @@ void netvsc_control_attached(struct netvsc *nic)
     set_latency(nic);
     c->list_told = false;
     c->list_refused = false;
+    c->mac_doubts = 0;
     memcpy(c->permanent_mac, nic->info.mac, MAC_BYTES);
     if (c->has_mac)
         netvsc_change_ask(nic, NETVSC_CHANGE_MAC);

@@ -126,6 +126,7 @@ struct netvsc_control {
     bool list_told, list_refused; /* the host has (group), or takes no list */
     bool has_mac;
     uint8_t mac[6], mac_sent[6], permanent_mac[6]; /* wanted, asked for last, the card's own */
+    uint8_t mac_doubts; /* times in a row that the host was asked, and did not say which it has */
     uint32_t filter, filter_sent; /* NDIS_FILTER_* in force, and in the request under way */
     unsigned groups;              /* more than fit in (group): all multicast */
     uint8_t group[NETVSC_MULTICAST_MAX][6];

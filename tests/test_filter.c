@@ -301,17 +301,44 @@ static void an_address_taken_without_an_answer_is_found_out(void **state)
     }
 }
 
-/* The first answer is lost, and so is the one to what is asked then. */
-static void an_address_nobody_knew_of_is_learned_with_the_next(void **state)
+/* The answer about which address there is now is lost, and perhaps the one to setting it again. */
+static void an_address_nobody_knows_of_is_asked_for_again(void **state)
 {
     struct netif_fixture f;
 
     (void)state;
+    for (unsigned again = 0; again < 2; again++) {
+        bench_up(&f);
+        fault(&f, HVH_ON_RNDIS_QUERY, OID_CURRENT_MAC, again ? HVH_ACT_REFUSE : HVH_ACT_SILENT, 0);
+        assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
+        bench_turn(&f, 90);
+        if (again)
+            fault(&f, HVH_ON_RNDIS_SET, OID_RNDIS_CONFIG, HVH_ACT_SILENT, 0);
+        bench_turn(&f, 160);
+        assert_memory_equal(netvsc_info(f.nic)->mac, spoofed, 6);
+        assert_true(hears(&f, spoofed));
+        assert_int_equal(f.event_count[NETVSC_EVENT_MAC], 1);
+        assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 0);
+        bench_stop(&f);
+    }
+}
+
+/* ... but not for ever; then it is learned with the next change. */
+static void an_address_the_host_never_tells_is_given_up(void **state)
+{
+    const struct hvhost_fault always = {
+        .on = HVH_ON_RNDIS_QUERY, .act = HVH_ACT_SILENT, .oid = OID_CURRENT_MAC};
+    struct netif_fixture f;
+
+    (void)state;
     bench_up(&f);
-    fault(&f, HVH_ON_RNDIS_QUERY, OID_CURRENT_MAC, HVH_ACT_SILENT, 0);
+    hvhost_fault_arm(f.card, &always);
     assert_int_equal(netvsc_set_mac(f.nic, spoofed), 0);
-    bench_turn(&f, 150);
+    bench_turn(&f, 380);
+    assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 0);
+    bench_turn(&f, 40);
     assert_int_equal(f.event_count[NETVSC_EVENT_REFUSED], 1);
+    hvhost_fault_arm(f.card, NULL);
     fault(&f, HVH_ON_RNDIS_SET, OID_RNDIS_CONFIG, HVH_ACT_REFUSE, 0);
     assert_int_equal(netvsc_set_mac(f.nic, second), 0);
     bench_turn(&f, 20);
@@ -365,7 +392,8 @@ int main(void)
         cmocka_unit_test(the_address_can_be_another),
         cmocka_unit_test(the_last_of_two_addresses_counts),
         cmocka_unit_test(an_address_taken_without_an_answer_is_found_out),
-        cmocka_unit_test(an_address_nobody_knew_of_is_learned_with_the_next),
+        cmocka_unit_test(an_address_nobody_knows_of_is_asked_for_again),
+        cmocka_unit_test(an_address_the_host_never_tells_is_given_up),
         cmocka_unit_test(a_refused_address_is_told),
         cmocka_unit_test(there_are_no_filters_in_the_device),
     };
