@@ -209,6 +209,7 @@ int ctl_open(struct ctl *ctl, const char *root, const char *bus, const char *sta
 
     memset(ctl, 0, sizeof(*ctl));
     ctl->ops = &ctl_machine;
+    ctl->page_bytes = sysconf(_SC_PAGESIZE);
     if (strlen(root ? root : "") >= sizeof(ctl->root) ||
         strlen(state ? state : "") >= sizeof(ctl->state_dir))
         return app_fail(2, "--root or --state", "the path is too long", "Give a shorter one");

@@ -84,6 +84,7 @@ struct ctl {
     char state_dir[256]; /* [ROOT/run/netvsc] */
     struct vmbus_bus bus;
     struct vmbus_info nic; /* as last seen */
+    long page_bytes;       /* of the kernel's pages */
     const struct ctl_ops *ops;
     void *ctx;
 };

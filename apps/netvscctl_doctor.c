@@ -89,6 +89,19 @@ static void check_kernel(struct ctl_doctor *d)
         ctl_doctor_say(d, CTL_OK, "kernel", NULL, "%s", d->release);
 }
 
+/* As vmbus_uio_open() wants them. On arm64 a kernel is built for one of three sizes. */
+static void check_pages(struct ctl_doctor *d)
+{
+    if (d->ctl->page_bytes == (long)VMBUS_PAGE_BYTES)
+        ctl_doctor_say(d, CTL_OK, "pages", NULL, "4 KiB");
+    else
+        ctl_doctor_say(
+            d, CTL_BAD, "pages",
+            "Use a kernel with 4 KiB pages (Ubuntu and RHEL: one whose name does not end "
+            "in -64k)",
+            "this kernel's have %ld KiB, and its rings another layout", d->ctl->page_bytes / 1024);
+}
+
 /* Is there a line with (word) in the file? */
 static bool file_mentions(const char *path, const char *word)
 {
@@ -204,6 +217,7 @@ int ctl_doctor(struct ctl *ctl, const char *nic, bool json)
     }
     memset(&ctl->nic, 0, sizeof(ctl->nic));
     check_kernel(&d);
+    check_pages(&d);
     check_module(&d);
     check_hugepages(&d);
     check_pagemap(&d);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "hvh_host_var.h"
 #include "hvh_nic_var.h"
@@ -170,10 +171,19 @@ static const struct vmbus_transport_ops transport_ops = {
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* In pages of this kernel, which may be longer than the guest's: what mprotect() counts in. */
+static size_t whole_pages(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    return (bytes + page - 1) / page * page;
+}
+
+/* The next region, and a page nobody may touch behind it. */
 static int carve(struct inproc *self, size_t *at, struct vmbus_region *out, size_t bytes)
 {
     *out = (struct vmbus_region){.base = self->base + *at, .len_bytes = bytes};
-    *at += bytes + VMBUS_PAGE_BYTES;
+    *at += whole_pages(bytes) + whole_pages(1);
     return mprotect(out->base, bytes, PROT_READ | PROT_WRITE) ? -errno : 0;
 }
 
@@ -181,11 +191,11 @@ static int memory_map(struct inproc *self, struct vmbus_transport *t)
 {
     const struct hvhost_nic_config *c = hvh_nic_config(self->nic);
     size_t dma = c->dma_bytes == UINT32_MAX ? 0 : c->dma_bytes;
-    size_t at = VMBUS_PAGE_BYTES;
+    size_t at = whole_pages(1);
     int rc = 0;
 
-    self->bytes =
-        (size_t)c->ring_bytes + c->recv_buf_bytes + c->send_buf_bytes + dma + 9 * VMBUS_PAGE_BYTES;
+    self->bytes = whole_pages(c->ring_bytes) + whole_pages(c->recv_buf_bytes) +
+                  whole_pages(c->send_buf_bytes) + whole_pages(dma) + 9 * whole_pages(1);
     self->base =
         mmap(NULL, self->bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (self->base == MAP_FAILED) {

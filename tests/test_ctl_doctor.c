@@ -62,9 +62,9 @@ static void expect(const char *verdict, const char *check, const char *text)
 
 static void all_is_well_on_a_machine_where_it_is(void **state)
 {
-    static const char *const checks[] = {"kernel", "module", "hugepages", "pagemap",
-                                         "cards",  "driver", "override",  "doorbell",
-                                         "vf",     "maps",   "queues",    "access"};
+    static const char *const checks[] = {"kernel", "pages",  "module",   "hugepages", "pagemap",
+                                         "cards",  "driver", "override", "doorbell",  "vf",
+                                         "maps",   "queues", "access"};
     const char *report = doctor(A, false);
 
     (void)state;
@@ -95,6 +95,13 @@ static void kernels_are_told_apart_by_what_is_known_of_them(void **state)
         fake_write(ctl_kernel_path(&k, "proc/sys/kernel/osrelease"), rows[i].release);
         expect(rows[i].verdict, "kernel", rows[i].text);
     }
+}
+
+static void a_kernel_with_longer_pages_is_bad(void **state)
+{
+    (void)state;
+    k.ctl.page_bytes = 65536;
+    expect("bad", "pages", "this kernel's have 64 KiB, and its rings another layout. Use a kernel");
 }
 
 static void a_module_in_the_tree_is_as_good_as_loaded(void **state)
@@ -227,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_kernel(all_is_well_on_a_machine_where_it_is),
         with_kernel(kernels_are_told_apart_by_what_is_known_of_them),
+        with_kernel(a_kernel_with_longer_pages_is_bad),
         with_kernel(a_module_in_the_tree_is_as_good_as_loaded),
         with_kernel(hugepages_and_page_numbers_are_worth_a_note),
         with_kernel(a_card_of_the_kernel_is_bad_if_it_was_asked_for),

@@ -29,6 +29,16 @@ static struct fake_sysfs fs;
 static struct vmbus_info info;
 static struct vmbus_error err;
 
+/* What the kernel says the length of its pages is: the driver's question comes here. */
+static long page_bytes;
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+long __wrap_sysconf(int name)
+{
+    return name == _SC_PAGESIZE && page_bytes != 0 ? page_bytes : __real_sysconf(name);
+}
+
 #define with_bus(test) with_fake_sysfs(test, &fs)
 
 static void scan(void)
@@ -109,6 +119,17 @@ static void maps_are_found_by_name_wherever_they_are(void **state)
     assert_true(t.dma_pfn == NULL || t.dma.base != NULL);
     assert_int_equal(node_mappings(), 5);
     t.ops->close(t.ctx);
+    assert_int_equal(node_mappings(), 0);
+}
+
+static void a_kernel_with_longer_pages_is_refused(void **state)
+{
+    (void)state;
+    nic_on_file();
+    page_bytes = 65536;
+    assert_int_equal(vmbus_uio_open(&fs.bus, &info, &err, &t), -ENOTSUP);
+    page_bytes = 0;
+    assert_string_equal(err.what, "this kernel's pages have 65536 bytes");
     assert_int_equal(node_mappings(), 0);
 }
 
@@ -401,6 +422,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_bus(maps_are_found_by_name_wherever_they_are),
+        with_bus(a_kernel_with_longer_pages_is_refused),
         with_bus(device_works_on_the_mapped_memory),
         with_bus(second_program_is_kept_out),
         with_bus(node_without_permission_says_so),

@@ -70,7 +70,8 @@ struct vmbus_error {
  * Map the device and open its primary channel. On failure (*out) is NULL, nothing is held and
  * (err), if not NULL, says what and what to do.
  * -ENODEV not bound to uio_hv_generic, -EACCES/-EPERM, -EBUSY another program has it,
- * -ENOTSUP this kernel's uio_hv_generic has not the five maps, -EPROTO nonsense in sysfs.
+ * -ENOTSUP this kernel's uio_hv_generic has not the five maps, or its pages are not 4 KiB long,
+ * -EPROTO nonsense in sysfs.
  */
 int vmbus_open(const struct vmbus_bus *bus, const struct vmbus_info *info, struct vmbus_error *err,
                struct vmbus_device **out);

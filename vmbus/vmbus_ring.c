@@ -23,7 +23,8 @@
  * In the last two each side stores one word and then loads the other's. If both loads could pass
  * both stores, each end would leave the work to the other and sleep. The store and the load are
  * therefore both seq_cst here. The host has a full fence between weaker ones, which does the same;
- * ours is cheaper on x86, where only the store costs, and ThreadSanitizer understands it.
+ * ours is cheaper on x86, where only the store costs, and ThreadSanitizer understands it. On arm64
+ * the store is a store-release, the load a load-acquire, which processors keep in order.
  *
  * Signals. The host takes needless ones for an attack, so new packets are signalled only if the
  * ring was empty before the batch: otherwise the host is still at work and will find them. Room is

@@ -229,7 +229,12 @@ static void fill_transport(struct uio *uio, const struct vmbus_map map[VMBUS_MAP
 static int look(struct uio *uio, const struct vmbus_bus *bus, const struct vmbus_info *info,
                 struct vmbus_error *err, struct vmbus_map map[VMBUS_MAP_KINDS])
 {
-    /* With larger pages the control page is followed by a gap that this driver does not know. */
+    /*
+     * The host's pages have 4096 bytes on every processor. Of this kernel's, which may have 16 or
+     * 64 KiB on arm64, one holds the control page of a ring, and what is behind it is a gap that
+     * this driver does not know. The offsets of the maps and the numbers in pagemap count them,
+     * too.
+     */
     if (sysconf(_SC_PAGESIZE) != (long)VMBUS_PAGE_BYTES)
         return vmbus_fail(err, -ENOTSUP, "use a kernel with 4 KiB pages",
                           "this kernel's pages have %ld bytes", sysconf(_SC_PAGESIZE));
