@@ -53,6 +53,7 @@ void netvsc_destroy(struct netvsc *nic)
     if (!nic)
         return;
     netvsc_close_device(nic);
+    netvsc_hold_settle_estates(nic, true);
     netvsc_queues_destroy(nic);
     vmbus_heap_free(nic);
 }

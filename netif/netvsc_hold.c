@@ -14,6 +14,10 @@
  * device (struct netvsc_estate), the NIC another. When the NIC gives a device up it drops its own;
  * usually nothing is out and the device closes at once. Else the last release closes it. Entries
  * that come back after that are simply forgotten: the host counts its sections as its own again.
+ *
+ * Until then the host may still read what it was sent: a device that was not detached from in order
+ * has packets in its ring. So the owners of memory named there wait for its end, too. The NIC keeps
+ * its reference to such a device, and the poll that finds no other closes it and tells them.
  */
 #include "netvsc_hold.h"
 
@@ -27,6 +31,9 @@
 struct netvsc_estate {
     atomic_uint refs; /* the NIC and each lender */
     struct vmbus_device *dev;
+    struct netvsc_estate *next; /* of those given up that are not closed */
+    uint32_t owners;
+    void *owner[]; /* to be told when it is: room for those of all queues */
 };
 
 struct netvsc_hold {
@@ -91,7 +98,8 @@ static struct netvsc_lender *lender_create(struct netvsc_estate *estate)
 
 int netvsc_hold_open(struct netvsc *nic)
 {
-    struct netvsc_estate *estate = vmbus_heap_alloc(sizeof(*estate));
+    const size_t slots = (size_t)nic->config.queues * NETVSC_TX_SLOTS_MAX;
+    struct netvsc_estate *estate = vmbus_heap_alloc(sizeof(*estate) + slots * sizeof(void *));
 
     if (!estate)
         return -ENOMEM;
@@ -115,6 +123,8 @@ fail:
 
 void netvsc_hold_close(struct netvsc *nic)
 {
+    struct netvsc_estate *estate = nic->estate;
+
     for (unsigned i = 0; i < nic->config.queues; i++) {
         struct netvsc_queue *q = nic->queue[i];
 
@@ -123,8 +133,37 @@ void netvsc_hold_close(struct netvsc *nic)
         q->held_packets = q->held_sections = 0;
         q->holds_new = false;
     }
-    put_estate(nic->estate);
     nic->estate = NULL;
+    if (atomic_load(&estate->refs) > 1)
+        estate->owners = netvsc_tx_bequeath(nic, estate->owner);
+    if (estate->owners) {
+        estate->next = nic->given_up;
+        nic->given_up = estate;
+    } else {
+        put_estate(estate);
+    }
+}
+
+void netvsc_hold_settle_estates(struct netvsc *nic, bool all)
+{
+    struct netvsc_estate **at = &nic->given_up, *estate;
+
+    while ((estate = *at)) {
+        const bool is_last = atomic_load(&estate->refs) == 1;
+
+        if (!is_last && !all) {
+            at = &estate->next;
+            continue;
+        }
+        *at = estate->next;
+        if (is_last) /* first, for then its host reads no more */
+            vmbus_close(estate->dev);
+        netvsc_tx_tell_heirs(nic, estate->owner, estate->owners);
+        if (is_last)
+            vmbus_heap_free(estate);
+        else
+            put_estate(estate);
+    }
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */

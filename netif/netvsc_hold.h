@@ -20,6 +20,8 @@ struct netvsc_hold;
  *
  * The memory outlives the device: after detach, NETVSC_GONE, even netvsc_destroy(), it stays valid
  * until released; the device is closed by the last release then and cannot be opened again before.
+ * If its host had yet to read frames where they are (netvsc_gather.h) the NIC's next poll closes
+ * it.
  */
 struct netvsc_hold *netvsc_frame_hold(struct netvsc *nic, const struct netvsc_frame *frame);
 /*

@@ -238,6 +238,8 @@ static unsigned poll_down_from(struct netvsc *nic, unsigned last, uint64_t now_n
 {
     unsigned done = 0;
 
+    if (nic->given_up)
+        netvsc_hold_settle_estates(nic, false);
     if (!nic->dev)
         return 0;
     nic->polling = true;

@@ -107,6 +107,29 @@ void netvsc_tx_disown(struct netvsc_queue *q, void *owner)
         netvsc_tx_tell(q);
 }
 
+uint32_t netvsc_tx_bequeath(struct netvsc *nic, void **owner)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < nic->config.queues; i++) {
+        struct netvsc_tx_slot *slot = nic->queue[i]->tx.slot;
+
+        for (unsigned k = 0; k < NETVSC_TX_SLOTS_MAX; k++) {
+            if (slot[k].owner)
+                owner[count++] = slot[k].owner;
+            slot[k].owner = NULL;
+        }
+    }
+    return count;
+}
+
+void netvsc_tx_tell_heirs(struct netvsc *nic, void *const *owner, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        netvsc_tx_disown(nic->queue[0], owner[i]);
+    netvsc_tx_tell(nic->queue[0]);
+}
+
 void netvsc_tx_release(struct netvsc *nic)
 {
     for (unsigned i = 0; i < nic->config.queues; i++) {

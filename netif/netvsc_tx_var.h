@@ -231,6 +231,9 @@ void netvsc_tx_disown(struct netvsc_queue *q, void *owner);
 void netvsc_tx_tell(struct netvsc_queue *q);
 /* The device is closed: tell the owners of all that was outstanding. */
 void netvsc_tx_release(struct netvsc *nic);
+/* The device stays open: who was to be told goes to (owner). How many. Then tell these. */
+uint32_t netvsc_tx_bequeath(struct netvsc *nic, void **owner);
+void netvsc_tx_tell_heirs(struct netvsc *nic, void *const *owner, uint32_t count);
 
 /* netvsc_tx_gather.c: a device was attached: show it the memory. */
 void netvsc_gather_open(struct netvsc *nic);

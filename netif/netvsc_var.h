@@ -195,7 +195,7 @@ struct netvsc {
     struct ndis_offload host_can; /* zero: it did not say */
     struct netvsc_stats stats;    /* of the NIC as a whole; queues have their own */
     struct netvsc_info info;
-    struct netvsc_estate *estate; /* see netvsc_hold.c */
+    struct netvsc_estate *estate, *given_up; /* see netvsc_hold.c */
 
     struct netvsc_ctl ctl;
     struct netvsc_control control;
@@ -311,6 +311,8 @@ bool netvsc_ctl_message(struct netvsc *nic, const uint8_t *host, uint32_t len_by
 /* The device is attached; -ENOMEM. It is given up: closed now, or by the last hold released. */
 int netvsc_hold_open(struct netvsc *nic);
 void netvsc_hold_close(struct netvsc *nic);
+/* Devices given up that nobody else keeps open, or (all): their memory's owners are told. */
+void netvsc_hold_settle_estates(struct netvsc *nic, bool all);
 /* The poll's frames are handed up: take what is held out of ack[]. */
 void netvsc_hold_settle(struct netvsc_queue *q);
 /* Owe the completions of what was released. */

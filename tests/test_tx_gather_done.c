@@ -8,7 +8,9 @@
 
 #include "burst.h"
 #include "gather_fixture.h"
+#include "netvsc_hold.h"
 #include "netvsc_queue.h"
+#include "netvsc_var.h"
 
 /* ---- what goes with it ----------------------------------------------------------------------- */
 
@@ -176,6 +178,16 @@ static void a_repeated_completion_and_one_of_failure_tell_once(void **state)
     bench_stop(&f);
 }
 
+static struct netvsc_hold *kept;
+
+static void keep(void *ctx, const struct netvsc_frame *frames, unsigned count)
+{
+    struct netif_fixture *f = ctx;
+
+    (void)count;
+    kept = netvsc_frame_hold(f->nic, frames);
+}
+
 static void a_device_that_goes_gives_everything_back_once(void **state)
 {
     struct netif_fixture f;
@@ -200,6 +212,46 @@ static void a_device_that_goes_gives_everything_back_once(void **state)
     gather_check_arrived(&f, 0, 900);
     assert_int_equal(gather_told, 101);
     bench_stop(&f);
+}
+
+/* Its packets are in the ring still, and its host reads them as long as it is open. */
+static void a_device_kept_open_by_a_frame_keeps_what_it_was_sent(void **state)
+{
+    struct netif_fixture f;
+
+    (void)state;
+    for (unsigned destroyed = 0; destroyed < 2; destroyed++) {
+        gather_prepare(&f);
+        bench_come_up(&f);
+        f.nic->config.rx = keep;
+        bench_far_send(&f, 100, 1);
+        bench_turn(&f, 2);
+        assert_non_null(kept);
+        gather_put(0, 0, 0, 900);
+        assert_int_equal(gather_send(&f, 1, &f), 0);
+        netvsc_flush(f.nic);
+        netvsc_detach(f.nic, f.now_ns);
+        netvsc_detach(f.nic, f.now_ns); /* without waiting for the host */
+        assert_int_equal(netvsc_state(f.nic), NETVSC_DOWN);
+        assert_int_equal(gather_told, 0);
+        bench_turn(&f, 2);
+        gather_check_arrived(&f, 0, 900);
+        assert_int_equal(gather_told, 0);
+        if (!destroyed) {
+            netvsc_hold_release(kept);
+            assert_int_equal(bench_host_stats(&f).closes, 0);
+            netvsc_poll(f.nic, f.now_ns, 64);
+            assert_int_equal(bench_host_stats(&f).closes, 1);
+            assert_int_equal(gather_told, 1);
+        }
+        netvsc_destroy(f.nic);
+        assert_int_equal(gather_told, 1);
+        if (destroyed)
+            netvsc_hold_release(kept);
+        assert_int_equal(bench_host_stats(&f).closes, 1);
+        hvhost_destroy(f.host);
+        kept = NULL;
+    }
 }
 
 static void a_full_ring_is_busy_and_loses_nothing(void **state)
@@ -236,6 +288,7 @@ int main(void)
         cmocka_unit_test(owners_wait_for_the_completion_of_their_own_frame),
         cmocka_unit_test(a_repeated_completion_and_one_of_failure_tell_once),
         cmocka_unit_test(a_device_that_goes_gives_everything_back_once),
+        cmocka_unit_test(a_device_kept_open_by_a_frame_keeps_what_it_was_sent),
         cmocka_unit_test(a_full_ring_is_busy_and_loses_nothing),
     };
 
