@@ -181,7 +181,7 @@ bool hvh_control(struct hvhost_nic *nic, const void *msg, uint32_t bytes,
         hvh_fault_control(fault, copy, &bytes);
     memcpy(nic->recv.base + (size_t)section * nic->sections.bytes, copy, bytes);
     control_packet(&pkt, nic, section, bytes);
-    hvh_sections_lend(&nic->sections, section);
+    hvh_sections_lend(&nic->sections, section, bytes);
     nic->lent_on[section] = 0;
     nic->stats.ctl_replies++;
     hvh_answer(chan, &pkt, fault);

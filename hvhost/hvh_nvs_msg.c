@@ -124,7 +124,7 @@ static bool recv_buf_take(struct hvhost_nic *nic, const struct nvs_buf *msg)
     nic->recv_id = msg->id;
     nic->got_recv = true;
     hvh_sections_init(&nic->sections, bytes, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
-                      !nic->host->config.attended);
+                      nic->host->config.attended ? 0 : hvh_sections_row_bytes());
     return true;
 }
 

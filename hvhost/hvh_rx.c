@@ -185,7 +185,7 @@ void hvh_rx_end(struct hvh_chan *chan)
         hvh_sections_drop(&nic->sections, head);
         return;
     }
-    hvh_sections_lend(&nic->sections, head);
+    hvh_sections_lend(&nic->sections, head, chan->batch.range[0].len_bytes);
     nic->lent_on[head] = (uint8_t)chan->index;
     nic->stats.rx_packets++;
     if (fault || !chan->open || chan->faulted || !put_plain(chan, count))

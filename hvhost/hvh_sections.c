@@ -5,11 +5,27 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define ROW_BYTES (2u << 20)   /* of the sections taken in turns */
+#define ROW_BYTES_MIN (2u << 20)
+#define ROW_BYTES_MAX (16u << 20)
 #define LONG_BYTES (32u << 10) /* a packet with as much in sections is long */
+#define FULL_BYTES 1024u       /* and one with as much in its first */
 
-enum { SECTION_FREE, SECTION_TAKEN, SECTION_LENT_HEAD };
+enum { SECTION_FREE, SECTION_TAKEN, SECTION_LENT_HEAD, SECTION_LENT_FULL };
+
+uint32_t hvh_sections_row_bytes(void)
+{
+    long bytes = 0;
+
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    bytes += bytes / 4;
+#endif
+    if (bytes < (long)ROW_BYTES_MIN)
+        return ROW_BYTES_MIN;
+    return bytes < (long)ROW_BYTES_MAX ? (uint32_t)bytes : ROW_BYTES_MAX;
+}
 
 int hvh_sections_create(struct hvh_sections *s, uint32_t max)
 {
@@ -57,15 +73,15 @@ static void put_free(struct hvh_sections *s, uint32_t first, uint32_t last, bool
         list->last = last;
 }
 
-void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, bool turns)
+void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, uint32_t row_bytes)
 {
     const struct hvh_section_list none = {HVH_SECTION_NONE, HVH_SECTION_NONE};
 
     s->bytes = bytes;
     s->count = count < s->max ? count : s->max;
     s->packets = 0;
-    s->turns = turns;
-    s->beyond = HVH_SECTIONS_CONTROL + (bytes ? ROW_BYTES / bytes : 0);
+    s->turns = row_bytes != 0;
+    s->beyond = HVH_SECTIONS_CONTROL + (bytes ? row_bytes / bytes : 0);
     s->control = s->row = s->rest = none;
     for (unsigned use = 0; use < HVH_USE_COUNT; use++)
         s->free[use] = 0;
@@ -80,7 +96,7 @@ uint32_t hvh_sections_reset(struct hvh_sections *s)
 {
     uint32_t packets = s->packets;
 
-    hvh_sections_init(s, 0, 0, false);
+    hvh_sections_init(s, 0, 0, 0);
     return packets;
 }
 
@@ -108,9 +124,9 @@ uint32_t hvh_sections_take(struct hvh_sections *s, enum hvh_section_use use, uin
     return id;
 }
 
-void hvh_sections_lend(struct hvh_sections *s, uint32_t head)
+void hvh_sections_lend(struct hvh_sections *s, uint32_t head, uint32_t bytes)
 {
-    s->state[head] = SECTION_LENT_HEAD;
+    s->state[head] = bytes < FULL_BYTES ? SECTION_LENT_HEAD : SECTION_LENT_FULL;
     s->packets++;
 }
 
@@ -140,9 +156,14 @@ static uint32_t free_run(struct hvh_sections *s, uint32_t head)
     return last;
 }
 
+static bool is_lent(uint8_t state)
+{
+    return state == SECTION_LENT_HEAD || state == SECTION_LENT_FULL;
+}
+
 void hvh_sections_drop(struct hvh_sections *s, uint32_t head)
 {
-    const bool behind = s->turns && is_long(s, head);
+    const bool behind = s->turns && (s->state[head] == SECTION_LENT_FULL || is_long(s, head));
 
     while (head != HVH_SECTION_NONE) {
         const uint32_t last = free_run(s, head), next = s->next[last];
@@ -154,7 +175,7 @@ void hvh_sections_drop(struct hvh_sections *s, uint32_t head)
 
 bool hvh_sections_return(struct hvh_sections *s, uint64_t xid)
 {
-    if (xid >= s->count || s->state[xid] != SECTION_LENT_HEAD)
+    if (xid >= s->count || !is_lent(s->state[xid]))
         return false;
     s->packets--;
     hvh_sections_drop(s, (uint32_t)xid);
@@ -169,8 +190,7 @@ bool hvh_sections_sound(const struct hvh_sections *s)
     for (uint32_t id = 0; id < s->count; id++) {
         if (s->state[id] == SECTION_FREE)
             free[use_of(id)]++;
-        if (s->state[id] == SECTION_LENT_HEAD)
-            lent++;
+        lent += is_lent(s->state[id]);
     }
     return lent == s->packets && free[HVH_USE_CONTROL] == s->free[HVH_USE_CONTROL] &&
            free[HVH_USE_DATA] == s->free[HVH_USE_DATA];

@@ -4,11 +4,11 @@
  * never keep a reply from the guest. Sections lent in one packet are chained; the first one's
  * number is the packet's transaction id and the guest's completion gives the chain back.
  *
- * What came back last is lent first: few lines, which are in this processor's caches. But long
- * packets' sections, with the guest on another processor, are taken in turns: to write to what it
- * has just read is to take each line away from there, and those read a while ago have left its
- * caches by themselves. The row of them is short enough to be in ours; sections beyond it are used
- * when it is empty.
+ * What came back last is lent first: few lines, which are in this processor's caches. But sections
+ * with full frames, and with the guest on another processor, are taken in turns: to write to what
+ * it has just read is to take each line away from there, and those read a while ago have left its
+ * caches by themselves, for the row is a little longer than a second level cache. Sections beyond
+ * it are used when it is empty.
  */
 #ifndef HVH_SECTIONS_H
 #define HVH_SECTIONS_H
@@ -43,9 +43,11 @@ struct hvh_sections {
 int hvh_sections_create(struct hvh_sections *s, uint32_t max);
 void hvh_sections_destroy(struct hvh_sections *s);
 
-/* Start with (count) free sections of (bytes); more than max are left unused. (turns): long
- * packets' are taken in turns. */
-void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, bool turns);
+/* Start with (count) free sections of (bytes); more than max are left unused. Full frames' are
+ * taken in turns, from the first (row_bytes); 0: as all others. */
+void hvh_sections_init(struct hvh_sections *s, uint32_t bytes, uint32_t count, uint32_t row_bytes);
+/* How long the row should be on this machine. */
+uint32_t hvh_sections_row_bytes(void);
 /* Forget all, lent ones too. Returns how many packets were outstanding. */
 uint32_t hvh_sections_reset(struct hvh_sections *s);
 
@@ -54,8 +56,8 @@ uint32_t hvh_sections_next(const struct hvh_sections *s);
 /* Take a free section, chained after (tail) unless that is HVH_SECTION_NONE. NONE when there is
  * none. */
 uint32_t hvh_sections_take(struct hvh_sections *s, enum hvh_section_use use, uint32_t tail);
-/* The chain from (head) goes to the guest. */
-void hvh_sections_lend(struct hvh_sections *s, uint32_t head);
+/* The chain from (head) goes to the guest, with (bytes) in the first. */
+void hvh_sections_lend(struct hvh_sections *s, uint32_t head, uint32_t bytes);
 /* The guest completed (xid). False: nothing was lent under that id. */
 bool hvh_sections_return(struct hvh_sections *s, uint64_t xid);
 /* The chain from (head), not yet lent, is not sent after all. */

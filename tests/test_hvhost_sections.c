@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which receive section is lent next: what came back last, but long packets' in turns. */
+/* Which receive section is lent next: what came back last, but full frames' in turns. */
+#include <unistd.h>
+
 #include "check.h"
 #include "hvh_sections.h"
 
@@ -10,10 +12,10 @@
 
 static struct hvh_sections s;
 
-static void setup(uint32_t bytes, bool turns)
+static void setup(uint32_t bytes, uint32_t row_bytes)
 {
     assert_int_equal(hvh_sections_create(&s, COUNT), 0);
-    hvh_sections_init(&s, bytes, COUNT, turns);
+    hvh_sections_init(&s, bytes, COUNT, row_bytes);
 }
 
 static void teardown(void)
@@ -22,8 +24,8 @@ static void teardown(void)
     hvh_sections_destroy(&s);
 }
 
-/* A packet of (count) sections goes to the guest: the first one. */
-static uint32_t lend(uint32_t count)
+/* A packet of (count) sections, (bytes) in the first, goes to the guest: that one. */
+static uint32_t lend_full(uint32_t count, uint32_t bytes)
 {
     uint32_t head = HVH_SECTION_NONE, tail = HVH_SECTION_NONE;
 
@@ -34,8 +36,13 @@ static uint32_t lend(uint32_t count)
         assert_int_equal(tail, next);
         head = i == 0 ? tail : head;
     }
-    hvh_sections_lend(&s, head);
+    hvh_sections_lend(&s, head, bytes);
     return head;
+}
+
+static uint32_t lend(uint32_t count)
+{
+    return lend_full(count, 60);
 }
 
 static uint32_t lend_and_return(uint32_t count)
@@ -51,7 +58,7 @@ static void a_short_packets_section_is_the_next_ones(void **state)
     uint32_t first;
 
     (void)state;
-    setup(SHORT_BYTES, true);
+    setup(SHORT_BYTES, ROW_BYTES);
     first = lend_and_return(1);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(lend_and_return(1), first);
@@ -64,12 +71,41 @@ static void long_packets_take_sections_of_two_mib_in_turns(void **state)
     uint32_t first;
 
     (void)state;
-    setup(LONG_BYTES, true);
+    setup(LONG_BYTES, ROW_BYTES);
     first = lend(1);
     assert_true(hvh_sections_return(&s, first));
     for (uint32_t i = 1; i < 5 * row; i++)
         assert_int_equal(lend_and_return(1), first + i % row);
     teardown();
+}
+
+static void full_frames_take_the_row_in_turns_and_short_ones_do_not(void **state)
+{
+    const uint32_t row = ROW_BYTES / SHORT_BYTES;
+    uint32_t first, id;
+
+    (void)state;
+    setup(SHORT_BYTES, ROW_BYTES);
+    first = lend_and_return(1);
+    for (uint32_t i = 0; i < 3 * row; i++) {
+        id = lend_full(1, 1558);
+        assert_int_equal(id, first + i % row);
+        assert_true(hvh_sections_return(&s, id));
+        assert_false(hvh_sections_return(&s, id));
+    }
+    id = lend_and_return(1);
+    assert_int_equal(lend_and_return(1), id);
+    teardown();
+}
+
+static void the_row_is_longer_than_a_second_level_cache(void **state)
+{
+    const long cache_bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+
+    (void)state;
+    assert_in_range(hvh_sections_row_bytes(), 2u << 20, 16u << 20);
+    if (cache_bytes < 12 << 20)
+        assert_true(hvh_sections_row_bytes() > cache_bytes);
 }
 
 static void what_a_chain_takes_makes_it_long(void **state)
@@ -78,7 +114,7 @@ static void what_a_chain_takes_makes_it_long(void **state)
     uint32_t first, again;
 
     (void)state;
-    setup(SHORT_BYTES, true);
+    setup(SHORT_BYTES, ROW_BYTES);
     first = lend_and_return(chain);
     for (uint32_t i = 1; i < row / chain; i++)
         assert_int_equal(lend_and_return(chain), first + i * chain);
@@ -94,7 +130,7 @@ static void sections_beyond_the_row_are_lent_when_it_is_empty(void **state)
     uint32_t head[ROW_BYTES / LONG_BYTES], beyond;
 
     (void)state;
-    setup(LONG_BYTES, true);
+    setup(LONG_BYTES, ROW_BYTES);
     for (uint32_t i = 0; i < row; i++)
         head[i] = lend(1);
     beyond = lend(1);
@@ -114,7 +150,7 @@ static void with_the_guest_in_this_thread_the_last_one_is_the_next(void **state)
     uint32_t first;
 
     (void)state;
-    setup(LONG_BYTES, false);
+    setup(LONG_BYTES, 0);
     first = lend_and_return(1);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(lend_and_return(1), first);
@@ -134,7 +170,7 @@ static void whatever_comes_and_goes_the_books_balance(void **state)
     uint32_t lent[200], count = 0;
 
     (void)state;
-    setup(SHORT_BYTES, true);
+    setup(SHORT_BYTES, ROW_BYTES);
     for (unsigned i = 0; i < 20000; i++) {
         if (below(2) && count < countof(lent) && s.free[HVH_USE_DATA] >= 60) {
             lent[count++] = lend(1 + below(60));
@@ -159,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_packets_section_is_the_next_ones),
         cmocka_unit_test(long_packets_take_sections_of_two_mib_in_turns),
+        cmocka_unit_test(full_frames_take_the_row_in_turns_and_short_ones_do_not),
+        cmocka_unit_test(the_row_is_longer_than_a_second_level_cache),
         cmocka_unit_test(what_a_chain_takes_makes_it_long),
         cmocka_unit_test(sections_beyond_the_row_are_lent_when_it_is_empty),
         cmocka_unit_test(with_the_guest_in_this_thread_the_last_one_is_the_next),
