@@ -100,6 +100,8 @@ ip -n "$near" addr add 10.79.0.2/24 dev n0
 ip -n "$far" addr add 10.79.0.1/24 dev f0
 ip -n "$near" link set n0 up
 ip -n "$far" link set f0 up
+unpaced ip netns exec "$near"
+unpaced ip netns exec "$far"
 ulimit -n "$(ulimit -Hn)"
 ip netns exec "$far" taskset -c 1 "$bin/bench_server" >/dev/null 2>&1 &
 server=$!

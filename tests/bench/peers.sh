@@ -21,6 +21,8 @@ seconds=2
 [ "$quick" = 0 ] || { pairs=3; seconds=0.3 short=0.3; }
 . "$(dirname "$0")/far_side.sh"
 far_side_up
+unpaced inside
+unpaced in_far
 trap 'far_side_down; rm -f "$pairs_file"; e2e_cleanup' EXIT
 
 mkdir "$work/site"

@@ -20,6 +20,11 @@ busy() {
 # How far apart the processors are, and how busy: only rows with equal tags are to be compared.
 tag() { echo "$("$bin/bench_topo" | cut -d' ' -f2), $(busy) % busy"; }
 
+# unpaced COMMAND...: in the namespace COMMAND runs things in, TCP sends as fast as window and
+# losses permit. The machine's own choice may be BBR, which sets a timer for every 64 KB. On a
+# virtual machine that can take longer than to send them: bulk rows would say what a timer costs.
+unpaced() { "$@" tee /proc/sys/net/ipv4/tcp_congestion_control <<<reno >/dev/null; }
+
 # pair OURS PEER: one more.
 pair() {
     jq -cn "{ours: $1, peer: $2, ratio: ($1 / $2)}" >>"$pairs_file"
