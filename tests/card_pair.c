@@ -17,6 +17,7 @@
 #include "vmbus.h"
 
 #define MEND_MS 60000u
+#define FOUND_OUT_MS 11u /* in which a NIC notices that its card was withdrawn */
 
 struct card_pair pair;
 
@@ -137,9 +138,10 @@ bool pair_keep(void)
 
 void pair_mend(void)
 {
-    for (unsigned ms = 0; ms < MEND_MS && !pair_keep(); ms++)
+    for (unsigned ms = 0, well = 0; ms < MEND_MS && well < FOUND_OUT_MS; ms++) {
+        well = pair_keep() ? well + 1 : 0;
         pair_turn();
-    pair_turn();
+    }
     for (unsigned i = 0; i < 2; i++)
         if (!netif_is_link_up(&pair.nif[i].netif))
             fail_msg("card %u stays %s: %s", i, netvsc_state_name(netvsc_state(pair.nif[i].nic)),
