@@ -11,6 +11,7 @@
 #include "check.h"
 #include "shm_fixture.h"
 #include "shm_guest.h"
+#include "vmbus_chan.h"
 
 static void garbage_in_the_rings_costs_the_guest_its_channel_only(void **state)
 {
@@ -42,6 +43,7 @@ static void odd_messages_on_the_socket_are_ignored(void **state)
     struct vmbus_device *dev;
     const int32_t zero = 0;
     char long_one[100] = {1};
+    uint64_t own;
     int fd;
 
     assert_int_equal(shm_host_start(f, 1), 0);
@@ -52,9 +54,12 @@ static void odd_messages_on_the_socket_are_ignored(void **state)
     assert_int_equal(send(fd, long_one, sizeof(long_one), MSG_NOSIGNAL), sizeof(long_one));
     assert_int_equal(send(fd, &zero, sizeof(zero), MSG_NOSIGNAL), sizeof(zero));
     assert_int_equal(shm_guest_talks(dev, 2), 0);
-    shm_host_stats(f, &stats);
-    assert_int_equal(stats.doorbells, 2); /* the questions' own */
+    /* The second question needs one only if the host has gone to sleep since the first. */
+    own = vmbus_chan_stats(vmbus_chan(dev, 0))->tx_doorbells;
     vmbus_close(dev);
+    shm_host_await_closes(f, 1); /* every message has been read then */
+    shm_host_stats(f, &stats);
+    assert_int_equal(stats.doorbells, own);
     shm_host_quit(f);
 }
 
