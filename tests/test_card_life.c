@@ -201,6 +201,7 @@ static void it_goes_down(void)
     goes_down();
     turns_until(NETVSC_DOWN);
     assert_true(is_off());
+    life_turn(true); /* a device that kept frames, and had been sent some, is closed by a poll */
     netvsc_promiscuous(life.nic, false); /* a host that refuses it is not attached to */
     life.lies = false;
 }
