@@ -20,6 +20,7 @@
 #define tcp_rexmit_rto_prepare port_tcp_timeout_begin
 #define tcp_rexmit_rto_commit port_tcp_rexmit_threads
 #define tcp_zero_window_probe port_tcp_window_probe
+#define tcp_split_unsent_seg port_tcp_split_unsent
 #define memp_free(type, mem) PORT_TCP_MEMP_FREE(type, mem)
 #endif
 #ifdef PORT_LWIP_TCP_IN

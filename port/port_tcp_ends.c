@@ -68,6 +68,19 @@ bool port_tcp_offer(struct tcp_pcb *pcb)
     return err == ERR_INPROGRESS;
 }
 
+/* lwIP 2.2.1 leaves FIN on the first part, too: the peer would take the end before what is behind.
+ */
+err_t port_tcp_split_unsent(struct tcp_pcb *pcb, u16_t bytes)
+{
+    const struct tcp_seg *seg = pcb->unsent;
+    const bool parts = seg && seg->len > bytes;
+    const err_t err = tcp_split_unsent_seg(pcb, bytes);
+
+    if (parts && err == ERR_OK)
+        seg->tcphdr->_hdrlen_rsvd_flags &= PP_HTONS((u16_t) ~(TCP_FIN | TCP_PSH));
+    return err;
+}
+
 /* lwIP has freed what was refused, in all states but TIME_WAIT. */
 void port_tcp_free(struct tcp_pcb *pcb)
 {

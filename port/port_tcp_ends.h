@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+#include "lwip/arch.h"
+#include "lwip/err.h"
+
 struct tcp_pcb;
 
 /* Before lwIP's input for (pcb): what was refused outlives the connection's last segment. */
@@ -24,5 +27,8 @@ void port_tcp_free(struct tcp_pcb *pcb);
 
 /* With threads: lwIP's own timer under the name it has here. */
 void lwip_tcp_tmr(void);
+
+/* In place of lwIP's: the first (bytes) of the first segment not sent become one of their own. */
+err_t port_tcp_split_unsent(struct tcp_pcb *pcb, u16_t bytes);
 
 #endif

@@ -27,6 +27,7 @@
  * IP would cut a long segment into fragments. It does not while the netif's MTU says 0, so it is
  * hidden during the call. The size of the wire's segments goes with the pbuf.
  */
+#include "port_tcp_ends.h"
 #include "port_tcp_table.h"
 
 #include "lwip/opt.h"
@@ -91,7 +92,7 @@ static err_t split(struct tcp_pcb *pcb, u16_t bytes)
 
     port_tcp_forget_tails(pcb);
     pcb->mss = LWIP_MAX(mss, bytes); /* it insists */
-    err = tcp_split_unsent_seg(pcb, bytes);
+    err = port_tcp_split_unsent(pcb, bytes);
     pcb->mss = mss;
     return err;
 }

@@ -301,6 +301,29 @@ static void what_never_leaves_again_ends_the_connection(void **state)
     }
 }
 
+/* ---- a window that takes a part -------------------------------------------------------------- */
+
+static void the_end_stays_behind_the_last_byte(void **state)
+{
+    static const char data[300];
+    struct tcp_peer_segment s;
+
+    (void)state;
+    tcp_peer_connect(CLIENT_PORT);
+    send_window(server);
+    s = tcp_peer_next(server, TCP_ACK, 0);
+    s.wnd = 100;
+    tcp_peer_send(&s);
+    assert_int_equal(tcp_write(server, data, sizeof(data), 0), ERR_OK);
+    assert_int_equal(tcp_shutdown(server, 0, 1), ERR_OK);
+    if (server->unacked == NULL)
+        (void)ms_to_data();
+    assert_int_equal(server->unacked->len, 100);
+    assert_int_equal(TCPH_FLAGS(server->unacked->tcphdr) & TCP_FIN, 0);
+    assert_int_equal(TCPH_FLAGS(server->unsent->tcphdr) & TCP_FIN, TCP_FIN);
+    tcp_abort(server);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -325,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_syn_that_cannot_leave_is_no_attempt),
         cmocka_unit_test(a_probe_that_cannot_leave_is_no_attempt),
         cmocka_unit_test(what_never_leaves_again_ends_the_connection),
+        cmocka_unit_test(the_end_stays_behind_the_last_byte),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
