@@ -8,9 +8,8 @@
  * would hide what happened to the data. UDP and IP header sums stay lwIP's: a datagram may leave in
  * fragments, which no host can sum, and twenty bytes are not worth an element.
  *
- * A short segment is summed here, once it is where it leaves from: to ask for the sum takes 700
- * instructions on this side and several hundred on the host's, to make it of 84 bytes 80, and a
- * frame that asks for nothing goes the quick way (netvsc_tx_quick.c).
+ * A short segment is summed here, once it is where it leaves from: to ask for the sum takes
+ * hundreds of instructions, most of them on the host's side; to make it of 84 bytes takes 80.
  *
  * The same goes for a segment of before the MTU shrank, which lwIP cuts into fragments: after that
  * lwIP computes again.

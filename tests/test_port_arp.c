@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ARP packets that end early are none: nothing is read behind their end. */
 #include "check.h"
+#include "eth_card.h"
 
-#include <string.h>
 
 #include "lwip/acd.h"
 #include "lwip/etharp.h"
@@ -26,15 +26,8 @@ static err_t count(struct netif *netif, struct pbuf *p)
 
 static err_t init_card(struct netif *netif)
 {
-    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0, 0, 1};
-
-    memcpy(netif->hwaddr, mac, sizeof(mac));
-    netif->hwaddr_len = sizeof(mac);
-    netif->mtu = netif->mtu6 = 1500;
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
-    netif->output = etharp_output;
     netif->linkoutput = count;
-    return ERR_OK;
+    return eth_card_init(netif);
 }
 
 /* Who has 10.0.0.1? asks (sender) of 10.0.0.x, in a pbuf of a whole frame that says it has

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A static address that another machine has: told at once when it was there first, logged later. */
 #include "check.h"
+#include "eth_card.h"
 #include "port_log.h"
 #include "port_net.h"
 #include "stderr_catcher.h"
@@ -27,15 +28,8 @@ static err_t drop(struct netif *netif, struct pbuf *p)
 
 static err_t init_card(struct netif *netif)
 {
-    static const uint8_t mac[6] = {0x00, 0x15, 0x5d, 0, 0, 1};
-
-    memcpy(netif->hwaddr, mac, sizeof(mac));
-    netif->hwaddr_len = sizeof(mac);
-    netif->mtu = netif->mtu6 = 1500;
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
-    netif->output = etharp_output;
     netif->linkoutput = drop;
-    return ERR_OK;
+    return eth_card_init(netif);
 }
 
 static void on_taken(void *ctx)
