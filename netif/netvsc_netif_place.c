@@ -163,11 +163,13 @@ static struct pbuf *linear(const struct pbuf *p, uint32_t skip)
 static int send_linear(struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,
                        const struct netvsc_tx_meta *meta)
 {
-    struct pbuf *copy = linear(p, skip);
+    struct pbuf *copy = nif->held_free ? linear(p, skip) : NULL; /* 60 KB are not copied in vain */
     struct netvsc_piece piece;
     const struct netvsc_vector v = {.piece = &piece, .count = 1, .meta = meta};
     int rc;
 
+    if (!nif->held_free)
+        return -EAGAIN;
     if (!copy)
         return -ENOMEM;
     piece = (struct netvsc_piece){copy->payload, copy->len};

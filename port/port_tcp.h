@@ -22,7 +22,7 @@ struct tcp_pcb;
 int port_tcp_sizes(uint32_t wnd_bytes, uint32_t snd_buf_bytes);
 
 /*
- * The longest segment tcp_write() makes of bytes it copies, now: a multiple of tcp_mss(), and that
+ * The longest segment tcp_write() makes now: a multiple of tcp_mss(), and that
  * itself where no NIC cuts segments. Programs that write so much at a time are served best.
  */
 uint16_t port_tcp_large(const struct tcp_pcb *pcb);

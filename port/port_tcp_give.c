@@ -37,11 +37,6 @@ void port_tcp_give(void)
     given = offered;
 }
 
-bool port_tcp_lends(void)
-{
-    return lending != NULL;
-}
-
 static void returned(struct pbuf *p)
 {
     struct loan *loan = (struct loan *)(void *)p;

@@ -9,7 +9,8 @@
  *
  * How long: a multiple of the wire's size; no more than the NIC takes, than half of the peer's
  * largest window or of the send buffer, and than a quarter of the congestion window, so that a
- * connection that lost something sends in pieces suited to that.
+ * connection that lost something sends in pieces suited to that. What a program wrote without a
+ * copy (PBUF_ROM) the driver copies when it leaves, in one piece if the heap has room for it.
  *
  * lwIP sends a segment whole or not at all. Before it sends, the first one that the window has no
  * room for is split: when half of it would go, or when so little is on its way that the peer might
@@ -44,8 +45,11 @@
 
 /* ---- how long -------------------------------------------------------------------------------- */
 
-/* What is taken at most where (pcb) sends to, in memory the NIC can send from, or not. */
-static u32_t netif_takes(const struct tcp_pcb *pcb, bool reachable)
+/*
+ * What is taken at most where (pcb) sends to. Of what the NIC cannot send from where it is, its
+ * driver makes a copy: in the heap if there is room (in_heap), else in a section of its own.
+ */
+static u32_t netif_takes(const struct tcp_pcb *pcb, bool in_heap)
 {
     const struct netif *netif = pcb->netif_idx != NETIF_NO_INDEX
                                     ? netif_get_by_index(pcb->netif_idx)
@@ -53,7 +57,7 @@ static u32_t netif_takes(const struct tcp_pcb *pcb, bool reachable)
 
     if (!netif || !PORT_NETIF_LARGE(netif))
         return 0;
-    return PORT_NETIF_LARGE(netif)[reachable ? 0 : 1];
+    return PORT_NETIF_LARGE(netif)[in_heap ? 0 : 1];
 }
 
 u16_t port_tcp_large(const struct tcp_pcb *pcb)
@@ -114,15 +118,15 @@ static bool split_at(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
     return done;
 }
 
-/* Will the NIC send it from where it is? */
-static bool reachable(const struct pbuf *p)
+/* Will the NIC send it from where it is, or is there room for a copy it can send from? */
+static bool from_heap(const struct pbuf *p)
 {
     unsigned pieces = 0;
 
     for (; p; p = p->next)
         if (++pieces > PIECES_MAX || !port_heap_has(p->payload) ||
             !(pbuf_match_type(p, PBUF_RAM) || p->flags & PBUF_FLAG_IS_CUSTOM))
-            return false;
+            return port_heap_serves(BLOCK_BYTES);
     return true;
 }
 
@@ -233,7 +237,7 @@ void port_tcp_fit(struct tcp_pcb *pcb)
         u32_t part = seg->len;
 
         if (part > pcb->mss) {
-            part = LWIP_MIN(part, netif_takes(pcb, reachable(seg->p)));
+            part = LWIP_MIN(part, netif_takes(pcb, from_heap(seg->p)));
             part = part < seg->len ? LWIP_MAX(part - part % pcb->mss, pcb->mss) : part;
         }
         if (off + part > wnd)

@@ -83,8 +83,7 @@ err_t tcp_write(struct tcp_pcb *pcb, const void *data, u16_t len_bytes, u8_t fla
     if (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT) {
         if (first)
             last = last_of(tails->unsent ? tails->unsent : first);
-        pcb->mss = port_tcp_write_size(
-            pcb, last, flags & TCP_WRITE_FLAG_COPY || port_tcp_lends() ? len_bytes : 0);
+        pcb->mss = port_tcp_write_size(pcb, last, len_bytes);
     }
     if (last)
         pcb->unsent = last;

@@ -93,8 +93,7 @@ void port_tcp_timer_forget(uint32_t i);
 
 /* ---- port_tcp_large.c: segments the NIC cuts ---- */
 
-/* The MSS for a tcp_write() of (len_bytes) that the NIC may have as they are, once written, else 0;
- * (last) of those not yet sent, or NULL. */
+/* The MSS for a tcp_write() of (len_bytes); (last) of the segments not yet sent, or NULL. */
 u16_t port_tcp_write_size(const struct tcp_pcb *pcb, const struct tcp_seg *last, u16_t len_bytes);
 /* Split those not yet sent to what may leave now. */
 void port_tcp_fit(struct tcp_pcb *pcb);
@@ -122,8 +121,6 @@ void port_tcp_replaced(void);
 struct pbuf *port_tcp_pbuf_alloc(pbuf_layer layer, u16_t bytes, pbuf_type type);
 /* It will be asked for a buffer of its own, and not for one to fill up what is there. */
 void port_tcp_give(void);
-/* Is what is being written lent? */
-bool port_tcp_lends(void);
 
 /* lwIP's own functions under the names they have here. */
 void lwip_tcp_input(struct pbuf *p, struct netif *inp);

@@ -11,6 +11,7 @@
 #include "port_tcp.h"
 
 struct stream stream;
+static u8_t elsewhere[STREAM_BYTES];
 static uint64_t now_ns;
 
 static uint64_t virtual_clock(void *ctx)
@@ -210,6 +211,11 @@ err_t stream_lend(u32_t off, u16_t bytes, u8_t flags, u32_t *loans)
     return port_tcp_write_lent(stream.pcb, &lent, flags);
 }
 
+err_t stream_refer(u32_t off, u16_t bytes, u8_t flags)
+{
+    return tcp_write(stream.pcb, elsewhere + off, bytes, flags);
+}
+
 int stream_start(void **state)
 {
     size_t bytes;
@@ -220,7 +226,7 @@ int stream_start(void **state)
         return -1;
     stream.lendable = port_heap_apart(&bytes);
     for (u32_t i = 0; i < STREAM_BYTES; i++)
-        stream.lendable[i] = stream_byte(i);
+        stream.lendable[i] = elsewhere[i] = stream_byte(i);
     lwip_init();
     stream.card = tcp_peer_start();
     if (!stream.card || tcp_peer_listen(on_accept))

@@ -61,6 +61,8 @@ err_t stream_say(u32_t off, u32_t bytes);
 struct pbuf *stream_buffer(u32_t off, u16_t bytes);
 /* The same without a copy, from (lendable); counted in (*loans) until it is returned. */
 err_t stream_lend(u32_t off, u16_t bytes, u8_t flags, u32_t *loans);
+/* The same without a copy as lwIP's programs have it: from memory the NIC cannot send from. */
+err_t stream_refer(u32_t off, u16_t bytes, u8_t flags);
 /* The far end has exactly the first (bytes), and they are right. */
 void stream_check(u32_t bytes);
 

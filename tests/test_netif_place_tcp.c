@@ -192,6 +192,31 @@ static void segments_that_adjoin_in_memory_are_held_one_by_one(void **state)
     port_heap_free(data);
 }
 
+/* The program may have the memory back when the connection is reset, so the host gets a copy. */
+static void what_is_not_the_heaps_is_copied_once_and_cut_by_the_host(void **state)
+{
+    static uint8_t data[42 * MSS];
+    struct hvhost_nic_stats host;
+    struct tcp_pcb *pcb;
+
+    (void)state;
+    pcb = connected(1000);
+    for (uint32_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7 + (i >> 9));
+    assert_int_equal(tcp_write(pcb, data, sizeof(data), 0), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    assert_int_equal(pcb->unacked->p->ref, 1);
+    netvsc_netif_flush(&stack.nif);
+    memset(data, 0, sizeof(data));
+    stack_turn(2);
+    check_said(42);
+    hvhost_nic_stats(stack.card, &host);
+    assert_int_equal(host.tx_lso, 2); /* of a quarter of the congestion window */
+    assert_int_equal(host.tx_lso_segments, 42);
+    assert_int_equal(stack.nif.stats.tx_linearised, 2);
+    stop(pcb);
+}
+
 static void tcp_does_not_send_again_what_the_host_still_reads(void **state)
 {
     struct tcp_pcb *pcb;
@@ -319,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_of_a_window_leave_as_one_packet),
         cmocka_unit_test(segments_that_adjoin_in_memory_are_held_one_by_one),
+        cmocka_unit_test(what_is_not_the_heaps_is_copied_once_and_cut_by_the_host),
         cmocka_unit_test(tcp_does_not_send_again_what_the_host_still_reads),
         cmocka_unit_test(a_connection_reset_meanwhile_does_not_spoil_what_is_on_its_way),
         cmocka_unit_test(a_high_threshold_fills_the_section_before_anything_stays),

@@ -107,6 +107,29 @@ static void what_is_lent_is_one_long_segment_and_is_not_copied(void **state)
     assert_int_equal(loans, 0);
 }
 
+static void what_stays_where_it_is_is_long_if_there_is_room_for_a_copy(void **state)
+{
+    void *block[STREAM_BYTES >> 14];
+    unsigned blocks = 0;
+
+    (void)state;
+    assert_int_equal(stream_refer(0, STREAM_LARGE, TCP_WRITE_FLAG_MORE), ERR_OK);
+    assert_null(stream.pcb->unsent->next);
+    tcp_output(stream.pcb);
+    assert_int_equal(stream.left_count, 1);
+    assert_int_equal(stream.left[0].cut_to, STREAM_MSS);
+    while (blocks < sizeof(block) / sizeof(*block) && port_heap_serves(1u << 16))
+        block[blocks++] = port_heap_malloc((1u << 16) - 64);
+    assert_false(port_heap_serves(1u << 16));
+    assert_int_equal(stream_refer(STREAM_LARGE, STREAM_LARGE, 0), ERR_OK);
+    tcp_output(stream.pcb);
+    for (unsigned i = 1; i < stream.left_count; i++)
+        assert_int_equal(stream.left[i].bytes, i < 11 ? 4 * STREAM_MSS : 2 * STREAM_MSS);
+    stream_check(2 * STREAM_LARGE);
+    while (blocks > 0)
+        port_heap_free(block[--blocks]);
+}
+
 static void what_is_lent_fills_up_a_head_that_was_copied(void **state)
 {
     u32_t loans = 0;
@@ -239,6 +262,7 @@ int main(void)
         stream_test(a_buffer_fills_up_what_has_memory_left),
         stream_test(a_buffer_is_gone_when_there_is_no_room_for_it),
         stream_test(what_is_lent_is_one_long_segment_and_is_not_copied),
+        stream_test(what_stays_where_it_is_is_long_if_there_is_room_for_a_copy),
         stream_test(what_is_lent_fills_up_a_head_that_was_copied),
         stream_test(a_reset_returns_what_is_lent_but_what_the_nic_has),
         stream_test(without_room_nothing_is_lent),

@@ -188,11 +188,13 @@ static err_t say_somehow(u32_t off, u32_t bytes)
 {
     const u8_t flags = rand() % 2 ? TCP_WRITE_FLAG_MORE : 0;
 
-    switch (rand() % 3) {
+    switch (rand() % 4) {
     case 0:
         return stream_say(off, bytes);
     case 1:
         return stream_lend(off, (u16_t)bytes, flags, &somewhere);
+    case 2:
+        return stream_refer(off, (u16_t)bytes, flags);
     default:
         return port_tcp_write_buffer(stream.pcb, stream_buffer(off, (u16_t)bytes), flags);
     }

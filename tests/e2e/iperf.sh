@@ -42,6 +42,8 @@ inside timeout 60 "$bin/netvsc-iperf" "${card[@]}" --stats --ip "$addr/24" --cli
 check "our client ends with status 0" equal "$?" 0
 check "its books balance" grep -q "books: balance" "$work/sender.log"
 check "it broke no rule of the host" strict_clean sender
+check "the host cuts what it sends" [ "$(counter sender 'interface' tx_large_pieces)" -gt \
+    "$((10 * $(counter sender 'card (netvsc)' tx_frames)))" ]
 check "three connections were told" equal "$(grep -c ' port .*Gbit/s$' "$work/sender.log")" 3
 sent=$(sed -n 's/.*all 3 connections: \([0-9]*\) bytes.*/\1/p' "$work/sender.log")
 check "a second of sending is more than 1 MB ($sent)" [ "$sent" -gt 1000000 ]
