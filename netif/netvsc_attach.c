@@ -227,7 +227,8 @@ static int accept_link(struct netvsc *nic)
 
     if (rc)
         return rc;
-    nic->info.link_up = media == NDIS_MEDIA_CONNECTED;
+    if (!nic->ctl.link_heard)
+        nic->info.link_up = media == NDIS_MEDIA_CONNECTED;
     return 0;
 }
 
@@ -243,7 +244,8 @@ static int accept_speed(struct netvsc *nic)
 
     if (rc)
         return rc;
-    nic->info.link_speed_bps = (uint64_t)units * BPS_PER_UNIT;
+    if (!nic->ctl.speed_heard)
+        nic->info.link_speed_bps = (uint64_t)units * BPS_PER_UNIT;
     return 0;
 }
 

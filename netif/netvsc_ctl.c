@@ -184,6 +184,7 @@ static void answer(struct netvsc_ctl *ctl, const uint8_t *copy, uint32_t bytes)
     memcpy(ctl->reply, copy, bytes);
     ctl->reply_bytes = bytes;
     ctl->answered = true;
+    ctl->link_heard = ctl->speed_heard = false;
 }
 
 static bool awaits(const struct netvsc_ctl *ctl, enum netvsc_await what)
@@ -228,12 +229,14 @@ static void take_speed(struct netvsc *nic, const struct rndis_info *info)
     if (info->data_bytes < sizeof(units))
         return;
     memcpy(&units, info->data, sizeof(units));
+    nic->ctl.speed_heard = true;
     nic->info.link_speed_bps = (uint64_t)units * BPS_PER_UNIT;
     netvsc_raise(nic, NETVSC_EVENT_SPEED);
 }
 
 static void take_link(struct netvsc *nic, bool up)
 {
+    nic->ctl.link_heard = true;
     if (nic->info.link_up == up)
         return;
     nic->info.link_up = up;

@@ -107,8 +107,9 @@ enum netvsc_await {
 
 struct netvsc_ctl {
     enum netvsc_await await;
-    bool answered;    /* reply[] holds what was awaited */
-    bool buffer_busy; /* the host may still read the request in (buffer) */
+    bool answered;                /* reply[] holds what was awaited */
+    bool link_heard, speed_heard; /* unasked, and after what is in reply[] */
+    bool buffer_busy;             /* the host may still read the request in (buffer) */
     uint32_t generation;
     uint32_t buffer_generation; /* of the request in (buffer) */
     uint8_t *buffer;            /* a page of dma memory or a send section */

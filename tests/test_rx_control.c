@@ -87,14 +87,19 @@ static void data_before_up_is_acked_and_counted(void **state)
     wire_close(&w);
 }
 
-static void indicate(struct wire *w, uint32_t status, uint32_t value)
+static void indication(struct wire *w, uint32_t section, uint32_t status, uint32_t value)
 {
     const struct {
         struct rndis_indicate head;
         uint32_t value;
     } msg = {{RNDIS_MSG_INDICATE_STATUS, 24, status, 4, RNDIS_INDICATE_BUFFER_OFF}, value};
 
-    wire_control(w, 1, &msg, sizeof(msg));
+    wire_control(w, section, &msg, sizeof(msg));
+}
+
+static void indicate(struct wire *w, uint32_t status, uint32_t value)
+{
+    indication(w, 1, status, value);
     wire_poll(w);
     wire_expect_ack(w, 1, NVS_STATUS_SUCCESS);
 }
@@ -130,6 +135,42 @@ static void indications_become_events(void **state)
     wire_poll(&w);
     assert_int_equal(wire_stats(&w).host_bad_packet, 1);
     wire_close(&w);
+}
+
+/* The cable out and a slower network, (before) or after the answer that says otherwise. */
+static void change_around_answer(struct wire *w, const struct wire_packet *pkt, bool before)
+{
+    struct rndis_request r;
+
+    memcpy(&r, w->t.dma.base, sizeof(r));
+    if (!before)
+        wire_answer(w, pkt);
+    if (pkt->desc.type == VMBUS_PKT_GPA_DIRECT && r.oid == OID_MEDIA_CONNECT_STATUS)
+        indication(w, 2, RNDIS_IND_MEDIA_DISCONNECT, 0);
+    if (pkt->desc.type == VMBUS_PKT_GPA_DIRECT && r.oid == OID_LINK_SPEED)
+        indication(w, 2, RNDIS_IND_LINK_SPEED, 10000000);
+    if (before)
+        wire_answer(w, pkt);
+}
+
+static void the_last_word_on_the_cable_counts_while_attaching(void **state)
+{
+    (void)state;
+    for (unsigned before = 0; before < 2; before++) {
+        struct wire_packet pkt;
+        struct wire w;
+
+        wire_open(&w, NULL);
+        wire_attach(&w);
+        for (unsigned i = 0; i < 100 && netvsc_state(w.nic) != NETVSC_UP; i++) {
+            wire_poll(&w);
+            while (wire_get(&w, &pkt))
+                change_around_answer(&w, &pkt, before);
+        }
+        assert_int_equal(netvsc_info(w.nic)->link_up, before);
+        assert_int_equal(netvsc_info(w.nic)->link_speed_bps, before ? 10000000000 : 1000000000);
+        wire_close(&w);
+    }
 }
 
 static void a_reply_nobody_waits_for_is_late(void **state)
@@ -189,6 +230,7 @@ int main(void)
         cmocka_unit_test(in_band_packets_of_a_newer_host_do_no_harm),
         cmocka_unit_test(data_before_up_is_acked_and_counted),
         cmocka_unit_test(indications_become_events),
+        cmocka_unit_test(the_last_word_on_the_cable_counts_while_attaching),
         cmocka_unit_test(a_reply_nobody_waits_for_is_late),
         cmocka_unit_test(checksum_words_become_verdicts),
     };
