@@ -170,8 +170,7 @@ static void offer_large(struct netvsc_netif *nif)
     uint32_t copied = netvsc_tx_copied_max(nif->nic) - NETVSC_ETH_BYTES;
 
     nif->netif.client_data[NETVSC_NETIF_LARGE_SLOT] = NULL;
-    if (max <= LARGE_HEAD_BYTES || use->lso_segments_min > 2 ||
-        (nif->netif.chksum_flags & NETIF_CHECKSUM_GEN_TCP))
+    if (max <= LARGE_HEAD_BYTES || (nif->netif.chksum_flags & NETIF_CHECKSUM_GEN_TCP))
         return;
     copied = copied < max ? copied : max;
     nif->large_bytes[0] = (info->tx_gpa ? max : copied) - LARGE_HEAD_BYTES;

@@ -13,8 +13,9 @@
 
 #include "ndis_reg.h"
 
-#define LSO_V6_NEEDS_TCP_OPTIONS 0x4u
+#define LSO_V6_NEEDS_TCP_OPTIONS 0x4u /* extension headers we never send */
 #define LSO_BYTES_LIMIT 65535u
+#define LSO_SEGMENTS_MIN 2u /* all hosts cut as few; one that wants more is not asked to cut */
 
 /* ---- what the host can ----------------------------------------------------------------------- */
 
@@ -99,7 +100,7 @@ static uint8_t rsc(const struct netvsc *nic)
 
 static uint32_t lso_offered(const struct ndis_lso *lso)
 {
-    if (!(lso->encap & NDIS_ENCAP_8023))
+    if (!(lso->encap & NDIS_ENCAP_8023) || lso->min_segments > LSO_SEGMENTS_MIN)
         return 0;
     return lso->max_bytes < LSO_BYTES_LIMIT ? lso->max_bytes : LSO_BYTES_LIMIT;
 }
@@ -119,8 +120,6 @@ static struct netvsc_offload choose(const struct netvsc *nic)
         use.lso4_bytes = lso_offered(&can->lso4);
     if ((use.csum & NETVSC_CSUM_TCP6) && (can->lso6_options & LSO_V6_NEEDS_TCP_OPTIONS))
         use.lso6_bytes = lso_offered(&can->lso6);
-    use.lso_segments_min = can->lso4.min_segments > can->lso6.min_segments ? can->lso4.min_segments
-                                                                           : can->lso6.min_segments;
     return use;
 }
 
@@ -164,15 +163,11 @@ int netvsc_offload_set(struct netvsc *nic)
 
 int netvsc_offload_agreed(struct netvsc *nic)
 {
-    struct rndis_set_complete reply;
-    int rc = rndis_parse_set_complete(nic->ctl.reply, nic->ctl.reply_bytes, &reply);
+    int rc = nic->ctl.await == NETVSC_AWAIT_NOTHING ? 0 : netvsc_ctl_accept_set(nic);
 
-    if (rc)
-        return rc;
-    if (reply.status != RNDIS_STATUS_SUCCESS) {
+    if (rc == -ECONNREFUSED)
         nic->info.rx_csum = nic->info.rx_rsc = 0;
-        return -ECONNREFUSED;
-    }
-    nic->info.offload = choose(nic);
-    return 0;
+    if (rc == 0)
+        nic->info.offload = choose(nic);
+    return rc;
 }

@@ -19,9 +19,8 @@ enum netvsc_switch {
 /* What the host does for frames sent, as agreed on during attach. */
 struct netvsc_offload {
     uint8_t csum; /* NETVSC_CSUM_TCP4 and so on */
-    /* Longest packet to be cut into segments, without Ethernet header; 0 = none. */
+    /* Longest packet to be cut into two segments or more, without Ethernet header; 0 = none. */
     uint32_t lso4_bytes, lso6_bytes;
-    uint32_t lso_segments_min; /* fewer must be sent one by one */
 };
 #define NETVSC_CSUM_IP4 0x01u /* the header's */
 #define NETVSC_CSUM_TCP4 0x02u

@@ -50,7 +50,7 @@ static bool lso_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta, 
     return meta->csum == 0 && !(meta->lso4 && meta->lso6) && meta->mss_bytes != 0 &&
            len_bytes <= max + NETVSC_ETH_BYTES &&
            head + meta->mss_bytes <= nic->info.mtu_bytes + NETVSC_ETH_BYTES &&
-           len_bytes > head + (use->lso_segments_min - 1) * meta->mss_bytes;
+           len_bytes > head + meta->mss_bytes; /* two segments at least */
 }
 
 bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta,

@@ -35,6 +35,7 @@ struct wire_options {
     uint16_t tx_tci;          /* of frames sent without a tag [none] */
     bool host_here;           /* see struct vmbus_transport */
     bool rsc;                 /* offers verdicts and RSC to a guest that takes frames in pieces */
+    const struct ndis_offload *can; /* what OID_OFFLOAD_HW_CAPS says, header aside */
 };
 
 /* One packet the guest sent, as it lay on the ring. */

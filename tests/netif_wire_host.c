@@ -62,19 +62,23 @@ void wire_control(struct wire *w, uint32_t index, const void *msg, uint32_t byte
 
 /* ---- a good host ----------------------------------------------------------------------------- */
 
-static void answer_offload(struct wire *w, uint32_t id)
+static const struct ndis_offload rsc_offered = {
+    .ip4_rx = {NDIS_ENCAP_8023, NDIS_CSUM_IP | NDIS_CSUM_TCP},
+    .ip6_rx = {NDIS_ENCAP_8023, NDIS_CSUM_TCP},
+    .rsc4 = 1,
+    .rsc6 = 1,
+};
+
+static void answer_offload(struct wire *w, uint32_t id, const struct ndis_offload *can)
 {
     struct {
         struct rndis_query_complete head;
         struct ndis_offload info;
     } m = {.head = {RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE, sizeof(m), id, 0, sizeof(m.info),
                     RNDIS_REPLY_INFO_OFF},
-           .info = {.header = {NDIS_OBJECT_OFFLOAD, 3, sizeof(m.info)},
-                    .ip4_rx = {NDIS_ENCAP_8023, NDIS_CSUM_IP | NDIS_CSUM_TCP},
-                    .ip6_rx = {NDIS_ENCAP_8023, NDIS_CSUM_TCP},
-                    .rsc4 = 1,
-                    .rsc6 = 1}};
+           .info = *can};
 
+    m.info.header = (struct ndis_object){NDIS_OBJECT_OFFLOAD, 3, sizeof(m.info)};
     wire_control(w, 1, &m, m.head.len_bytes);
 }
 
@@ -85,8 +89,8 @@ static void answer_query(struct wire *w, uint32_t id, uint32_t oid)
         uint32_t info[2];
     } m = {.head = {RNDIS_MSG_QUERY | RNDIS_MSG_COMPLETE, 28, id, 0, 4, RNDIS_REPLY_INFO_OFF}};
 
-    if (oid == OID_OFFLOAD_HW_CAPS && w->options.rsc) {
-        answer_offload(w, id);
+    if (oid == OID_OFFLOAD_HW_CAPS && (w->options.rsc || w->options.can)) {
+        answer_offload(w, id, w->options.can ? w->options.can : &rsc_offered);
         return;
     }
     switch (oid) {
