@@ -7,8 +7,6 @@
 #include "vmbus_heap.h"
 
 #define MTU_DEFAULT 1500u
-#define MTU_MIN 68u
-#define MTU_MAX 65522u
 #define STEP_TIMEOUT_MS_DEFAULT 5000u
 
 /* ---- create and destroy ---------------------------------------------------------------------- */
@@ -20,7 +18,8 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
     *out = NULL;
     if (!config->rx)
         return -EINVAL;
-    if (config->mtu_bytes && (config->mtu_bytes < MTU_MIN || config->mtu_bytes > MTU_MAX))
+    if (config->mtu_bytes &&
+        (config->mtu_bytes < NETVSC_MTU_BYTES_MIN || config->mtu_bytes > NETVSC_MTU_BYTES_MAX))
         return -EINVAL;
     if (config->nvs_version_max && config->nvs_version_max < NVS_VERSION_1)
         return -EINVAL;
@@ -41,6 +40,7 @@ int netvsc_create(const struct netvsc_config *config, struct netvsc **out)
         nic->config.step_timeout_ms = STEP_TIMEOUT_MS_DEFAULT;
     if (!nic->config.nvs_version_max)
         nic->config.nvs_version_max = NVS_VERSION_61;
+    nic->tx_row_sections = netvsc_tx_row();
     nic->control.promiscuous = config->promiscuous;
     nic->control.all_multicast = true;
     nic->mtu_wanted = config->mtu_bytes ? config->mtu_bytes : MTU_DEFAULT;

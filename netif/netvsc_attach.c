@@ -15,11 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define MTU_MIN 68u
-#define MTU_MAX 65522u
-#define BPS_PER_UNIT 100u /* link speed comes in 100 bit/s */
 #define VLAN_TAG_BYTES 4u
-#define MAC_BYTES 6u
 
 /* ---- NVSP ------------------------------------------------------------------------------------ */
 
@@ -118,7 +114,7 @@ static int accept_send_buf(struct netvsc *nic)
 
     if (rc)
         return rc;
-    if (reply.section_bytes < SECTION_OVERHEAD_BYTES + MTU_MIN)
+    if (reply.section_bytes < SECTION_OVERHEAD_BYTES + NETVSC_MTU_BYTES_MIN)
         return -EPROTO;
     nic->info.send_section_bytes = reply.section_bytes;
     nic->info.send_sections = (uint32_t)(nic->mem->send.len_bytes / reply.section_bytes);
@@ -169,8 +165,8 @@ static uint32_t rx_frame_max(uint32_t mtu_bytes)
 static int query_max_frame(struct netvsc *nic)
 {
     /* What stands if the host does not say: all that can be sent, at most what was wanted. */
-    uint32_t max_bytes =
-        nic->info.tx_gpa ? MTU_MAX : nic->info.send_section_bytes - SECTION_OVERHEAD_BYTES;
+    uint32_t max_bytes = nic->info.tx_gpa ? NETVSC_MTU_BYTES_MAX
+                                          : nic->info.send_section_bytes - SECTION_OVERHEAD_BYTES;
 
     nic->info.mtu_bytes = nic->mtu_wanted < max_bytes ? nic->mtu_wanted : max_bytes;
     nic->tx_frame_bytes_max = nic->info.mtu_bytes + NETVSC_ETH_BYTES;
@@ -185,7 +181,7 @@ static int accept_max_frame(struct netvsc *nic)
 
     if (rc)
         return rc;
-    if (mtu_bytes < MTU_MIN || mtu_bytes > MTU_MAX)
+    if (mtu_bytes < NETVSC_MTU_BYTES_MIN || mtu_bytes > NETVSC_MTU_BYTES_MAX)
         return -EPROTO;
     if (mtu_bytes > nic->mtu_wanted) /* its neighbours may send us that much */
         nic->rx_frame_bytes_max = rx_frame_max(mtu_bytes);
@@ -203,14 +199,13 @@ static int query_mac(struct netvsc *nic)
 
 static int accept_mac(struct netvsc *nic)
 {
-    static const uint8_t zero[MAC_BYTES];
-    uint8_t mac[MAC_BYTES];
+    uint8_t mac[NETVSC_MAC_BYTES];
     int rc = netvsc_ctl_accept_info(nic, mac, sizeof(mac));
 
     if (rc)
         return rc;
-    if ((mac[0] & 1) || memcmp(mac, zero, sizeof(mac)) == 0)
-        return -EPROTO; /* a group address, or none */
+    if (!netvsc_mac_ok(mac))
+        return -EPROTO;
     memcpy(nic->info.mac, mac, sizeof(mac));
     return 0;
 }
@@ -245,7 +240,7 @@ static int accept_speed(struct netvsc *nic)
     if (rc)
         return rc;
     if (!nic->ctl.speed_heard)
-        nic->info.link_speed_bps = (uint64_t)units * BPS_PER_UNIT;
+        nic->info.link_speed_bps = (uint64_t)units * NDIS_LINK_SPEED_UNIT_BPS;
     return 0;
 }
 

@@ -11,6 +11,8 @@
 #define NETVSC_FRAME_BYTES_MIN 60u /* on the wire, without FCS; shorter ones are zero padded */
 #define NETVSC_FRAME_BYTES_MAX 65536u
 #define NETVSC_ETH_BYTES 14u
+#define NETVSC_MTU_BYTES_MIN 68u /* IPv4 wants as much (RFC 791) */
+#define NETVSC_MTU_BYTES_MAX (NETVSC_FRAME_BYTES_MAX - NETVSC_ETH_BYTES)
 #define NETVSC_BATCH_MAX 64u /* frames per call of the receive function, at most */
 
 /* One received frame, or with (more) the first piece of one. */
@@ -60,6 +62,7 @@ enum netvsc_event {
 };
 
 #define NETVSC_RX_COPY_ALL UINT32_MAX
+#define NETVSC_RX_COPY_BYTES 256u /* default of rx_copybreak_bytes */
 #define NETVSC_TX_COPY_ALL UINT32_MAX
 #define NETVSC_TX_COPY_BYTES 2048u /* measured: see docs/bench-device.md */
 

@@ -17,9 +17,6 @@
 
 #include "netvsc_var.h"
 
-#define MTU_MIN 68u
-#define MTU_MAX 65522u
-#define MAC_BYTES 6u
 #define MAC_DOUBTS_MAX 4u
 
 /* ---- filter ---------------------------------------------------------------------------------- */
@@ -60,7 +57,8 @@ static int send_list(struct netvsc *nic)
     c->list_told = false;
     if (c->all_multicast || c->list_refused || c->groups > NETVSC_MULTICAST_MAX || !c->groups)
         return 0;
-    return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_MULTICAST_LIST, c->group, c->groups * MAC_BYTES);
+    return netvsc_ctl_ask(nic, RNDIS_MSG_SET, OID_MULTICAST_LIST, c->group,
+                          c->groups * NETVSC_MAC_BYTES);
 }
 
 static int accept_list(struct netvsc *nic)
@@ -82,14 +80,14 @@ struct mac_param {
     uint32_t type;
     uint32_t value_off, value_bytes;
     uint16_t name[14];
-    uint16_t value[2 * MAC_BYTES];
+    uint16_t value[2 * NETVSC_MAC_BYTES];
 };
 static_assert(sizeof(struct mac_param) == 72, "wire layout");
 #define PARAM_STRING 2u
 
-static bool is_address(const uint8_t *mac)
+bool netvsc_mac_ok(const uint8_t *mac)
 {
-    static const uint8_t zero[MAC_BYTES];
+    static const uint8_t zero[NETVSC_MAC_BYTES];
 
     return !(mac[0] & 1) && memcmp(mac, zero, sizeof(zero)) != 0;
 }
@@ -109,12 +107,12 @@ static int send_mac(struct netvsc *nic)
                               .value_bytes = sizeof(param.value)};
     uint8_t *mac = nic->control.mac_sent;
 
-    memcpy(mac, mac_wanted(nic), MAC_BYTES);
-    if (!nic->control.mac_doubts && memcmp(mac, nic->info.mac, MAC_BYTES) == 0)
+    memcpy(mac, mac_wanted(nic), NETVSC_MAC_BYTES);
+    if (!nic->control.mac_doubts && memcmp(mac, nic->info.mac, NETVSC_MAC_BYTES) == 0)
         return 0;
     for (unsigned i = 0; i < sizeof(name) - 1; i++)
         param.name[i] = (uint8_t)name[i];
-    for (unsigned i = 0; i < MAC_BYTES; i++) {
+    for (unsigned i = 0; i < NETVSC_MAC_BYTES; i++) {
         param.value[2 * i] = (uint8_t)digits[mac[i] >> 4];
         param.value[2 * i + 1] = (uint8_t)digits[mac[i] & 0xF];
     }
@@ -139,17 +137,17 @@ static int query_current(struct netvsc *nic)
 static int accept_current(struct netvsc *nic)
 {
     const uint8_t *sent = nic->control.mac_sent; /* what is wanted may be another by now */
-    uint8_t mac[MAC_BYTES];
+    uint8_t mac[NETVSC_MAC_BYTES];
     int rc = netvsc_ctl_accept_info(nic, mac, sizeof(mac));
 
     if (rc)
         return rc == -ECONNREFUSED ? -EPROTO : rc;
-    if (!is_address(mac))
+    if (!netvsc_mac_ok(mac))
         return -EPROTO;
-    if (memcmp(nic->info.mac, mac, MAC_BYTES) != 0)
+    if (memcmp(nic->info.mac, mac, NETVSC_MAC_BYTES) != 0)
         netvsc_raise(nic, NETVSC_EVENT_MAC);
-    memcpy(nic->info.mac, mac, MAC_BYTES);
-    return memcmp(mac, sent, MAC_BYTES) == 0 ? 0 : -ECONNREFUSED;
+    memcpy(nic->info.mac, mac, NETVSC_MAC_BYTES);
+    return memcmp(mac, sent, NETVSC_MAC_BYTES) == 0 ? 0 : -ECONNREFUSED;
 }
 
 /* ---- what came of it ------------------------------------------------------------------------- */
@@ -214,9 +212,10 @@ static void mac_done(struct netvsc *nic, int error)
         nic->stats.ctl_changes++;
         return;
     }
-    if (memcmp(mac_wanted(nic), c->mac_sent, MAC_BYTES) == 0) { /* else the next one is asked for */
-        memcpy(c->mac, nic->info.mac, MAC_BYTES);
-        c->has_mac = memcmp(c->mac, c->permanent_mac, MAC_BYTES) != 0;
+    /* Else another was wanted meanwhile, and is asked for next. */
+    if (memcmp(mac_wanted(nic), c->mac_sent, NETVSC_MAC_BYTES) == 0) {
+        memcpy(c->mac, nic->info.mac, NETVSC_MAC_BYTES);
+        c->has_mac = memcmp(c->mac, c->permanent_mac, NETVSC_MAC_BYTES) != 0;
     }
     tell_refusal(nic, "MAC address", error, HINT_SPOOFING);
 }
@@ -256,7 +255,7 @@ void netvsc_control_attached(struct netvsc *nic)
     c->list_told = false;
     c->list_refused = false;
     c->mac_doubts = 0;
-    memcpy(c->permanent_mac, nic->info.mac, MAC_BYTES);
+    memcpy(c->permanent_mac, nic->info.mac, NETVSC_MAC_BYTES);
     if (c->has_mac)
         netvsc_change_ask(nic, NETVSC_CHANGE_MAC);
     if (!c->all_multicast && c->groups)
@@ -292,7 +291,7 @@ void netvsc_multicast(struct netvsc *nic, const uint8_t (*groups)[6], unsigned c
 
     c->groups = count;
     if (count && count <= NETVSC_MULTICAST_MAX)
-        memcpy(c->group, groups, count * MAC_BYTES);
+        memcpy(c->group, groups, count * NETVSC_MAC_BYTES);
     if (!c->all_multicast)
         want(nic, NETVSC_CHANGE_LIST);
 }
@@ -306,18 +305,18 @@ int netvsc_set_mac(struct netvsc *nic, const uint8_t mac[6])
 {
     struct netvsc_control *c = &nic->control;
 
-    if (mac && !is_address(mac))
+    if (mac && !netvsc_mac_ok(mac))
         return -EINVAL;
     c->has_mac = mac != NULL;
     if (mac)
-        memcpy(c->mac, mac, MAC_BYTES);
+        memcpy(c->mac, mac, NETVSC_MAC_BYTES);
     want(nic, NETVSC_CHANGE_MAC);
     return 0;
 }
 
 int netvsc_set_mtu(struct netvsc *nic, uint32_t mtu_bytes, uint64_t now_ns)
 {
-    if (mtu_bytes < MTU_MIN || mtu_bytes > MTU_MAX)
+    if (mtu_bytes < NETVSC_MTU_BYTES_MIN || mtu_bytes > NETVSC_MTU_BYTES_MAX)
         return -EINVAL;
     nic->mtu_wanted = mtu_bytes;
     if (nic->state == NETVSC_UP || nic->state == NETVSC_ATTACHING)

@@ -16,8 +16,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define BPS_PER_UNIT 100u
-
 int netvsc_ctl_open(struct netvsc *nic)
 {
     const struct vmbus_transport *mem = nic->mem;
@@ -230,7 +228,7 @@ static void take_speed(struct netvsc *nic, const struct rndis_info *info)
         return;
     memcpy(&units, info->data, sizeof(units));
     nic->ctl.speed_heard = true;
-    nic->info.link_speed_bps = (uint64_t)units * BPS_PER_UNIT;
+    nic->info.link_speed_bps = (uint64_t)units * NDIS_LINK_SPEED_UNIT_BPS;
     netvsc_raise(nic, NETVSC_EVENT_SPEED);
 }
 

@@ -17,7 +17,6 @@
 
 #define MAC_BYTES 6u
 #define MTU_BEFORE_UP 1500u
-#define COPYBREAK_DEFAULT_BYTES 256u
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
@@ -163,7 +162,7 @@ int netvsc_netif_add(struct netvsc_netif *nif, const struct netvsc_config *confi
 
     memset(nif, 0, sizeof(*nif));
     nif->rx_copybreak_bytes =
-        config->rx_copybreak_bytes ? config->rx_copybreak_bytes : COPYBREAK_DEFAULT_BYTES;
+        config->rx_copybreak_bytes ? config->rx_copybreak_bytes : NETVSC_RX_COPY_BYTES;
     nif->loans = netvsc_netif_loans_create();
     if (!nif->loans)
         return -ENOMEM;

@@ -9,8 +9,6 @@
 #include "netvsc_netif_var.h"
 #include "netvsc_worker.h"
 
-#define COPYBREAK_DEFAULT_BYTES 256u
-
 void netvsc_netif_alone(struct netvsc_netif *nif)
 {
     nif->alone = true;
@@ -30,7 +28,7 @@ int netvsc_netif_become(struct netvsc_netif *nif, unsigned q, uint32_t copybreak
     netvsc_netif_drop_backlog(nif);
     memset(&nif->stats, 0, sizeof(nif->stats));
     nif->queue = q;
-    nif->rx_copybreak_bytes = copybreak_bytes ? copybreak_bytes : COPYBREAK_DEFAULT_BYTES;
+    nif->rx_copybreak_bytes = copybreak_bytes ? copybreak_bytes : NETVSC_RX_COPY_BYTES;
 #if LWIP_IPV4 && LWIP_IGMP
     netif_set_igmp_mac_filter(&nif->netif, NULL);
 #endif

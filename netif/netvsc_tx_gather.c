@@ -21,8 +21,6 @@
 
 #include "netvsc_slot_var.h"
 
-#define TCP_BYTES_MIN 20u
-
 void netvsc_gather_open(struct netvsc *nic)
 {
     const struct vmbus_memory *mem = nic->config.memory;
@@ -76,9 +74,9 @@ static uint32_t page_rest(const uint8_t *at)
 /* Is (at) where the last piece ends, with no page in between? */
 static bool carries_on(const struct netvsc_gather *g, const uint8_t *at)
 {
-    const struct netvsc_piece *last = &g->piece[g->count - 1];
+    const struct netvsc_piece *last = g->count ? &g->piece[g->count - 1] : NULL;
 
-    return g->count && last->data + last->len_bytes == at && page_rest(at) != VMBUS_PAGE_BYTES;
+    return last && last->data + last->len_bytes == at && page_rest(at) != VMBUS_PAGE_BYTES;
 }
 
 int netvsc_gather_add(const struct netvsc *nic, struct netvsc_gather *g, const void *data,
@@ -129,7 +127,7 @@ static void show(struct netvsc_queue *q, const struct netvsc_gather *g,
 
 static bool head_ok(const struct netvsc_gather *g, const struct netvsc_tx_meta *meta)
 {
-    uint32_t min = meta->l4_off ? meta->l4_off + TCP_BYTES_MIN : 0;
+    uint32_t min = meta->l4_off ? meta->l4_off + NETVSC_TCP_BYTES_MIN : 0;
 
     return g->head_bytes <= g->slot.room_bytes && g->head_bytes >= NETVSC_GATHER_HEAD_BYTES &&
            g->head_bytes >= min;

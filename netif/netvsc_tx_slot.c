@@ -25,8 +25,7 @@
 #define ROW_UNKNOWN 768u /* for a processor that does not tell */
 #define ROW_FRAME_BYTES 1536u
 
-/* How many sections to use in turns. */
-static uint32_t row_length(void)
+uint32_t netvsc_tx_row(void)
 {
     long bytes = 0;
 
@@ -45,10 +44,9 @@ static uint32_t row_length(void)
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections)
 {
     struct netvsc_tx *tx = &q->tx;
-    const uint32_t row = row_length();
 
-    if (sections > row)
-        sections = row;
+    if (sections > q->nic->tx_row_sections)
+        sections = q->nic->tx_row_sections;
     tx->first_section = first_section;
     tx->slot_count = sections;
     tx->free_count = 0;

@@ -126,6 +126,8 @@ static inline uint32_t netvsc_tx_kept_packets(const struct netvsc_tx *tx)
 }
 
 /* netvsc_tx_slot.c */
+/* How many sections a queue uses in turns on this processor. Asking it can take microseconds. */
+uint32_t netvsc_tx_row(void);
 void netvsc_tx_open(struct netvsc_queue *q, uint32_t first_section, uint32_t sections);
 void netvsc_tx_close(struct netvsc_queue *q);
 /* A poll begins at (now_ns). */

@@ -22,6 +22,7 @@
 #define NETVSC_HOLDS_MAX 2048u /* packets kept beyond their poll, per queue */
 #define NETVSC_REPLY_BYTES_MAX 512u
 #define NETVSC_REQUEST_BYTES_MAX RNDIS_REQUEST_BYTES_MAX
+#define NETVSC_MAC_BYTES 6u
 
 /*
  * Transaction ids. Low half: which table entry, high half: its generation, so that a stale or
@@ -136,11 +137,12 @@ struct netvsc_control {
 /* One step of attach or detach; see netvsc_steps.c. */
 struct netvsc_step {
     const char *name;
-    int (*send)(struct netvsc *nic); /* 0 sent, -EAGAIN no room yet, else failed */
-    int (*accept)(
-        struct netvsc *nic); /* 0 done, -EAGAIN not yet, NETVSC_STEP_RESEND, else failed */
-    uint32_t deadline_ms;    /* 0 = config.step_timeout_ms */
-    bool optional;           /* failing goes on to the next step */
+    /* 0 sent, -EAGAIN no room yet, else failed. */
+    int (*send)(struct netvsc *nic);
+    /* 0 done, -EAGAIN not yet, NETVSC_STEP_RESEND, else failed. */
+    int (*accept)(struct netvsc *nic);
+    uint32_t deadline_ms; /* 0 = config.step_timeout_ms */
+    bool optional;        /* failing goes on to the next step */
 };
 #define NETVSC_STEP_RESEND 1
 
@@ -190,6 +192,7 @@ struct netvsc {
     size_t recv_off_max; /* lies inside, and may be so much longer than a header. All since the */
     uint32_t recv_over_max;                          /* host said how long sections are */
     uint32_t tx_quick_bytes_max, tx_alone_bytes_min; /* see netvsc_tx_quick.c */
+    uint32_t tx_row_sections;                        /* see netvsc_tx_slot.c */
     struct netvsc_pile_limits pile_may;
     uint64_t next_irq_look_ns;
     struct netvsc_config config;
@@ -216,8 +219,11 @@ struct netvsc {
     struct netvsc_queue *queue[NETVSC_QUEUES_MAX]; /* config.queues of them */
 };
 
-/* netvsc_control.c: the NIC is up. */
+/* netvsc_control.c */
+/* The NIC is up. */
 void netvsc_control_attached(struct netvsc *nic);
+/* Can it be a card's own address? A group's cannot, nor all zeros. */
+bool netvsc_mac_ok(const uint8_t *mac);
 
 /* netvsc_count.c */
 /* Messages that were handed up or dropped; frames in all size classes. */

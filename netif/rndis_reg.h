@@ -33,10 +33,8 @@
 /* Status values of INDICATE_STATUS. */
 #define RNDIS_IND_MEDIA_CONNECT 0x4001000Bu
 #define RNDIS_IND_MEDIA_DISCONNECT 0x4001000Cu
-#define RNDIS_IND_LINK_SPEED 0x40010013u /* buffer: u32 in 100 bit/s */
-#define RNDIS_IND_NETWORK_CHANGE                                                                   \
-    0x40010018u                              /* buffer: u32 1 possible, 2 definite, 3 from media   \
-                                              */
+#define RNDIS_IND_LINK_SPEED 0x40010013u     /* buffer: u32, in NDIS_LINK_SPEED_UNIT_BPS */
+#define RNDIS_IND_NETWORK_CHANGE 0x40010018u /* buffer: u32: 1 possible, 2 sure, 3 by media */
 #define RNDIS_IND_OFFLOAD_CONFIG 0x40020006u /* buffer: NDIS offload object */
 
 /* Offsets inside messages count from here. */
@@ -179,9 +177,8 @@ static_assert(offsetof(struct rndis_packet_id, flags) == 1, "wire layout");
 #define RNDIS_RXCSUM_TCP_OK (1u << 3)
 #define RNDIS_RXCSUM_UDP_OK (1u << 4)
 #define RNDIS_RXCSUM_IP_OK (1u << 5)
-#define RNDIS_RXCSUM_TCP_STALE                                                                     \
-    (1u << 7) /* checked, but the field is not the sum of these bytes                              \
-               */
+/* Checked; but the frame was put together since, and its field holds another sum. */
+#define RNDIS_RXCSUM_TCP_STALE (1u << 7)
 #define RNDIS_RXCSUM_IP_STALE (1u << 8)
 
 #define RNDIS_LSO_MSS_MASK 0xFFFFFu
@@ -193,7 +190,8 @@ static_assert(offsetof(struct rndis_packet_id, flags) == 1, "wire layout");
 #define OID_MEDIA_SUPPORTED 0x00010103u
 #define OID_MEDIA_IN_USE 0x00010104u
 #define OID_MAX_FRAME_SIZE 0x00010106u /* MTU without the Ethernet header */
-#define OID_LINK_SPEED 0x00010107u     /* u32, 100 bit/s */
+#define OID_LINK_SPEED 0x00010107u     /* u32, in NDIS_LINK_SPEED_UNIT_BPS */
+#define NDIS_LINK_SPEED_UNIT_BPS 100u
 #define OID_PACKET_FILTER 0x0001010Eu
 #define OID_MAX_TOTAL_SIZE 0x00010111u
 #define OID_MAC_OPTIONS 0x00010113u
