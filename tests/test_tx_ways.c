@@ -221,7 +221,7 @@ static void write_frame(const struct draft *d)
         if (d->kind == TAGGED && d->len_bytes >= 18)
             memcpy(frame + 12, "\x81\x00\x00\x33", 4);
     }
-    frame[6] = 2;
+    frame[6] = 6; /* not 2: flow 0's number 0x77 would be the address all frames go to */
     frame[SOURCE_OFF] = d->flow;
     burst_put16(frame + SOURCE_OFF + 1, next_number >> 16);
     burst_put16(frame + SOURCE_OFF + 3, next_number);
