@@ -220,15 +220,15 @@ void hvh_nvs_revoke(struct hvh_chan *chan, const struct hvh_nvs_request *req)
 void hvh_nvs_memory_gone(struct hvh_chan *chan, const struct vmbus_region *mem)
 {
     struct hvhost_nic *nic = chan->nic;
-    bool is_recv = nic->recv.base == mem->base;
+    const bool is_recv = nic->recv.base == mem->base, is_send = nic->send.base == mem->base;
 
-    if (!is_recv && nic->send.base != mem->base)
+    if (!is_recv && !is_send)
         return;
     hvh_strict(chan, &nic->stats.strict_gpa);
     hvh_nvs_stop(chan);
     if (is_recv)
         recv_buf_drop(chan);
-    else
+    if (is_send) /* nothing keeps a guest from naming one memory for both */
         send_buf_drop(nic);
 }
 

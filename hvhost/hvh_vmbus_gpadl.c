@@ -196,12 +196,13 @@ void hvh_bus_gpadl_teardown(struct hvh_vmbus *bus, const void *data, uint32_t by
     memcpy(&msg, data, sizeof(msg));
     gpadl = msg.handle ? entry_find(bus, msg.handle) : NULL;
     chan = gpadl ? hvh_bus_chan_find(bus, gpadl->relid) : NULL;
-    /* The ring of an open channel stays: the guest has to close first. */
-    if (!gpadl || (chan && chan->state == HVH_BUS_OPEN && chan->ring_gpadl == msg.handle)) {
+    /* The ring of an open channel stays: the guest has to close first. One withdrawn is open
+     * until then. */
+    if (!gpadl || (chan && chan->ring_gpadl == msg.handle)) {
         bus->stats.bad_messages++;
         return;
     }
-    if (chan && chan->state == HVH_BUS_OPEN && !chan->index)
+    if (chan && chan->ring_gpadl && !chan->index)
         hvh_nic_gpadl_remove(chan->nic, msg.handle);
     entry_free(gpadl);
     answer.handle = msg.handle;

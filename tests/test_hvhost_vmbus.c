@@ -200,6 +200,26 @@ static void the_ring_of_an_open_channel_stays(void **state)
     bench_close(&b);
 }
 
+/* It is served until it is closed, and so is its ring. */
+static void the_ring_of_a_rescinded_channel_stays_until_it_is_closed(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_open(&b, NULL, 0);
+    bench_bring_open(&b);
+    hvhost_nic_rescind(b.nic);
+    (void)hvh_vmbus_turn(b.bus);
+    bench_tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), BENCH_RING_HANDLE, 16);
+    assert_int_equal(bench_bad_messages(&b), 1);
+    hvh_vmbus_signal(b.bus, HVH_CONN_EVENT | hvh_nic_relid(b.nic));
+    (void)hvhost_step(b.host, b.now_ns);
+    bench_tell_words(&b, HVH_MSG_CLOSE, hvh_nic_relid(b.nic), 0, 12);
+    bench_tell_words(&b, HVH_MSG_GPADL_TEARDOWN, hvh_nic_relid(b.nic), BENCH_RING_HANDLE, 16);
+    (void)bench_last(&b, HVH_MSG_GPADL_TORNDOWN);
+    bench_close(&b);
+}
+
 static void a_rescinded_channel_comes_back_when_it_was_released(void **state)
 {
     unsigned before;
@@ -335,6 +355,7 @@ int main(void)
         cmocka_unit_test(lists_that_make_no_sense_are_refused),
         cmocka_unit_test(a_channel_opens_over_a_sound_ring_only),
         cmocka_unit_test(the_ring_of_an_open_channel_stays),
+        cmocka_unit_test(the_ring_of_a_rescinded_channel_stays_until_it_is_closed),
         cmocka_unit_test(a_rescinded_channel_comes_back_when_it_was_released),
         cmocka_unit_test(unload_takes_everything_back),
         cmocka_unit_test(interrupts_follow_modify_channel),

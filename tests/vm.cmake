@@ -5,6 +5,7 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
   netvsc_test(test_hvhost_uart LIBS hvhost_kvm)
   netvsc_test(test_hvhost_vmbus LIBS hvhost_kvm SOURCES vmbus_bench.c)
   netvsc_test(test_hvhost_vmbus_sub LIBS hvhost_kvm SOURCES vmbus_bench.c)
+  netvsc_test(test_hvhost_bus_life LIBS hvhost_kvm SOURCES vmbus_bench.c chance.c)
   add_executable(vm_exit vm/vm_exit.c)
   netvsc_target(vm_exit)
   add_test(NAME vm_suite COMMAND timeout -k 10 880 bash ${CMAKE_CURRENT_SOURCE_DIR}/vm/run
