@@ -31,7 +31,7 @@ extern unsigned port_connections; /* chosen when a program starts: port_tcp_conn
 #define MEM_CUSTOM_FREE port_heap_free
 #define MEMP_NUM_PBUF (32768 + port_connections) /* [16] per segment sent by reference */
 #define MEMP_NUM_TCP_PCB port_connections /* [5] run-time, those in TIME_WAIT included */
-#define MEMP_NUM_TCP_SEG (65536 + 2 * port_connections) /* [16] two each, and 700 send buffers */
+#define MEMP_NUM_TCP_SEG (65536 + 2 * port_connections) /* [16] two each, and 290 send buffers */
 #endif
 #define PBUF_POOL_SIZE 8192     /* [16] received data not yet read by programs: 16 MiB */
 #define PBUF_POOL_BUFSIZE 2048  /* [1516] a full frame with headroom in one piece */
@@ -95,7 +95,7 @@ extern unsigned port_tcp_wnd_above, port_tcp_snd_buf_above; /* bytes above the m
 #define PORT_TCP_SND_BUF_MIN 17920u /* two segments */
 #define PORT_TCP_SND_BUF_MAX 4194240u
 #define TCP_WND (PORT_TCP_WND_MIN + port_tcp_wnd_above)             /* [5840] run-time, 256 KiB */
-#define TCP_SND_BUF (PORT_TCP_SND_BUF_MIN + port_tcp_snd_buf_above) /* [2920] run-time, 192 KiB */
+#define TCP_SND_BUF (PORT_TCP_SND_BUF_MIN + port_tcp_snd_buf_above) /* [2920] run-time, 320 KiB */
 /*
  * A segment is as long as the interface's MTU and the peer allow. TCP_MSS is the most, for jumbo
  * frames; what counts in segments must do for PORT_TCP_MSS, those of an MTU of 1500.

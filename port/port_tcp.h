@@ -13,7 +13,7 @@ struct tcp_pcb;
 
 #define PORT_TCP_WND_DEFAULT                                                                       \
     (256u * 1024) /* costs nothing on our side: the sender keeps the list */
-#define PORT_TCP_SND_BUF_DEFAULT (192u * 1024) /* three of the longest segments */
+#define PORT_TCP_SND_BUF_DEFAULT (320u * 1024) /* five of the longest segments */
 
 /*
  * Receive window and send buffer of every connection from now on; call before lwip_init(). 0 =

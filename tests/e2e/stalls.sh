@@ -5,9 +5,9 @@
 . "$(dirname "$0")/lib.sh"
 e2e_begin "$@"
 
-# Segments of 1460 bytes, longest ones of 61320, initial window of ten, send buffer of 196608.
+# Segments of 1460 bytes, longest ones of 61320, initial window of ten, send buffer of 327680.
 edges=(1 2 100 512 536 1460 2920 4096 4380 7300 8192 14600 16384 29200 32768 61320 65535 122640
-    131072 183960 196608 262144 524288 1000000 1048576)
+    131072 183960 262144 327680 524288 1000000 1048576)
 sizes=()
 for size in "${edges[@]}"; do
     # Where a head of 200 to 300 bytes comes before, the edge is there.
