@@ -32,7 +32,7 @@
     X(rx_hold_refused, "frames not kept: too much of the receive buffer was already")              \
     X(rx_held_peak, "most receive sections kept at a time, of all queues their own")               \
     X(rx_acks, "completions given for received packets")                                           \
-    X(rx_ack_wait, "polls that stopped because the ring had no room for completions")              \
+    X(rx_ack_wait, "polls that left completions for later: no room in the ring")                   \
     X(tx_frames, "frames committed")                                                               \
     X(tx_bytes, "bytes of them, before padding")                                                   \
     X(tx_padded, "frames padded to 60 bytes")                                                      \
