@@ -32,7 +32,10 @@ struct vmbus_bus {
  */
 int vmbus_bus_find(const char *root, struct vmbus_bus *out);
 
-/* One device as sysfs shows it. Text is always terminated; what could not be read is empty or 0. */
+/*
+ * One device as sysfs shows it. Text is always terminated; what could not be read is empty or 0, or
+ * what is said below.
+ */
 struct vmbus_info {
     char instance[40]; /* folder name, the instance GUID in lower case without braces */
     uuid_t class_id;
@@ -41,9 +44,9 @@ struct vmbus_info {
     char ifname[16]; /* kernel interface while hv_netvsc holds it, else empty */
     int uio;         /* N of uioN, -1 when not bound to uio_hv_generic */
     uint32_t relid;
-    uint8_t monitor_id;
-    uint32_t channels; /* folders below channels/ */
-    int numa_node;
+    uint8_t monitor_id; /* VMBUS_MONITOR_NONE when the host gave none */
+    uint32_t channels;  /* folders below channels/ */
+    int numa_node;      /* -1 when unknown or the only one */
 };
 
 /*
@@ -108,9 +111,10 @@ int vmbus_chan_open(struct vmbus_device *dev, uint32_t index);
 /* ---- sleeping ------------------------------------------------------------------------------ */
 
 /*
- * Ask to be interrupted, then look at every ring once more. True: all are empty, the caller may
- * sleep on vmbus_irq_fd() and then calls vmbus_irq_disarm(). False: there is work, or the device
- * cannot wake us; disarmed again. Call it after vmbus_chan_flush() and vmbus_chan_recv_done().
+ * Ask to be interrupted, then look at every ring once more. True: all are empty; the caller may
+ * sleep on vmbus_irq_fd() and calls vmbus_irq_disarm() when it wakes. False: there is work, or the
+ * device cannot wake us; it is disarmed again. Call vmbus_chan_flush() and vmbus_chan_recv_done()
+ * of all channels first.
  */
 bool vmbus_irq_arm(struct vmbus_device *dev);
 void vmbus_irq_disarm(struct vmbus_device *dev);

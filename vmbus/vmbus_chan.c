@@ -7,8 +7,7 @@
  *
  * Completions have a reserve. The host stops handing us frames when we do not complete the ones we
  * have, and it may stop consuming our ring until we do. So other packets leave room for
- * VMBUS_CHAN_RESERVE_ACKS completions, and a receiver asks vmbus_chan_ack_room() before it takes
- * more packets than it can complete.
+ * VMBUS_CHAN_RESERVE_ACKS completions.
  *
  * The doorbell is one of two. A channel with a monitor has a bit in the monitor page, where the
  * hypervisor looks by itself after a latency; this costs no exit. A channel without is signalled by
@@ -32,8 +31,7 @@ static int chan_die(struct vmbus_chan *chan)
 
 /* ---- the doorbell ---------------------------------------------------------------------------- */
 
-/* Seq_cst: an atomic or of a word the host clears; what was published before must be seen by then.
- */
+/* An atomic or, as the host clears the word. Seq_cst: what was published must be visible first. */
 static void bell_ring(const struct vmbus_bell *bell)
 {
     atomic_fetch_or_explicit(bell->word, bell->bit, memory_order_seq_cst);
@@ -74,7 +72,7 @@ static struct vmbus_packet packet_of(const struct vmbus_rx_view *view)
     };
 }
 
-/* Those of the next packets that are known and lie one behind the other. How many. */
+/* Take packets already known of, as long as they lie in one piece before the end. How many. */
 static uint32_t take_straight(struct vmbus_rx_ring *rx, struct vmbus_packet *out, uint32_t count)
 {
     const uint32_t end = rx->write >= rx->read ? rx->write : rx->size_bytes;
@@ -198,7 +196,7 @@ static int chan_put(struct vmbus_chan *chan, const struct vmbus_send *pkt, uint3
     return error;
 }
 
-/* The sum is of our own numbers, and 64 bits wide. */
+/* Our own numbers, and the sum has 64 bits: it cannot wrap. */
 static bool send_ok(const struct vmbus_send *pkt)
 {
     return pkt->header_bytes % 8 == 0 && (uint64_t)pkt->header_bytes + pkt->payload_bytes <=

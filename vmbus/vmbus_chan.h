@@ -36,8 +36,8 @@ struct vmbus_chan_stats {
 };
 
 /*
- * Take the next packets, (count) at most: how many and (out); fewer when there are no more now, 0
- * when there is none. -EPROTO when the ring is corrupt (it stays so). Their pointers are good until
+ * Take the next packets into (out), at most (count). Returns how many, 0 when there is none now;
+ * -EPROTO when the ring is corrupt (it stays so). Their pointers are good until
  * vmbus_chan_recv_done().
  */
 int vmbus_chan_recv_some(struct vmbus_chan *chan, struct vmbus_packet *out, uint32_t count);
@@ -48,26 +48,28 @@ static inline int vmbus_chan_recv(struct vmbus_chan *chan, struct vmbus_packet *
 }
 
 /*
- * The packets that lie in one piece from the next one on, for who judges their words where they lie
- * (each read once, for the host may write to them): 1 and (*out), 0 there are none, -EPROTO as
- * above. The host's index is looked at if none are known.
+ * Show the caller the ring itself: the bytes the host has written from the next packet on, up to
+ * the end of the data area. Nothing of them is checked, and the host can still write to them: each
+ * word is to be read once. Returns 1 and (*out), 0 when there are none, or -EPROTO as above. The
+ * host's index is read only if no packets are known from before.
  */
 struct vmbus_known {
-    const uint8_t *at; /* a descriptor */
-    uint32_t bytes;    /* trailers included; of the last packet perhaps only the beginning */
+    const uint8_t *at; /* the next packet's descriptor */
+    uint32_t bytes;    /* trailers included; the last packet may go on at the start of the ring */
 };
 int vmbus_chan_known(struct vmbus_chan *chan, struct vmbus_known *out);
 
-/* The first (count) of them are taken, (bytes) long. True: others are known. */
+/* Take the first (count) of these packets, together (bytes) long with their trailers. True: the
+ * host is known to have written more. */
 bool vmbus_chan_take(struct vmbus_chan *chan, uint32_t bytes, uint32_t count);
 
-/* The last (count) packets taken, from (pkt) on, are not taken after all. */
+/* Untake the last (count) packets, which (pkt) describes in order: they will be received again. */
 void vmbus_chan_recv_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt, uint32_t count);
 
 /* Give the ring space of all packets taken back to the host; signals it if it waits for room. */
 void vmbus_chan_recv_done(struct vmbus_chan *chan);
 
-/* One packet to send. (header) is the range list, (payload) is padded here. */
+/* One packet to send. (header) is the range list; (payload) is padded by the call. */
 struct vmbus_send {
     uint16_t type;
     bool wants_completion;
@@ -86,8 +88,8 @@ struct vmbus_send {
 int vmbus_chan_send(struct vmbus_chan *chan, const struct vmbus_send *pkt);
 
 /*
- * The same for an in-band packet that wants a completion and has VMBUS_CHAN_SHORT_BYTES, zeros but
- * for two words at their beginning: what each frame sent comes with.
+ * The same for the packet that goes with every frame sent: in-band, wanting a completion, with a
+ * payload of VMBUS_CHAN_SHORT_BYTES that begins with two words and is zero behind them.
  */
 #define VMBUS_CHAN_SHORT_BYTES 40u
 int vmbus_chan_send_short(struct vmbus_chan *chan, uint64_t xid, uint64_t first, uint64_t second);
@@ -96,7 +98,10 @@ int vmbus_chan_send_short(struct vmbus_chan *chan, uint64_t xid, uint64_t first,
 int vmbus_chan_complete(struct vmbus_chan *chan, uint64_t xid, const void *payload,
                         uint32_t payload_bytes);
 
-/* The same for (count) packets, in order, with a word each: how many, and what is left can wait. */
+/*
+ * Complete (count) packets, in order, each with an 8-byte payload. Returns how many found room; the
+ * others are the caller's to complete later.
+ */
 struct vmbus_ack {
     uint64_t xid, payload;
 };
@@ -106,7 +111,7 @@ uint32_t vmbus_chan_complete_all(struct vmbus_chan *chan, const struct vmbus_ack
 #define VMBUS_CHAN_RESERVE_ACKS 64u
 #define VMBUS_CHAN_ACK_BYTES 32u /* ring bytes of a completion with an 8-byte payload */
 
-/* How many 8-byte completions fit now, at most (limit). Receive no more packets than this. */
+/* How many completions with an 8-byte payload fit now, at most (limit). */
 uint32_t vmbus_chan_ack_room(struct vmbus_chan *chan, uint32_t limit);
 
 /*

@@ -13,9 +13,9 @@
  * they are all read again, and it is for the caller to know what it did with them. Then both rings
  * begin anew at the indices in the pages, as for a new channel.
  *
- * Between showing packets and ringing, a process can die, too, and then nobody ever would: the next
- * batch finds the ring not empty. So a host that sleeps over a ring with packets is woken here;
- * at worst it was being woken already.
+ * A process may also die after it has shown packets and before it has rung the doorbell. Then
+ * nobody ever would: the next batch finds the ring not empty. So a host that sleeps over a ring
+ * with packets is woken here; at worst it was awake already.
  */
 #include "vmbus_chan_alone.h"
 

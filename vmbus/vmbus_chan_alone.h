@@ -24,9 +24,10 @@ bool vmbus_chan_waiting(const struct vmbus_chan *chan);
 
 /*
  * The process that had this channel died in the middle of whatever it did; the caller takes it
- * over. What the host was not shown yet is taken back, after (forgotten) was told of each packet.
- * What was read without giving its room back comes again from vmbus_chan_recv(). The host is woken
- * if it may have been about to be. -EPROTO: the host's indices are nonsense, the channel is dead.
+ * over. Packets the host was not shown yet are dropped, (forgotten) being told of each. Packets
+ * received whose room was not given back come again from vmbus_chan_recv(). The host is woken if
+ * the dead process may have owed it a doorbell. -EPROTO: the host's indices are nonsense, the
+ * channel is dead.
  */
 int vmbus_chan_takeover(struct vmbus_chan *chan,
                         void (*forgotten)(void *ctx, uint16_t type, uint64_t xid), void *ctx);

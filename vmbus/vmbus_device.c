@@ -10,8 +10,8 @@
  * signalled, and no later one will be either as the ring is not empty any more. The same holds for
  * room in our own ring: tell the host what is missing, then look again.
  *
- * Some kernels crash on the interrupt of a sub-channel (uio_hv_generic before Linux 6.16 hands a
- * null pointer on). The transport marks such channels keep_masked. A device that has one cannot
+ * Some kernels crash on the interrupt of a sub-channel (uio_hv_generic before Linux 6.16 uses a
+ * null pointer in it). The transport marks such channels keep_masked. A device that has one cannot
  * sleep at all, as nobody would wake it for that channel's packets.
  */
 #include <stdlib.h>
@@ -102,7 +102,7 @@ struct vmbus_chan *vmbus_chan(struct vmbus_device *dev, uint32_t index)
     return index < VMBUS_CHANNELS_MAX ? dev->chan[index] : NULL;
 }
 
-/* Whether an open channel has this number already: two bells on one bit would be a host's trick. */
+/* Has an open channel this number already? Two doorbells on one bit would be a host's trick. */
 static bool relid_taken(const struct vmbus_device *dev, uint32_t relid)
 {
     for (unsigned i = 0; i < dev->channels; i++) {
@@ -150,7 +150,6 @@ static bool may_sleep(const struct vmbus_device *dev)
     return !dev->gone;
 }
 
-/* After unmasking: a packet came, or room for one that was refused. */
 bool vmbus_chan_has_work(struct vmbus_chan *chan)
 {
     if (vmbus_rx_pending(&chan->rx))

@@ -5,9 +5,9 @@
  * There is no IOMMU between us and a real host: a page number that no longer is ours lets it read
  * somebody else's page. So a real host is only told of locked huge pages, which the kernel neither
  * moves nor swaps out. It is a memfd in any case: shared, because a private page is copied on the
- * first write after a fork, and its number lies from then on; and a descriptor, because that is how
- * an emulated host in another process gets to see it. The seals promise that host that it will not
- * be shortened under its feet.
+ * first write after a fork and has another number from then on; and with a descriptor, by which an
+ * emulated host in another process gets to see it. The seals promise that host that the file will
+ * not be shortened under its feet.
  *
  * A child would go on writing to pages that are the parent's, too. It does not get them.
  */

@@ -261,8 +261,7 @@ struct vmbus_rx_view vmbus_rx_around(struct vmbus_rx_ring *ring)
     return view;
 }
 
-/* The host waits for (pending) free bytes: did the (freed) ones just given back take us past that?
- */
+/* The host waits for (pending) free bytes: did the (freed) bytes just given back pass that mark? */
 static bool room_signal(struct vmbus_rx_ring *ring, uint32_t pending, uint32_t freed)
 {
     const struct vmbus_ring_ctl *ctl = ring->ctl;

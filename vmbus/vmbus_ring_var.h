@@ -4,7 +4,7 @@
  * cannot be called on the other. Not thread-safe: a ring belongs to its channel's thread; the other
  * end is the host. How the ends are ordered is explained in vmbus_ring.c.
  *
- * What every packet passes is inline here; what is rare is in vmbus_ring.c.
+ * What runs for every packet is inline here; what is rare is in vmbus_ring.c.
  */
 #ifndef VMBUS_RING_VAR_H
 #define VMBUS_RING_VAR_H
@@ -92,8 +92,9 @@ static inline uint32_t vmbus_tx_len(const struct vmbus_send *pkt)
 }
 
 /*
- * The first half of the descriptor of (pkt), which has (len_bytes); the second is its xid. Made in
- * a register: a struct put together field by field and then copied whole stalls on its own stores.
+ * The first word of the descriptor of (pkt), a packet of (len_bytes); the second is its xid. Made
+ * in a register: a struct stored field by field and then loaded whole would wait for those stores
+ * (store forwarding does not join them).
  */
 static inline uint64_t vmbus_tx_desc(const struct vmbus_send *pkt, uint32_t len_bytes)
 {
@@ -103,10 +104,11 @@ static inline uint64_t vmbus_tx_desc(const struct vmbus_send *pkt, uint32_t len_
 }
 
 /*
- * A packet is written at (at): have the line some packets on brought here, to be written to. The
- * host's processor has it since it read what was there. Behind the end of the ring there is none to
- * bring, which does no harm. Only between packets with much to do: where packets are all that is
- * written, stores ask for as many lines themselves, and asking holds them up.
+ * A packet is written at (at): prefetch the cache line some packets further on for writing, as the
+ * host's processor still has it from reading what was there. Behind the end of the ring there is
+ * none to fetch, which does no harm. Use it only where much is done between two packets: where
+ * packets are all that is written, the stores themselves keep as many lines on their way, and the
+ * prefetches are in their way.
  */
 #define VMBUS_TX_AHEAD_BYTES 512u
 static inline void vmbus_tx_ask_ahead(const uint8_t *at)
@@ -150,9 +152,9 @@ static inline void vmbus_tx_write(struct vmbus_tx_ring *ring, const struct vmbus
 }
 
 /*
- * The packet of vmbus_chan_send_short(), from registers: its words stored by the caller and copied
- * from there in larger pieces would be waited for. False: it goes around the end, or there is no
- * room as far as is known.
+ * The packet of vmbus_chan_send_short(), written from registers: words the caller had stored and we
+ * loaded in larger pieces would be waited for. False: it goes around the end, or there is no room
+ * as far as is known.
  */
 static inline bool vmbus_tx_write_short(struct vmbus_tx_ring *ring, uint32_t keep_bytes,
                                         uint64_t xid, uint64_t first, uint64_t second)
@@ -179,7 +181,8 @@ static inline bool vmbus_tx_write_short(struct vmbus_tx_ring *ring, uint32_t kee
 }
 
 /*
- * Completions, four stores each: as many of (acks) as fit one behind the other, as far as is known.
+ * Completions, four stores each: as many of (acks) as fit before the end of the data area and into
+ * the room known of. How many.
  */
 static inline uint32_t vmbus_tx_write_acks(struct vmbus_tx_ring *ring, const struct vmbus_ack *acks,
                                            uint32_t count)
@@ -251,12 +254,12 @@ static inline uint64_t vmbus_rx_word(const struct vmbus_rx_ring *ring, uint32_t 
 }
 
 /*
- * The first (word) of a packet's descriptor as (*out), but for where it is and its xid. False: its
- * lengths make no sense.
+ * What the first (word) of a descriptor says, into (*out); vmbus_rx_locate() adds place and xid.
+ * False: the lengths make no sense.
  */
 static inline bool vmbus_rx_judge(uint64_t word, struct vmbus_rx_view *out)
 {
-    /* The fields from a register: stored whole and loaded in pieces they would be waited for. */
+    /* Fields are cut out of the register; stored and loaded again they would be waited for. */
     const uint64_t field_max = UINT16_MAX;
     const uint32_t header = (uint32_t)(word >> 16 & field_max) * 8u;
     const uint32_t len = (uint32_t)(word >> 32 & field_max) * 8u;
@@ -270,7 +273,7 @@ static inline bool vmbus_rx_judge(uint64_t word, struct vmbus_rx_view *out)
     return header >= sizeof(out->desc) && header <= len && len <= VMBUS_PKT_BYTES_MAX;
 }
 
-/* Where it is and its xid: at (read), if it and its trailer lie before (end). */
+/* Add place and xid of the packet at (read). False: it does not end, trailer included, by (end). */
 static inline bool vmbus_rx_locate(const struct vmbus_rx_ring *ring, uint32_t read, uint32_t end,
                                    struct vmbus_rx_view *out)
 {

@@ -17,9 +17,9 @@
  *   signal    writing the s32 1 is what it is on kernels from 6.10 on: interrupts unmasked, then
  *             the host signalled. We clear the mask word ourselves, as that kernel does, and the
  *             caller masks again.
- *   share     a message with the descriptor of the memory (vmbus_shm_reg.h): no kernel's part, here
- * a stranger's process has to be let at it. interrupt reading gives an s32 count, one message per
- * interrupt; hang-up is EIO: device gone.
+ *   share     a message with the descriptor of the memory (vmbus_shm_reg.h). No kernel does this;
+ *             here the host is another process and has to be given the memory.
+ *   interrupt reading gives an s32 count, one message per interrupt; hang-up is EIO: device gone.
  *
  * Enabling interrupts sends nothing: the host looks at the mask words in the rings, which are the
  * caller's, and a write(1) would also be a doorbell nobody needs.

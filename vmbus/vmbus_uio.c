@@ -17,8 +17,8 @@
  *
  * Sub-channels have no uio device: their ring is a file to map, channels/RELID/ring, and it appears
  * after its folder. Where the primary channel has no such file (Linux before 5.0) no other will
- * ever have one, and nobody need wait for it. Two things need Linux 6.16: an interrupt of a sub-
- * channel crashes older kernels (they hand its null device pointer on), so there it must stay
+ * ever have one, and nobody need wait for it. Two things need Linux 6.16: the interrupt of a sub-
+ * channel crashes older kernels (its callback uses a null device pointer), so there it must stay
  * masked; and write(1) signals only the primary channel, so there a sub-channel without monitor has
  * no doorbell. Some stable kernels have the fix too, but nothing in sysfs shows it, and the price
  * of a wrong guess is the machine.
@@ -230,10 +230,10 @@ static int look(struct uio *uio, const struct vmbus_bus *bus, const struct vmbus
                 struct vmbus_error *err, struct vmbus_map map[VMBUS_MAP_KINDS])
 {
     /*
-     * The host's pages have 4096 bytes on every processor. Of this kernel's, which may have 16 or
-     * 64 KiB on arm64, one holds the control page of a ring, and what is behind it is a gap that
-     * this driver does not know. The offsets of the maps and the numbers in pagemap count them,
-     * too.
+     * The host's pages have 4096 bytes on every processor; this kernel's may have 16 or 64 KiB on
+     * arm64. There a ring's control page fills a whole page of the kernel's, with a gap behind it
+     * that this driver does not know of; offsets of maps and numbers in pagemap count the kernel's
+     * pages, too.
      */
     if (sysconf(_SC_PAGESIZE) != (long)VMBUS_PAGE_BYTES)
         return vmbus_fail(err, -ENOTSUP, "use a kernel with 4 KiB pages",

@@ -61,8 +61,7 @@ bool vmbus_uio_pfns(const struct vmbus_region *mem, uint64_t *pfn)
 
 void vmbus_uio_dma_alloc(struct vmbus_uio_dma *out)
 {
-    /* Shared: after a fork, a private page would be copied on the next write, and its number lie.
-     */
+    /* Shared: a private page is copied on the first write after a fork, and has another number. */
     const int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_LOCKED | MAP_POPULATE;
 
     memset(out, 0, sizeof(*out));

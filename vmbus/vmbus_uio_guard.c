@@ -13,8 +13,8 @@
  * data that the host has checked. Anything else goes to who had the signal before.
  *
  * The table is read by a signal handler and by any thread: an entry is claimed by its base and
- * good once it has a length, which goes first when it is given back. Beyond its end mappings are
- * without.
+ * counts once it has a length, which is cleared first when it is given back. When the table is full
+ * further mappings are not guarded.
  */
 #include <errno.h>
 #include <signal.h>
