@@ -43,6 +43,7 @@ foreach(name test_rx_chains test_rx_gro)
     SOURCES chain_fixture.c lwip_bench.c netif_books.c ip_frames.c)
 endforeach()
 # By chance: see chance.h.
-netvsc_test(test_card_life LIBS netvsc hvhost_core SOURCES card_life.c chance.c netif_books.c)
+netvsc_test(test_card_life LIBS netvsc hvhost_core SOURCES card_life.c card_lies.c chance.c
+  netif_books.c)
 netvsc_test(test_tx_ways LIBS netvsc hvhost_core SOURCES burst.c chance.c netif_fixture.c
   netif_books.c)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A NIC's whole life by chance: cards come, go and come back with other properties, hosts answer
- * late, never or with nonsense, the guest changes its mind about addresses, filters, MTU and where
- * frames shall go, and all the time frames go both ways and are kept. At the end of each life the
- * host is sound again: the NIC must come up, every frame must arrive, and all that was lent must be
- * given back.
+ * late, never or with nonsense, what they share says what nobody wrote, the guest changes its mind
+ * about addresses, filters, MTU and where frames shall go, and all the time frames go both ways and
+ * are kept. At the end of each life the host is sound again: the NIC must come up, every frame must
+ * arrive, and all that was lent must be given back.
  */
-#include "card_life.h"
+#include "card_lies.h"
 
 #include <string.h>
 
@@ -18,14 +18,15 @@
 #define LATE_MS 1000u
 
 static struct {
-    unsigned fault, leave, detach, attach, change, traffic;
+    unsigned fault, lie, leave, detach, attach, change, traffic;
 } mood; /* of a thousand turns */
 
 static void some_mood(void)
 {
     mood.fault = pick(0, 0, 20, 100);
-    mood.leave = pick(0, 5, 20);
-    mood.detach = pick(0, 5, 20);
+    mood.lie = pick(0, 0, 20, 200, 1000);
+    mood.leave = mood.lie ? pick(0, 0, 5) : pick(0, 5, 20);
+    mood.detach = mood.lie ? pick(0, 0, 5) : pick(0, 5, 20);
     mood.attach = pick(50, 300, 1000);
     mood.change = pick(0, 20, 200);
     mood.traffic = pick(0, 2, 10);
@@ -146,6 +147,10 @@ static void frames_go(void)
         life_far_sends();
     for (unsigned i = below(mood.traffic + 1); i > 0; i--)
         life_guest_sends(below(life.config.queues));
+    if (life.lies && happens(20))
+        life_far_sends_large();
+    if (life.lies && happens(20))
+        life_guest_sends_large(below(life.config.queues));
     if (happens(200))
         life_release(false);
 }
@@ -170,6 +175,8 @@ static void something_happens(void)
     if (is_off() && happens(mood.attach))
         (void)life_attach(below(LIFE_CARDS));
     frames_go();
+    if (happens(mood.lie))
+        life_lie();
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
