@@ -15,8 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define VLAN_TAG_BYTES 4u
-
 /* ---- NVSP ------------------------------------------------------------------------------------ */
 
 static const uint32_t versions[] = {NVS_VERSION_61, NVS_VERSION_6, NVS_VERSION_5,
@@ -157,7 +155,7 @@ static int send_filter_on(struct netvsc *nic)
 /* What may come in: the tag a host left in the frame is no reason to drop it. */
 static uint32_t rx_frame_max(uint32_t mtu_bytes)
 {
-    uint32_t bytes = mtu_bytes + NETVSC_ETH_BYTES + VLAN_TAG_BYTES;
+    uint32_t bytes = mtu_bytes + NETVSC_ETH_BYTES + NETVSC_TAG_BYTES;
 
     return bytes < NETVSC_FRAME_BYTES_MAX ? bytes : NETVSC_FRAME_BYTES_MAX;
 }

@@ -42,8 +42,7 @@ void netvsc_stats(const struct netvsc *nic, struct netvsc_stats *out)
     }
 }
 
-/* ---- what the books need -----------------------------------------------------------------------
- */
+/* ---- what the books need --------------------------------------------------------------------- */
 
 uint64_t netvsc_messages_known(const struct netvsc_stats *s)
 {

@@ -175,7 +175,8 @@ int netvsc_ctl_halt(struct netvsc *nic)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* Keep the answer for the step. Longer ones than we ever want are cut; parsing then fails cleanly.
+/*
+ * Keep the answer for the step. Longer ones than we ever want are cut; parsing then fails cleanly.
  */
 static void answer(struct netvsc_ctl *ctl, const uint8_t *copy, uint32_t bytes)
 {

@@ -29,8 +29,7 @@ bool netvsc_gather_reaches(const struct netvsc *nic, const void *data, size_t le
 /* The longest frame that can be copied: what a send section holds. While up. */
 uint32_t netvsc_tx_copied_max(const struct netvsc *nic);
 
-/* ---- a frame at once ---------------------------------------------------------------------------
- */
+/* ---- a frame at once ------------------------------------------------------------------------- */
 
 struct netvsc_vector {
     const struct netvsc_piece *piece;
@@ -49,8 +48,7 @@ struct netvsc_vector {
  */
 int netvsc_queue_tx_vector(struct netvsc *nic, unsigned queue, const struct netvsc_vector *v);
 
-/* ---- a frame that grows ------------------------------------------------------------------------
- */
+/* ---- a frame that grows ---------------------------------------------------------------------- */
 
 struct netvsc_gather {
     struct netvsc_slot slot; /* write the frame's first bytes to slot.data */

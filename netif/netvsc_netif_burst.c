@@ -17,25 +17,9 @@
  * the same pieces.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #include <string.h>
-
-#define IP_OFF 14u
-#define IP4_TOTAL_OFF 16u /* from here on in the frame: total length, identification */
-#define IP4_SUM_OFF 24u
-#define IP6_PAYLOAD_OFF 18u
-#define TCP_SEQ_OFF 4u
-#define TCP_DATA_OFF 12u
-#define TCP_FLAGS_OFF 13u
-#define TCP_SUM_OFF 16u
-#define FLAG_FIN 0x01u
-#define FLAG_PSH 0x08u
-#define FLAG_ACK 0x10u
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
 
 /* A segment on its way, taken apart. */
 struct segment {
@@ -51,24 +35,24 @@ static void blank(struct segment *s, const struct netvsc_tx_meta *meta)
     uint8_t *tcp = s->head + meta->l4_off;
 
     if (meta->csum == NETVSC_CSUM_TCP6) {
-        memset(s->head + IP6_PAYLOAD_OFF, 0, 2);
+        memset(s->head + NETVSC_IP6_PAYLOAD_OFF, 0, 2);
     } else {
-        memset(s->head + IP4_TOTAL_OFF, 0, 4);
-        memset(s->head + IP4_SUM_OFF, 0, 2);
+        memset(s->head + NETVSC_IP4_TOTAL_OFF, 0, 4);
+        memset(s->head + NETVSC_IP4_SUM_OFF, 0, 2);
     }
-    memset(tcp + TCP_SEQ_OFF, 0, 4);
-    tcp[TCP_FLAGS_OFF] = 0;
-    memset(tcp + TCP_SUM_OFF, 0, 2);
+    memset(tcp + NETVSC_TCP_SEQ_OFF, 0, 4);
+    tcp[NETVSC_TCP_FLAGS_OFF] = 0;
+    memset(tcp + NETVSC_TCP_SUM_OFF, 0, 2);
 }
 
 /* Nothing can join it, and there is nothing it could join: most answers are such. */
 static bool is_alone(const struct netvsc_netif_burst *b, const struct pbuf *p,
                      const struct netvsc_tx_meta *meta)
 {
-    const uint32_t flags_off = meta->l4_off + TCP_FLAGS_OFF;
+    const uint32_t flags_off = meta->l4_off + NETVSC_TCP_FLAGS_OFF;
 
     return !b->open && p->len > flags_off &&
-           ((const uint8_t *)p->payload)[flags_off] & (FLAG_PSH | FLAG_FIN);
+           ((const uint8_t *)p->payload)[flags_off] & (NETVSC_TCP_PSH | NETVSC_TCP_FIN);
 }
 
 /* False: no data, flags that are not for a burst, or headers longer than ours ever are. */
@@ -77,13 +61,13 @@ static bool take_apart(const struct pbuf *p, const struct netvsc_tx_meta *meta, 
     const uint8_t *tcp = s->head + meta->l4_off;
     uint32_t bytes = pbuf_copy_partial(p, s->head, sizeof(s->head), 0);
 
-    s->head_bytes = meta->l4_off + (tcp[TCP_DATA_OFF] >> 4) * 4u;
+    s->head_bytes = meta->l4_off + (tcp[NETVSC_TCP_DATA_OFF] >> 4) * 4u;
     if (s->head_bytes > bytes || s->head_bytes >= p->tot_len)
         return false;
     s->payload_bytes = p->tot_len - s->head_bytes;
-    s->seq = get32(tcp + TCP_SEQ_OFF);
-    s->flags = tcp[TCP_FLAGS_OFF];
-    if ((s->flags & ~(FLAG_FIN | FLAG_PSH)) != FLAG_ACK)
+    s->seq = netvsc_get32(tcp + NETVSC_TCP_SEQ_OFF);
+    s->flags = tcp[NETVSC_TCP_FLAGS_OFF];
+    if ((s->flags & ~(NETVSC_TCP_FIN | NETVSC_TCP_PSH)) != NETVSC_TCP_ACK)
         return false;
     blank(s, meta);
     return true;
@@ -117,7 +101,7 @@ void netvsc_netif_burst_end(struct netvsc_netif *nif)
         meta.lso6 = !meta.lso4;
         meta.csum = 0;
         meta.mss_bytes = (uint16_t)b->mss_bytes;
-        b->g.slot.data[meta.l4_off + TCP_FLAGS_OFF] = b->flags;
+        b->g.slot.data[meta.l4_off + NETVSC_TCP_FLAGS_OFF] = b->flags;
         nif->stats.tx_bursts++;
         nif->stats.tx_burst_segments += b->segments;
     }
@@ -153,7 +137,7 @@ static void go_on(struct netvsc_netif *nif, const struct segment *s)
     b->next_seq = s->seq + s->payload_bytes;
     b->flags = s->flags;
     b->segments++;
-    if (s->payload_bytes < b->mss_bytes || s->flags != FLAG_ACK)
+    if (s->payload_bytes < b->mss_bytes || s->flags != NETVSC_TCP_ACK)
         netvsc_netif_burst_end(nif);
 }
 
@@ -167,7 +151,7 @@ static int open_with(struct netvsc_netif *nif, const struct pbuf *p,
     const struct netvsc_info *info = netvsc_info(nif->nic);
     uint32_t max = NETVSC_ETH_BYTES + (meta->csum == NETVSC_CSUM_TCP6 ? info->offload.lso6_bytes
                                                                       : info->offload.lso4_bytes);
-    bool follows = s->flags == FLAG_ACK, grows = follows && info->tx_gpa;
+    bool follows = s->flags == NETVSC_TCP_ACK, grows = follows && info->tx_gpa;
     struct netvsc_netif_burst *b = &nif->burst;
     uint32_t room;
     int rc;

@@ -10,23 +10,10 @@
  * frame may change while it is read here; lengths are read once.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
-#define ETHERTYPE_OFF 12u
-#define ETHERTYPE_IP4 0x0800u
-#define ETHERTYPE_IP6 0x86DDu
-#define IP4_BYTES_MIN 20u
-#define IP6_BYTES 40u
 #define IP4_FRAGMENT 0x3FFFu /* more fragments, or an offset */
-#define PROTO_TCP 6u
-#define PROTO_UDP 17u
-#define TCP_BYTES_MIN 20u
-#define UDP_BYTES 8u
 #define SUM_RIGHT 0xFFFFu
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
 
 /* The transport in an untagged frame. */
 struct l4 {
@@ -39,26 +26,26 @@ struct l4 {
 
 static bool find_ip4(const uint8_t *ip, uint32_t bytes, struct l4 *out)
 {
-    uint32_t first = ip[0], total = get16(ip + 2);
+    uint32_t first = ip[0], total = netvsc_get16(ip + 2);
     uint32_t header = (first & 0xFu) * 4;
 
-    if (first >> 4 != 4 || header < IP4_BYTES_MIN || total < header || total > bytes)
+    if (first >> 4 != 4 || header < NETVSC_IP4_BYTES || total < header || total > bytes)
         return false;
     out->off = NETVSC_ETH_BYTES + header;
     out->bytes = total - header;
     out->proto = ip[9];
-    out->whole = (get16(ip + 6) & IP4_FRAGMENT) == 0;
+    out->whole = (netvsc_get16(ip + 6) & IP4_FRAGMENT) == 0;
     return true;
 }
 
 static bool find_ip6(const uint8_t *ip, uint32_t bytes, struct l4 *out)
 {
-    uint32_t payload = get16(ip + 4);
+    uint32_t payload = netvsc_get16(ip + 4);
 
-    if (ip[0] >> 4 != 6 || payload > bytes - IP6_BYTES)
+    if (ip[0] >> 4 != 6 || payload > bytes - NETVSC_IP6_BYTES)
         return false;
     out->v6 = true;
-    out->off = NETVSC_ETH_BYTES + IP6_BYTES;
+    out->off = NETVSC_ETH_BYTES + NETVSC_IP6_BYTES;
     out->bytes = payload;
     out->proto = ip[6]; /* an extension header is no transport: not whole */
     out->whole = true;
@@ -74,12 +61,12 @@ static bool find_l4(const struct netvsc_frame *frame, struct l4 *out)
     uint32_t ethertype;
 
     *out = (struct l4){0};
-    if (frame->len_bytes < NETVSC_ETH_BYTES + IP4_BYTES_MIN)
+    if (frame->len_bytes < NETVSC_ETH_BYTES + NETVSC_IP4_BYTES)
         return false;
-    ethertype = get16(frame->data + ETHERTYPE_OFF);
-    if (ethertype == ETHERTYPE_IP4)
+    ethertype = netvsc_get16(frame->data + NETVSC_TYPE_OFF);
+    if (ethertype == NETVSC_TYPE_IP4)
         return find_ip4(ip, bytes, out) && out->off <= frame->len_bytes;
-    if (ethertype == ETHERTYPE_IP6 && first >= IP6_BYTES)
+    if (ethertype == NETVSC_TYPE_IP6 && first >= NETVSC_IP6_BYTES)
         return find_ip6(ip, bytes, out);
     return false;
 }
@@ -93,9 +80,9 @@ uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum)
         spared = NETIF_CHECKSUM_CHECK_IP;
     if (!(csum & NETVSC_CSUM_L4_OK) || !find_l4(frame, &l4) || !l4.whole)
         return spared;
-    if (l4.proto == PROTO_TCP)
+    if (l4.proto == NETVSC_PROTO_TCP)
         spared |= NETIF_CHECKSUM_CHECK_TCP;
-    else if (l4.proto == PROTO_UDP)
+    else if (l4.proto == NETVSC_PROTO_UDP)
         spared |= NETIF_CHECKSUM_CHECK_UDP;
     return spared;
 }
@@ -106,7 +93,7 @@ uint16_t netvsc_netif_spared(const struct netvsc_frame *frame, uint8_t csum)
 static uint64_t add(uint64_t sum, const uint8_t *data, uint32_t bytes)
 {
     for (; bytes >= 2; data += 2, bytes -= 2)
-        sum += get16(data);
+        sum += netvsc_get16(data);
     return bytes ? sum + ((uint32_t)data[0] << 8) : sum;
 }
 
@@ -145,12 +132,13 @@ static uint8_t l4_truth(const struct netvsc_frame *frame, const struct l4 *l4)
     const uint8_t *addresses = frame->data + NETVSC_ETH_BYTES + (l4->v6 ? 8 : 12);
     uint64_t sum = add(l4->proto + l4->bytes, addresses, l4->v6 ? 32 : 8);
 
-    if (l4->proto == PROTO_TCP ? l4->bytes < TCP_BYTES_MIN
-                               : l4->proto != PROTO_UDP || l4->bytes < UDP_BYTES)
+    if (l4->proto == NETVSC_PROTO_TCP
+            ? l4->bytes < NETVSC_TCP_BYTES
+            : l4->proto != NETVSC_PROTO_UDP || l4->bytes < NETVSC_UDP_BYTES)
         return 0;
-    if (frame->len_bytes - l4->off < UDP_BYTES)
+    if (frame->len_bytes - l4->off < NETVSC_UDP_BYTES)
         return 0; /* spread over pieces: lwIP has to see for itself */
-    if (l4->proto == PROTO_UDP && get16(frame->data + l4->off + 6) == 0)
+    if (l4->proto == NETVSC_PROTO_UDP && netvsc_get16(frame->data + l4->off + 6) == 0)
         return 0; /* sent without a sum */
     return right(add_pieces(sum, frame, l4->off, l4->bytes)) ? NETVSC_CSUM_L4_OK
                                                              : NETVSC_CSUM_L4_BAD;
@@ -160,8 +148,8 @@ bool netvsc_netif_joined_right(const struct netvsc_frame *frame)
 {
     struct l4 l4;
 
-    return find_l4(frame, &l4) && l4.whole && l4.proto == PROTO_TCP && l4.bytes >= TCP_BYTES_MIN &&
-           l4.off + l4.bytes == netvsc_frame_bytes(frame);
+    return find_l4(frame, &l4) && l4.whole && l4.proto == NETVSC_PROTO_TCP &&
+           l4.bytes >= NETVSC_TCP_BYTES && l4.off + l4.bytes == netvsc_frame_bytes(frame);
 }
 
 uint8_t netvsc_netif_rx_truth(const struct netvsc_frame *frame)

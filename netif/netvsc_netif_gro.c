@@ -21,26 +21,12 @@
  * How lwIP is made to acknowledge such a chain at once: port/port_hooks.h.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #include <string.h>
 
 #define CHAIN_BYTES_MAX 65535u
-#define IP_OFF NETVSC_ETH_BYTES
-#define TYPE_OFF 12u
-#define TYPE_IP4 0x0800u
-#define TYPE_IP6 0x86DDu
-#define IP4_BYTES 20u
-#define IP6_BYTES 40u
-#define IP4_FIRST 0x45u    /* version 4, no options */
 #define IP4_FRAGMENT 0x3Fu /* of byte 6: more fragments, or an offset */
-#define PROTO_TCP 6u
-#define TCP_BYTES_MIN 20u
-#define TCP_SEQ 4u
-#define TCP_ACK 8u
-#define TCP_FLAGS 13u
-#define TCP_WINDOW 14u
-#define FLAG_PSH 0x08u
-#define FLAG_ACK 0x10u
 
 /* A segment that might be one of a chain. */
 struct segment {
@@ -50,38 +36,22 @@ struct segment {
     uint32_t next_seq; /* behind it */
 };
 
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
 /* IPv4 or IPv6 with nothing between it and TCP, and as long as the frame. */
 static bool ip_plain(const struct netvsc_netif *nif, const uint8_t *head, uint32_t len_bytes,
                      struct segment *out)
 {
-    const uint8_t *ip = head + IP_OFF;
-    uint32_t type = get16(head + TYPE_OFF);
+    const uint8_t *ip = head + NETVSC_IP_OFF;
+    uint32_t type = netvsc_get16(head + NETVSC_TYPE_OFF);
 
-    if (type == TYPE_IP4 && nif->gro_ip4) {
-        out->tcp_off = IP_OFF + IP4_BYTES;
-        return ip[0] == IP4_FIRST && get16(ip + 2) == len_bytes - IP_OFF &&
-               !(ip[6] & IP4_FRAGMENT) && !ip[7] && ip[9] == PROTO_TCP;
+    if (type == NETVSC_TYPE_IP4 && nif->gro_ip4) {
+        out->tcp_off = NETVSC_IP_OFF + NETVSC_IP4_BYTES;
+        return ip[0] == NETVSC_IP4_PLAIN && netvsc_get16(ip + 2) == len_bytes - NETVSC_IP_OFF &&
+               !(ip[6] & IP4_FRAGMENT) && !ip[7] && ip[9] == NETVSC_PROTO_TCP;
     }
     out->v6 = true;
-    out->tcp_off = IP_OFF + IP6_BYTES;
-    return type == TYPE_IP6 && nif->gro_ip6 && ip[0] >> 4 == 6 &&
-           get16(ip + 4) == len_bytes - out->tcp_off && ip[6] == PROTO_TCP;
+    out->tcp_off = NETVSC_IP_OFF + NETVSC_IP6_BYTES;
+    return type == NETVSC_TYPE_IP6 && nif->gro_ip6 && ip[0] >> 4 == 6 &&
+           netvsc_get16(ip + 4) == len_bytes - out->tcp_off && ip[6] == NETVSC_PROTO_TCP;
 }
 
 /* (head) is private and has (have_bytes) of a frame of (len_bytes). */
@@ -91,17 +61,18 @@ static bool look(const struct netvsc_netif *nif, const uint8_t *head, uint32_t h
     const uint8_t *tcp;
 
     *out = (struct segment){0};
-    if (have_bytes < IP_OFF + IP4_BYTES + TCP_BYTES_MIN || !ip_plain(nif, head, len_bytes, out) ||
-        have_bytes < out->tcp_off + TCP_BYTES_MIN)
+    if (have_bytes < NETVSC_IP_OFF + NETVSC_IP4_BYTES + NETVSC_TCP_BYTES ||
+        !ip_plain(nif, head, len_bytes, out) || have_bytes < out->tcp_off + NETVSC_TCP_BYTES)
         return false;
     tcp = head + out->tcp_off;
     out->head_bytes = out->tcp_off + (tcp[12] >> 4) * 4u;
-    if (out->head_bytes < out->tcp_off + TCP_BYTES_MIN || out->head_bytes > have_bytes ||
-        out->head_bytes >= len_bytes || tcp[12] & 0xFu || (tcp[TCP_FLAGS] & ~FLAG_PSH) != FLAG_ACK)
+    if (out->head_bytes < out->tcp_off + NETVSC_TCP_BYTES || out->head_bytes > have_bytes ||
+        out->head_bytes >= len_bytes || tcp[12] & 0xFu ||
+        (tcp[NETVSC_TCP_FLAGS_OFF] & ~NETVSC_TCP_PSH) != NETVSC_TCP_ACK)
         return false;
-    out->push = tcp[TCP_FLAGS] & FLAG_PSH;
+    out->push = tcp[NETVSC_TCP_FLAGS_OFF] & NETVSC_TCP_PSH;
     out->payload_bytes = len_bytes - out->head_bytes;
-    out->next_seq = get32(tcp + TCP_SEQ) + out->payload_bytes;
+    out->next_seq = netvsc_get32(tcp + NETVSC_TCP_SEQ_OFF) + out->payload_bytes;
     return true;
 }
 
@@ -110,18 +81,18 @@ static bool same(const uint8_t *a, const uint8_t *b, const struct segment *s)
 {
     const uint32_t tcp = s->tcp_off;
 
-    if (memcmp(a, b, IP_OFF + 2) != 0) /* addresses, type; version, traffic class */
+    if (memcmp(a, b, NETVSC_IP_OFF + 2) != 0) /* addresses, type; version, traffic class */
         return false;
-    if (s->v6 ? memcmp(a + IP_OFF + 2, b + IP_OFF + 2, 2) != 0 || /* flow */
-                    memcmp(a + IP_OFF + 6, b + IP_OFF + 6, 34) != 0
-              : memcmp(a + IP_OFF + 6, b + IP_OFF + 6, 4) != 0 ||
-                    memcmp(a + IP_OFF + 12, b + IP_OFF + 12, 8) != 0)
+    if (s->v6 ? memcmp(a + NETVSC_IP_OFF + 2, b + NETVSC_IP_OFF + 2, 2) != 0 || /* flow */
+                    memcmp(a + NETVSC_IP_OFF + 6, b + NETVSC_IP_OFF + 6, 34) != 0
+              : memcmp(a + NETVSC_IP_OFF + 6, b + NETVSC_IP_OFF + 6, 4) != 0 ||
+                    memcmp(a + NETVSC_IP_OFF + 12, b + NETVSC_IP_OFF + 12, 8) != 0)
         return false;
-    return memcmp(a + tcp, b + tcp, TCP_SEQ) == 0 &&
-           memcmp(a + tcp + TCP_ACK, b + tcp + TCP_ACK, 5) == 0 &&
-           memcmp(a + tcp + TCP_WINDOW, b + tcp + TCP_WINDOW, 2) == 0 &&
-           memcmp(a + tcp + TCP_BYTES_MIN, b + tcp + TCP_BYTES_MIN,
-                  s->head_bytes - tcp - TCP_BYTES_MIN) == 0;
+    return memcmp(a + tcp, b + tcp, NETVSC_TCP_SEQ_OFF) == 0 &&
+           memcmp(a + tcp + NETVSC_TCP_ACK_OFF, b + tcp + NETVSC_TCP_ACK_OFF, 5) == 0 &&
+           memcmp(a + tcp + NETVSC_TCP_WINDOW_OFF, b + tcp + NETVSC_TCP_WINDOW_OFF, 2) == 0 &&
+           memcmp(a + tcp + NETVSC_TCP_BYTES, b + tcp + NETVSC_TCP_BYTES,
+                  s->head_bytes - tcp - NETVSC_TCP_BYTES) == 0;
 }
 
 static bool known_right(const struct netvsc_netif *nif, const struct netvsc_frame *frame, bool v6)
@@ -139,7 +110,7 @@ static bool known_right(const struct netvsc_netif *nif, const struct netvsc_fram
  */
 static bool alike(const struct netvsc_frame *a, const struct netvsc_frame *b)
 {
-    const uint32_t off = IP_OFF + 12, bytes = 12;
+    const uint32_t off = NETVSC_IP_OFF + 12, bytes = 12;
 
     return a->len_bytes >= off + bytes && b->len_bytes >= off + bytes &&
            memcmp(a->data + off, b->data + off, bytes) == 0;
@@ -153,7 +124,8 @@ static bool joins(const struct netvsc_netif *nif, const uint8_t *head,
     struct segment next;
 
     if (frame->len_bytes <= s->head_bytes || frame->has_tci ||
-        get32(frame->data + s->tcp_off + TCP_SEQ) != s->next_seq || !known_right(nif, frame, s->v6))
+        netvsc_get32(frame->data + s->tcp_off + NETVSC_TCP_SEQ_OFF) != s->next_seq ||
+        !known_right(nif, frame, s->v6))
         return false;
     memcpy(copy, frame->data, s->head_bytes);
     if (!look(nif, copy, s->head_bytes, frame->len_bytes, &next) ||
@@ -167,21 +139,21 @@ static bool joins(const struct netvsc_netif *nif, const uint8_t *head,
 /* The header of a chain that has become (bytes) long. */
 static void fit_header(uint8_t *head, const struct segment *last, uint32_t bytes)
 {
-    uint8_t *ip = head + IP_OFF;
+    uint8_t *ip = head + NETVSC_IP_OFF;
     uint32_t was, is, sum;
 
     if (last->push)
-        head[last->tcp_off + TCP_FLAGS] |= FLAG_PSH;
+        head[last->tcp_off + NETVSC_TCP_FLAGS_OFF] |= NETVSC_TCP_PSH;
     if (last->v6) {
-        put16(ip + 4, bytes - last->tcp_off);
+        netvsc_put16(ip + 4, bytes - last->tcp_off);
         return;
     }
-    was = get16(ip + 2);
-    is = bytes - IP_OFF;
-    put16(ip + 2, is);
-    sum = (~get16(ip + 10) & 0xFFFFu) + (~was & 0xFFFFu) + is; /* RFC 1624 */
+    was = netvsc_get16(ip + 2);
+    is = bytes - NETVSC_IP_OFF;
+    netvsc_put16(ip + 2, is);
+    sum = (~netvsc_get16(ip + 10) & 0xFFFFu) + (~was & 0xFFFFu) + is; /* RFC 1624 */
     sum = (sum & 0xFFFFu) + (sum >> 16);
-    put16(ip + 10, ~(sum + (sum >> 16)));
+    netvsc_put16(ip + 10, ~(sum + (sum >> 16)));
 }
 
 unsigned netvsc_netif_gro(struct netvsc_netif *nif, struct pbuf *head,

@@ -18,10 +18,11 @@
 
 #include "netvsc_hold.h"
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #define LOANS_MAX 4096u
 /* Ethernet, VLAN tag, IP with options (IPv6: some extensions), TCP with options. */
-#define HEAD_BYTES (NETVSC_ETH_BYTES + NETVSC_NETIF_TAG_BYTES + 60u + 60u)
+#define HEAD_BYTES (NETVSC_ETH_BYTES + NETVSC_TAG_BYTES + 60u + 60u)
 /*
  * For longer headers, when the packet goes on: IPv6 instead of IPv4, a tunnel. lwIP itself would
  * stop only behind its own struct, and write over what follows that in struct pbuf_custom.
@@ -104,17 +105,17 @@ static void rest_freed(struct pbuf *p)
 
 static uint32_t fill_head(uint8_t *to, const struct netvsc_frame *frame, const uint8_t *tag)
 {
-    uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES;
+    uint32_t own = HEAD_BYTES - NETVSC_TAG_BYTES;
 
     if (!tag) {
         memcpy(to, frame->data, own);
         return own;
     }
-    memcpy(to, frame->data, NETVSC_NETIF_MACS_BYTES);
-    memcpy(to + NETVSC_NETIF_MACS_BYTES, tag, NETVSC_NETIF_TAG_BYTES);
-    memcpy(to + NETVSC_NETIF_MACS_BYTES + NETVSC_NETIF_TAG_BYTES,
-           frame->data + NETVSC_NETIF_MACS_BYTES, own - NETVSC_NETIF_MACS_BYTES);
-    return own + NETVSC_NETIF_TAG_BYTES;
+    memcpy(to, frame->data, NETVSC_MACS_BYTES);
+    memcpy(to + NETVSC_MACS_BYTES, tag, NETVSC_TAG_BYTES);
+    memcpy(to + NETVSC_MACS_BYTES + NETVSC_TAG_BYTES, frame->data + NETVSC_MACS_BYTES,
+           own - NETVSC_MACS_BYTES);
+    return own + NETVSC_TAG_BYTES;
 }
 
 /* A loan of (frame), of (parts), led by (lead) or nobody. NULL: too much is lent. */
@@ -166,7 +167,7 @@ static struct pbuf *make_rest(struct loan *loan, const struct netvsc_frame *fram
 struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_frame *frame,
                                const uint8_t *tag)
 {
-    uint32_t own = HEAD_BYTES - NETVSC_NETIF_TAG_BYTES, head_bytes;
+    uint32_t own = HEAD_BYTES - NETVSC_TAG_BYTES, head_bytes;
     struct loan *loan = frame->len_bytes > own ? take(nif, frame, NULL, 2) : NULL;
     struct pbuf *head;
 

@@ -20,47 +20,29 @@
  * A VLAN tag of lwIP's is inside the frame and leaves beside it.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #include <string.h>
 
 #include "lwip/inet_chksum.h"
 
-#define TAG_OFF 12u
-#define TAG_BYTES 4u
 #define HEAD_BYTES 98u /* tag, Ethernet, IPv4 with all its options, TCP */
-#define IP_OFF 14u
-#define TYPE_TAG 0x8100u
-#define TYPE_IP4 0x0800u
-#define TYPE_IP6 0x86DDu
-#define PROTO_TCP 6u
-#define TCP_SUM_OFF 16u
-#define IP4_BYTES 20u
-#define IP4_TOTAL_OFF (IP_OFF + 2)
-#define IP4_ADDR_BYTES 8u
-#define IP4_PLAIN 0x45u /* version, and length in words */
-#define IP6_BYTES 40u
-#define IP6_PAYLOAD_OFF (IP_OFF + 4)
-#define IP6_ADDR_BYTES 32u
-#define LARGE_HEAD_BYTES (IP6_BYTES + NETVSC_NETIF_TCP_BYTES)
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
+#define LARGE_HEAD_BYTES (NETVSC_IP6_BYTES + NETVSC_TCP_BYTES)
 
 /* Offset of the TCP header in the (bytes) of an untagged frame; 0 when it is not whole TCP. */
 static uint32_t tcp_off(const uint8_t *head, uint32_t bytes)
 {
-    uint32_t type = get16(head + TAG_OFF);
-    const uint8_t *ip = head + IP_OFF;
+    uint32_t type = netvsc_get16(head + NETVSC_TYPE_OFF);
+    const uint8_t *ip = head + NETVSC_IP_OFF;
     uint32_t off = 0;
 
-    if (type == TYPE_IP4 && bytes >= IP_OFF + IP4_BYTES && ip[9] == PROTO_TCP &&
-        (get16(ip + 6) & 0x3FFF) == 0)
-        off = IP_OFF + (ip[0] & 0xFu) * 4;
-    else if (type == TYPE_IP6 && bytes >= IP_OFF + IP6_BYTES && ip[6] == PROTO_TCP)
-        off = IP_OFF + IP6_BYTES;
-    return off && off + NETVSC_NETIF_TCP_BYTES <= bytes ? off : 0;
+    if (type == NETVSC_TYPE_IP4 && bytes >= NETVSC_IP_OFF + NETVSC_IP4_BYTES &&
+        ip[9] == NETVSC_PROTO_TCP && (netvsc_get16(ip + 6) & 0x3FFF) == 0)
+        off = NETVSC_IP_OFF + (ip[0] & 0xFu) * 4;
+    else if (type == NETVSC_TYPE_IP6 && bytes >= NETVSC_IP_OFF + NETVSC_IP6_BYTES &&
+             ip[6] == NETVSC_PROTO_TCP)
+        off = NETVSC_IP_OFF + NETVSC_IP6_BYTES;
+    return off && off + NETVSC_TCP_BYTES <= bytes ? off : 0;
 }
 
 #ifdef NETVSC_NETIF_LARGE_SLOT
@@ -80,7 +62,7 @@ static uint32_t piece_bytes(const struct pbuf *p)
 static void cut(const struct netvsc_netif *nif, uint32_t off, uint32_t bytes,
                 struct netvsc_tx_meta *meta)
 {
-    uint32_t head = off + NETVSC_NETIF_TCP_BYTES - NETVSC_ETH_BYTES;
+    uint32_t head = off + NETVSC_TCP_BYTES - NETVSC_ETH_BYTES;
     uint32_t room = netvsc_info(nif->nic)->mtu_bytes - head;
 
     meta->lso6 = meta->csum == NETVSC_CSUM_TCP6;
@@ -94,8 +76,9 @@ static bool is_head4(const struct pbuf *p)
 {
     const uint8_t *at = p->payload;
 
-    return p->len >= IP_OFF + IP4_BYTES + NETVSC_NETIF_TCP_BYTES &&
-           get16(at + TAG_OFF) == TYPE_IP4 && at[IP_OFF] == IP4_PLAIN;
+    return p->len >= NETVSC_IP_OFF + NETVSC_IP4_BYTES + NETVSC_TCP_BYTES &&
+           netvsc_get16(at + NETVSC_TYPE_OFF) == NETVSC_TYPE_IP4 &&
+           at[NETVSC_IP_OFF] == NETVSC_IP4_PLAIN;
 }
 
 /* The first bytes of a frame in one row: where they are, or in (copy). */
@@ -117,17 +100,20 @@ uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
     const uint8_t *head = first_bytes(p, copy, &bytes);
 
     memset(meta, 0, sizeof(*meta));
-    if (bytes >= TAG_OFF + TAG_BYTES && get16(head + TAG_OFF) == TYPE_TAG) {
+    if (bytes >= NETVSC_TYPE_OFF + NETVSC_TAG_BYTES &&
+        netvsc_get16(head + NETVSC_TYPE_OFF) == NETVSC_TYPE_TAG) {
         meta->has_tci = true;
-        meta->tci = (uint16_t)get16(head + TAG_OFF + 2);
-        skip = TAG_BYTES;
+        meta->tci = (uint16_t)netvsc_get16(head + NETVSC_TYPE_OFF + 2);
+        skip = NETVSC_TAG_BYTES;
     }
-    if (!nif->tcp_sums_by_host || bytes < skip + IP_OFF)
+    if (!nif->tcp_sums_by_host || bytes < skip + NETVSC_IP_OFF)
         return skip;
     head += skip; /* the addresses are not looked at */
     off = tcp_off(head, bytes - skip);
-    if (off && (nif->tx_csum == NETVSC_VERIFY || get16(head + off + TCP_SUM_OFF) == 0)) {
-        meta->csum = get16(head + TAG_OFF) == TYPE_IP6 ? NETVSC_CSUM_TCP6 : NETVSC_CSUM_TCP4;
+    if (off &&
+        (nif->tx_csum == NETVSC_VERIFY || netvsc_get16(head + off + NETVSC_TCP_SUM_OFF) == 0)) {
+        meta->csum = netvsc_get16(head + NETVSC_TYPE_OFF) == NETVSC_TYPE_IP6 ? NETVSC_CSUM_TCP6
+                                                                             : NETVSC_CSUM_TCP4;
         meta->l4_off = (uint8_t)off;
         if (piece_bytes(p))
             cut(nif, off, piece_bytes(p), meta);
@@ -139,25 +125,26 @@ uint32_t netvsc_netif_look(const struct netvsc_netif *nif, const struct pbuf *p,
 bool netvsc_netif_may_sum(const struct netvsc_tx_meta *meta)
 {
     return meta->csum == NETVSC_CSUM_TCP6 ||
-           (meta->csum == NETVSC_CSUM_TCP4 && meta->l4_off == IP_OFF + IP4_BYTES);
+           (meta->csum == NETVSC_CSUM_TCP4 && meta->l4_off == NETVSC_IP_OFF + NETVSC_IP4_BYTES);
 }
 
 void netvsc_netif_sum(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t bytes)
 {
     const bool v6 = meta->csum == NETVSC_CSUM_TCP6;
-    const uint32_t off = meta->l4_off, from = off - (v6 ? IP6_ADDR_BYTES : IP4_ADDR_BYTES);
-    uint32_t end =
-        v6 ? off + get16(frame + IP6_PAYLOAD_OFF) : IP_OFF + get16(frame + IP4_TOTAL_OFF);
+    const uint32_t off = meta->l4_off,
+                   from = off - (v6 ? NETVSC_IP6_ADDR_BYTES : NETVSC_IP4_ADDR_BYTES);
+    uint32_t end = v6 ? off + netvsc_get16(frame + NETVSC_IP6_PAYLOAD_OFF)
+                      : NETVSC_IP_OFF + netvsc_get16(frame + NETVSC_IP4_TOTAL_OFF);
     uint32_t sum;
     u16_t folded;
 
     end = end < bytes ? end : bytes; /* padding is not summed */
     end = end > off ? end : off;
     sum = (u16_t)~inet_chksum(frame + from, (u16_t)(end - from));
-    sum += lwip_htons(PROTO_TCP) + lwip_htons((u16_t)(end - off));
+    sum += lwip_htons(NETVSC_PROTO_TCP) + lwip_htons((u16_t)(end - off));
     sum = (sum & 0xFFFF) + (sum >> 16);
     folded = (u16_t) ~(sum + (sum >> 16));
-    memcpy(frame + off + TCP_SUM_OFF, &folded, sizeof(folded));
+    memcpy(frame + off + NETVSC_TCP_SUM_OFF, &folded, sizeof(folded));
 }
 
 /* Tell TCP how long segments may be. */

@@ -23,11 +23,11 @@
  * a fixed pool; when that is used up, frames are copied or wait.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAC_PAIR_BYTES 12u
 #define CHAIN_PIECES 64u
 
 /* ---- references ------------------------------------------------------------------------------ */
@@ -111,11 +111,12 @@ bool netvsc_netif_place(struct netvsc_netif *nif, const struct pbuf *p, uint32_t
 /* The pieces of a chain without the (skip) bytes behind the addresses. 0: too many, or foreign. */
 static unsigned pieces_of(const struct pbuf *p, uint32_t skip, struct netvsc_piece *out)
 {
-    uint32_t before = skip ? MAC_PAIR_BYTES : 0; /* a tag is in the first piece, or it is foreign */
+    uint32_t before =
+        skip ? NETVSC_MACS_BYTES : 0; /* a tag is in the first piece, or it is foreign */
     unsigned count = 0;
 
     if (skip) {
-        if (!ours(p) || p->len < MAC_PAIR_BYTES + skip)
+        if (!ours(p) || p->len < NETVSC_MACS_BYTES + skip)
             return 0;
         out[count++] = (struct netvsc_piece){p->payload, before};
     }
@@ -150,7 +151,7 @@ static int send_held(struct netvsc_netif *nif, struct pbuf *p, const struct netv
 static struct pbuf *linear(const struct pbuf *p, uint32_t skip)
 {
     struct pbuf *copy = pbuf_alloc(PBUF_RAW, (u16_t)(p->tot_len - skip), PBUF_RAM);
-    uint32_t before = skip ? MAC_PAIR_BYTES : 0;
+    uint32_t before = skip ? NETVSC_MACS_BYTES : 0;
 
     if (!copy)
         return NULL;

@@ -18,11 +18,11 @@
  * (netvsc_netif_gro.c).
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #include <string.h>
 
 #define PBUF_BYTES_MAX 65535u
-#define VLAN_ETHERTYPE 0x8100u
 #define VLAN_ID_MASK 0x0FFFu
 
 /* ---- checksums ------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ bool netvsc_netif_join_piece(struct netvsc_netif *nif, struct netvsc_netif_join 
 /* A copy of (frame) with (tag) put in. */
 static struct pbuf *copy_tagged(const struct netvsc_frame *frame, const uint8_t *tag)
 {
-    const u16_t macs = NETVSC_NETIF_MACS_BYTES, tag_bytes = NETVSC_NETIF_TAG_BYTES;
+    const u16_t macs = NETVSC_MACS_BYTES, tag_bytes = NETVSC_TAG_BYTES;
     struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(frame->len_bytes + tag_bytes), PBUF_POOL);
 
     if (!p)
@@ -185,10 +185,10 @@ static bool tagged(const struct netvsc_frame *frame)
 /* The chain for lwIP. NULL: dropped and counted. */
 static struct pbuf *chain(struct netvsc_netif *nif, const struct netvsc_frame *frame)
 {
-    const uint8_t tag[NETVSC_NETIF_TAG_BYTES] = {VLAN_ETHERTYPE >> 8, VLAN_ETHERTYPE & 0xFF,
-                                                 (uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
+    const uint8_t tag[NETVSC_TAG_BYTES] = {NETVSC_TYPE_TAG >> 8, NETVSC_TYPE_TAG & 0xFF,
+                                           (uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
     bool with_tag = tagged(frame);
-    uint32_t len_bytes = netvsc_frame_bytes(frame) + (with_tag ? NETVSC_NETIF_TAG_BYTES : 0);
+    uint32_t len_bytes = netvsc_frame_bytes(frame) + (with_tag ? NETVSC_TAG_BYTES : 0);
     struct pbuf *p;
 
     if (len_bytes > PBUF_BYTES_MAX) {

@@ -10,11 +10,11 @@
  * queues behind it, so that order is kept.
  */
 #include "netvsc_netif_var.h"
+#include "netvsc_packet_var.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define MAC_PAIR_BYTES 12u
 /* Up to here a sum is made where the frame is: to ask for it costs more. */
 #define SUM_BYTES_MAX 512u
 
@@ -28,8 +28,9 @@ static int begin_chain(struct netvsc_netif *nif, const struct pbuf *p,
     if (rc)
         return rc;
     if (skip) {
-        rest = (u16_t)(rest - pbuf_copy_partial(p, slot->data, MAC_PAIR_BYTES, 0));
-        pbuf_copy_partial(p, slot->data + MAC_PAIR_BYTES, rest, (u16_t)(MAC_PAIR_BYTES + skip));
+        rest = (u16_t)(rest - pbuf_copy_partial(p, slot->data, NETVSC_MACS_BYTES, 0));
+        pbuf_copy_partial(p, slot->data + NETVSC_MACS_BYTES, rest,
+                          (u16_t)(NETVSC_MACS_BYTES + skip));
     } else {
         pbuf_copy_partial(p, slot->data, rest, 0);
     }
@@ -110,7 +111,7 @@ static int send_alone(struct netvsc_netif *nif, struct pbuf *p, uint32_t skip,
 static void count_large(struct netvsc_netif *nif, const struct pbuf *p, uint32_t skip,
                         const struct netvsc_tx_meta *meta)
 {
-    uint32_t head = skip + meta->l4_off + NETVSC_NETIF_TCP_BYTES;
+    uint32_t head = skip + meta->l4_off + NETVSC_TCP_BYTES;
 
     nif->stats.tx_large++;
     nif->stats.tx_large_pieces += (p->tot_len - head + meta->mss_bytes - 1) / meta->mss_bytes;

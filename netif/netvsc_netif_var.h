@@ -43,9 +43,6 @@ bool netvsc_netif_joined_right(const struct netvsc_frame *frame);
 
 /* netvsc_netif_loan.c */
 
-#define NETVSC_NETIF_MACS_BYTES 12u /* behind them goes a VLAN tag */
-#define NETVSC_NETIF_TAG_BYTES 4u
-
 struct netvsc_netif_loans *netvsc_netif_loans_create(void);
 /* Free it now, or with the last pbuf that is out. NULL is allowed. */
 void netvsc_netif_loans_abandon(struct netvsc_netif_loans *pool);
@@ -59,8 +56,6 @@ struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_fra
  * above. */
 struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct pbuf *before,
                                     const struct netvsc_frame *frame, uint32_t off);
-
-#define NETVSC_NETIF_TCP_BYTES 20u /* a TCP header without options */
 
 /* netvsc_netif_tx.c */
 err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);

@@ -83,7 +83,8 @@ bool netvsc_rsc_take(struct netvsc_queue *q, const struct netvsc_frame *piece, u
     return ok;
 }
 
-/* A fragment behind the first, of (bytes_max) at most, with one element; false: it may be anything.
+/*
+ * A fragment behind the first, of (bytes_max) at most, with one element; false: it may be anything.
  */
 static inline bool take_fragment(const struct netvsc_queue *q, uint64_t range, uint32_t bytes_max,
                                  struct netvsc_frame *out, uint8_t *flags)

@@ -47,15 +47,15 @@ uint32_t netvsc_tx_untag(struct netvsc_queue *q, struct netvsc_tx_slot *slot, ui
         return len_bytes; /* whoever knows headers knows tags */
     if (meta->has_tci && !slot->tag_by_default)
         return len_bytes;
-    meta->tci = (uint16_t)(at[NETVSC_TAG_OFF + 2] << 8 | at[NETVSC_TAG_OFF + 3]);
+    meta->tci = (uint16_t)(at[NETVSC_TYPE_OFF + 2] << 8 | at[NETVSC_TYPE_OFF + 3]);
     if (!meta->has_tci) {
         *data += RNDIS_PPI_BYTES;
         slot->head_bytes += RNDIS_PPI_BYTES;
     }
     meta->has_tci = true;
-    memmove(*data + NETVSC_TAG_OFF, at + NETVSC_TAG_OFF + NETVSC_TAG_BYTES,
-            len_bytes - NETVSC_TAG_OFF - NETVSC_TAG_BYTES);
-    memmove(*data, at, NETVSC_TAG_OFF);
+    memmove(*data + NETVSC_TYPE_OFF, at + NETVSC_TYPE_OFF + NETVSC_TAG_BYTES,
+            len_bytes - NETVSC_TYPE_OFF - NETVSC_TAG_BYTES);
+    memmove(*data, at, NETVSC_TYPE_OFF);
     q->stats.tx_untagged++;
     return len_bytes - NETVSC_TAG_BYTES;
 }

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "netvsc_packet_var.h"
 #include "netvsc_slot_var.h"
 
 void netvsc_gather_open(struct netvsc *nic)
@@ -127,7 +128,7 @@ static void show(struct netvsc_queue *q, const struct netvsc_gather *g,
 
 static bool head_ok(const struct netvsc_gather *g, const struct netvsc_tx_meta *meta)
 {
-    uint32_t min = meta->l4_off ? meta->l4_off + NETVSC_TCP_BYTES_MIN : 0;
+    uint32_t min = meta->l4_off ? meta->l4_off + NETVSC_TCP_BYTES : 0;
 
     return g->head_bytes <= g->slot.room_bytes && g->head_bytes >= NETVSC_GATHER_HEAD_BYTES &&
            g->head_bytes >= min;

@@ -8,22 +8,12 @@
  * are read from the frame in memory shared with the host; whatever it may write there spoils no
  * more than a sum.
  */
+#include "netvsc_packet_var.h"
 #include "netvsc_var.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 
-#define IP4_OFF 14u
-#define IP4_TOTAL_OFF (IP4_OFF + 2)
-#define IP4_SUM_OFF (IP4_OFF + 10)
-#define IP4_ADDR_OFF (IP4_OFF + 12)
-#define IP6_PAYLOAD_OFF (IP4_OFF + 4)
-#define IP6_ADDR_OFF (IP4_OFF + 8)
-#define TCP_SUM_OFF 16u
-#define UDP_BYTES 8u
-#define UDP_SUM_OFF 6u
-#define PROTO_TCP 6u
-#define PROTO_UDP 17u
 #define KINDS_V6 (NETVSC_CSUM_TCP6 | NETVSC_CSUM_UDP6)
 #define KINDS_UDP (NETVSC_CSUM_UDP4 | NETVSC_CSUM_UDP6)
 #define KINDS_L4 (NETVSC_CSUM_TCP4 | NETVSC_CSUM_TCP6 | KINDS_UDP)
@@ -45,7 +35,7 @@ static bool lso_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta, 
 {
     const struct netvsc_offload *use = &nic->info.offload;
     uint32_t max = meta->lso6 ? use->lso6_bytes : use->lso4_bytes;
-    uint32_t head = meta->l4_off + NETVSC_TCP_BYTES_MIN;
+    uint32_t head = meta->l4_off + NETVSC_TCP_BYTES;
 
     return meta->csum == 0 && !(meta->lso4 && meta->lso6) && meta->mss_bytes != 0 &&
            len_bytes <= max + NETVSC_ETH_BYTES &&
@@ -57,7 +47,7 @@ bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *me
                        uint32_t len_bytes)
 {
     bool lso = meta->lso4 || meta->lso6;
-    uint32_t l4_bytes = meta->csum & KINDS_UDP ? UDP_BYTES : NETVSC_TCP_BYTES_MIN;
+    uint32_t l4_bytes = meta->csum & KINDS_UDP ? NETVSC_UDP_BYTES : NETVSC_TCP_BYTES;
 
     if (!lso && meta->csum == 0)
         return true;
@@ -65,12 +55,6 @@ bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *me
         len_bytes < meta->l4_off + l4_bytes)
         return false;
     return lso ? lso_ok(nic, meta, len_bytes) : csum_ok(&nic->info.offload, meta);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
 }
 
 /* A sum of words as one of halves of words, carries added. */
@@ -87,7 +71,7 @@ static uint64_t folded(uint64_t sum)
 static void put_pseudo_sum(uint8_t *at, const uint8_t *frame, bool v6, uint32_t proto,
                            uint32_t l4_bytes)
 {
-    const uint8_t *addr = frame + (v6 ? IP6_ADDR_OFF : IP4_ADDR_OFF);
+    const uint8_t *addr = frame + (v6 ? NETVSC_IP6_ADDR_OFF : NETVSC_IP4_ADDR_OFF);
     uint64_t sum = (uint64_t)htonl(proto) + htonl(l4_bytes);
     uint16_t field;
     uint32_t word;
@@ -114,17 +98,18 @@ static uint32_t kinds_of(uint8_t csum)
 
 static void prepare_lso(const struct netvsc_tx_meta *meta, uint8_t *frame)
 {
-    put16(frame + (meta->lso6 ? IP6_PAYLOAD_OFF : IP4_TOTAL_OFF), 0);
+    netvsc_put16(frame + (meta->lso6 ? NETVSC_IP6_PAYLOAD_OFF : NETVSC_IP4_TOTAL_OFF), 0);
     if (meta->lso4)
-        put16(frame + IP4_SUM_OFF, 0);
-    put_pseudo_sum(frame + meta->l4_off + TCP_SUM_OFF, frame, meta->lso6, PROTO_TCP, 0);
+        netvsc_put16(frame + NETVSC_IP4_SUM_OFF, 0);
+    put_pseudo_sum(frame + meta->l4_off + NETVSC_TCP_SUM_OFF, frame, meta->lso6, NETVSC_PROTO_TCP,
+                   0);
 }
 
 /* How far the IP packet in (frame) goes, at most to (len_bytes): padding is not summed. */
 static uint32_t packet_end(const uint8_t *frame, bool v6, uint32_t len_bytes)
 {
-    const uint8_t *at = frame + (v6 ? IP6_PAYLOAD_OFF : IP4_TOTAL_OFF);
-    uint32_t end = IP4_OFF + (v6 ? 40u : 0u) + ((uint32_t)at[0] << 8 | at[1]);
+    const uint8_t *at = frame + (v6 ? NETVSC_IP6_PAYLOAD_OFF : NETVSC_IP4_TOTAL_OFF);
+    uint32_t end = NETVSC_IP_OFF + (v6 ? 40u : 0u) + ((uint32_t)at[0] << 8 | at[1]);
 
     return end < len_bytes ? end : len_bytes;
 }
@@ -136,10 +121,10 @@ static void prepare_csum(const struct netvsc_tx_meta *meta, uint8_t *frame, uint
     uint32_t l4_bytes = end > meta->l4_off ? end - meta->l4_off : 0;
 
     if (meta->csum & NETVSC_CSUM_IP4)
-        put16(frame + IP4_SUM_OFF, 0);
+        netvsc_put16(frame + NETVSC_IP4_SUM_OFF, 0);
     if (meta->csum & KINDS_L4)
-        put_pseudo_sum(frame + meta->l4_off + (udp ? UDP_SUM_OFF : TCP_SUM_OFF), frame, v6,
-                       udp ? PROTO_UDP : PROTO_TCP, l4_bytes);
+        put_pseudo_sum(frame + meta->l4_off + (udp ? NETVSC_UDP_SUM_OFF : NETVSC_TCP_SUM_OFF),
+                       frame, v6, udp ? NETVSC_PROTO_UDP : NETVSC_PROTO_TCP, l4_bytes);
 }
 
 void netvsc_offload_prepare(const struct netvsc_tx_meta *meta, uint8_t *frame, uint32_t len_bytes)

@@ -11,6 +11,7 @@
  */
 #include "netvsc_count_var.h"
 #include "netvsc_gather.h"
+#include "netvsc_packet_var.h"
 #include "netvsc_pile_var.h"
 #include "netvsc_slot_var.h"
 
@@ -124,7 +125,7 @@ static inline bool only_sum(const struct netvsc *nic, const struct netvsc_tx_met
 
     return (meta->csum == NETVSC_CSUM_TCP4 || meta->csum == NETVSC_CSUM_TCP6) &&
            (meta->csum & nic->info.offload.csum) && !meta->has_tci && !meta->lso4 && !meta->lso6 &&
-           meta->l4_off >= off_min && len_bytes >= meta->l4_off + NETVSC_TCP_BYTES_MIN;
+           meta->l4_off >= off_min && len_bytes >= meta->l4_off + NETVSC_TCP_BYTES;
 }
 
 /* The same behind others or as the first. */

@@ -50,8 +50,7 @@ bool netvsc_tx_earn_credit(struct netvsc_queue *q)
     return tx->credit > 0;
 }
 
-/* ---- guest pages: a range list for each piece -------------------------------------------------
- */
+/* ---- guest pages: a range list for each piece ------------------------------------------------ */
 
 struct gpa_list {
     struct vmbus_gpa_header header;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "netvsc.h"
+#include "netvsc_packet_var.h"
 #include "nvs.h"
 #include "rndis.h"
 
@@ -160,13 +161,13 @@ extern const struct netvsc_tx_meta netvsc_tx_nothing;
 /* Bytes in front of the frame. */
 uint32_t netvsc_tx_head_bytes(const struct netvsc_queue *q, const struct netvsc_tx_meta *meta);
 /* Is there a VLAN tag inside? */
-#define NETVSC_TAG_OFF 12u
-#define NETVSC_TAG_BYTES 4u
 static inline bool netvsc_tx_tagged(const uint8_t *data, uint32_t len_bytes)
 {
-    return len_bytes >= NETVSC_TAG_OFF + NETVSC_TAG_BYTES && data[NETVSC_TAG_OFF] == 0x81 &&
-           data[NETVSC_TAG_OFF + 1] == 0x00;
+    return len_bytes >= NETVSC_TYPE_OFF + NETVSC_TAG_BYTES &&
+           data[NETVSC_TYPE_OFF] == NETVSC_TYPE_TAG >> 8 &&
+           data[NETVSC_TYPE_OFF + 1] == (NETVSC_TYPE_TAG & 0xFF);
 }
+
 /*
  * Take the tag out of a frame that has one inside, for which begin kept no room beside it unless
  * there is a default. Returns the frame's length without it; (*data) may move.
@@ -242,7 +243,6 @@ void netvsc_gather_open(struct netvsc *nic);
 
 #define NETVSC_L4_OFF_MIN4 34u
 #define NETVSC_L4_OFF_MIN6 54u
-#define NETVSC_TCP_BYTES_MIN 20u
 /* netvsc_tx_meta.c: may it be asked for; the frame's fields; what goes with it. */
 bool netvsc_offload_ok(const struct netvsc *nic, const struct netvsc_tx_meta *meta,
                        uint32_t len_bytes);

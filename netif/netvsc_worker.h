@@ -23,7 +23,8 @@ bool netvsc_queue_waiting(const struct netvsc *nic, unsigned q);
 /* As netvsc_next_deadline(), for the process of queue (q). */
 uint64_t netvsc_queue_next_deadline(const struct netvsc *nic, unsigned q, uint64_t now_ns);
 
-/* The device cannot be closed before the other queues are left: their processes must poll or die.
+/*
+ * The device cannot be closed before the other queues are left: their processes must poll or die.
  */
 bool netvsc_leaving(const struct netvsc *nic);
 
