@@ -30,7 +30,8 @@ struct app_spec {
     /* After all options: 0, or 2 after saying what is wrong. May be NULL. */
     int (*check)(void *ctx);
     const char *args; /* "URL": arguments that are no options come as key 0; NULL: there are none */
-    /* Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status.
+    /*
+     * Called once lwIP is up and the netif exists, before traffic: listen here. 0 or exit status.
      */
     int (*start)(void *ctx);
     /* Called on SIGINT and SIGTERM while traffic still flows: close listeners. May be NULL. */
@@ -81,7 +82,8 @@ uint32_t app_connections(void);
 /* "What: why. Do this." on stderr; returns (status), so that callers can return it. */
 int app_fail(int status, const char *what, const char *why, const char *remedy);
 
-/* Option (name)'s value (text) as a number (min)..(max). 0, or EINVAL after saying what is wrong.
+/*
+ * Option (name)'s value (text) as a number (min)..(max). 0, or EINVAL after saying what is wrong.
  */
 error_t app_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out);
 

@@ -122,7 +122,8 @@ struct app_emulate {
     struct hvhost_nic *nic;
 };
 
-/* One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind.
+/*
+ * One card, one switch, one TAP. 0, or exit status after saying why; then nothing is left behind.
  */
 int app_emulate_start(struct app_emulate *emulate, const struct app_emulate_options *options);
 /* No host is allowed. */

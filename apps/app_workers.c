@@ -28,8 +28,7 @@ static bool drained(void *ctx)
     return port_worker_drained(app.workers);
 }
 
-/* ---- a worker --------------------------------------------------------------------------------
- */
+/* ---- a worker -------------------------------------------------------------------------------- */
 
 /* What is the owner's: its sockets, its loop, its capture with what is not written yet. 0 or exit
  * status. */

@@ -48,8 +48,7 @@ const char *ctl_bus_path(const struct ctl *ctl, char out[CTL_PATH_BYTES], const 
     return out;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 bool ctl_exists(const char *path)
 {

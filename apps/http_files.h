@@ -59,7 +59,8 @@ struct http_files;
 
 /* Over (memory), which stays the caller's. NULL: out of memory, or (len_bytes) is 0. */
 struct http_files *http_files_create(void *memory, size_t len_bytes);
-/* When nobody uses any of it; what the card has not returned stays for it, lost. NULL is allowed.
+/*
+ * When nobody uses any of it; what the card has not returned stays for it, lost. NULL is allowed.
  */
 void http_files_destroy(struct http_files *files);
 

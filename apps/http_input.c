@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a client sent and nobody has used yet: lwIP's buffers, counted, each given back once used.
+/*
+ * What a client sent and nobody has used yet: lwIP's buffers, counted, each given back once used.
  */
 #include "http_conn.h"
 

@@ -94,7 +94,8 @@ static int find(const struct http_site *site, const struct http_parser *req, str
     return status;
 }
 
-/* If-None-Match makes If-Modified-Since void (RFC 9110, 13.1.3); we have no tags that could match.
+/*
+ * If-None-Match makes If-Modified-Since void (RFC 9110, 13.1.3); we have no tags that could match.
  */
 static bool is_unmodified(const struct http_parser *req, const struct http_file *file)
 {
@@ -137,7 +138,8 @@ static int judge(const struct http_parser *req, struct entity *entity)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Appends to the head. What does not fit is left out; the longest is bounded, see put_location().
+/*
+ * Appends to the head. What does not fit is left out; the longest is bounded, see put_location().
  */
 __attribute__((format(printf, 2, 3))) static void put(struct http_reply *reply, const char *format,
                                                       ...)
@@ -229,7 +231,8 @@ static void put_error(const struct http_parser *req, const struct entity *entity
         put(reply, "%s", text);
 }
 
-/* After a request that was refused, or whose body may or may not follow, the next one is not found.
+/*
+ * After a request that was refused, or whose body may or may not follow, the next one is not found.
  */
 static bool may_keep(const struct http_parser *req)
 {

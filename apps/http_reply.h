@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a request to what is sent for it: a head, and perhaps a file's bytes. Knows no connections.
+/*
+ * From a request to what is sent for it: a head, and perhaps a file's bytes. Knows no connections.
  */
 #ifndef HTTP_REPLY_H
 #define HTTP_REPLY_H

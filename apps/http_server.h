@@ -62,7 +62,8 @@ struct http_config {
 
 struct http_server {
     struct http_config config;
-    /* Filled in by the owner before opening, but for (cache) and (files); root closed by it, too.
+    /*
+     * Filled in by the owner before opening, but for (cache) and (files); root closed by it, too.
      */
     struct http_site site;
     struct http_stats stats;

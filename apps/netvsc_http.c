@@ -100,7 +100,8 @@ static error_t parse(int key, char *arg, void *ctx)
     }
 }
 
-/* A file may be open per connection; without room for that, answers are 503 before --connections.
+/*
+ * A file may be open per connection; without room for that, answers are 503 before --connections.
  */
 static void raise_file_limit(uint32_t connections)
 {

@@ -91,7 +91,8 @@ static bool tuple_ip(const uint8_t *head, uint32_t len, struct tuple *t)
     return false;
 }
 
-/* Which of the types the guest wants this is; ports are added to the tuple if it is one of those.
+/*
+ * Which of the types the guest wants this is; ports are added to the tuple if it is one of those.
  */
 static uint32_t classify(uint32_t wanted, const uint8_t *head, uint32_t len, struct tuple *t)
 {

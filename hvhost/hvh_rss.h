@@ -30,7 +30,8 @@ struct hvh_hash {
 /* Hash the frame as the guest wants it. Frames of no type it named are not hashed. */
 struct hvh_hash hvh_rss_hash(const struct hvh_rss *rss, const struct hvhost_frame *frame);
 
-/* OID_RSS_PARAMS: RNDIS_STATUS_*. Entries must be less than (queues). Nothing changes on failure.
+/*
+ * OID_RSS_PARAMS: RNDIS_STATUS_*. Entries must be less than (queues). Nothing changes on failure.
  */
 uint32_t hvh_rss_set(struct hvh_rss *rss, uint32_t queues, const uint8_t *in, uint32_t in_bytes);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A switch that loses, delays and spoils frames, the same ones each time. Part of hvhost.h's API.
+/*
+ * A switch that loses, delays and spoils frames, the same ones each time. Part of hvhost.h's API.
  */
 #ifndef HVHOST_IMPAIR_H
 #define HVHOST_IMPAIR_H

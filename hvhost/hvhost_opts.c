@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the command lines of hvhost and hvhost-kvm share: the options about cards, as argp's child.
+/*
+ * What the command lines of hvhost and hvhost-kvm share: the options about cards, as argp's child.
  */
 #define _GNU_SOURCE /* program_invocation_short_name */
 #include <errno.h>

@@ -126,7 +126,8 @@ void port_attach_poll(struct port_attach *attach, uint64_t now_ns)
         else if (is_lost(state) && attach->was_up)
             on_lost(attach, now_ns);
     }
-    /* A first attach that fails is for the program to report; only what once worked is tried again.
+    /*
+     * A first attach that fails is for the program to report; only what once worked is tried again.
      */
     if (is_lost(state) && attach->was_up && now_ns >= attach->retry_at_ns)
         try_again(attach, now_ns);

@@ -51,7 +51,8 @@ uint64_t port_attach_next_deadline(const struct port_attach *attach, uint64_t no
  */
 int port_attach_set_mtu(struct port_attach *attach, uint32_t mtu_bytes, uint64_t now_ns);
 
-/* Start a clean detach and do not come back. Poll until netvsc_state() is neither UP nor DETACHING.
+/*
+ * Start a clean detach and do not come back. Poll until netvsc_state() is neither UP nor DETACHING.
  */
 void port_attach_end(struct port_attach *attach, uint64_t now_ns);
 

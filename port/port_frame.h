@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a frame is to processes that share an address: whose business, and who may say such things.
+/*
+ * What a frame is to processes that share an address: whose business, and who may say such things.
  */
 #ifndef PORT_FRAME_H
 #define PORT_FRAME_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Lines for a person on stderr. Nothing is logged per packet; what a peer can trigger is limited.
+/*
+ * Lines for a person on stderr. Nothing is logged per packet; what a peer can trigger is limited.
  */
 #ifndef PORT_LOG_H
 #define PORT_LOG_H

@@ -123,7 +123,8 @@ static void ask_routers_again(struct netif *netif)
     before = state;
 }
 
-/* Address set or lost. lwIP also calls this for changes that do not show; those are not repeated.
+/*
+ * Address set or lost. lwIP also calls this for changes that do not show; those are not repeated.
  */
 static void on_status(struct netif *netif)
 {

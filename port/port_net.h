@@ -28,7 +28,8 @@ struct port_net_config {
     void *ctx;
 };
 
-/* "A.B.C.D/N" with N in 0..32 into address and mask. -EINVAL for anything else, 0.0.0.0 included.
+/*
+ * "A.B.C.D/N" with N in 0..32 into address and mask. -EINVAL for anything else, 0.0.0.0 included.
  */
 int port_net_parse_ip4(const char *text, ip4_addr_t *address, ip4_addr_t *mask);
 
@@ -45,7 +46,8 @@ int port_net_up(struct netif *netif, const struct port_net_config *config);
 /* Give the DHCP lease back, take the interface down, and forget fragments, whoever they came to. */
 void port_net_down(struct netif *netif);
 
-/* All valid addresses of (netif), separated by blanks; "none" when there are none. Returns (out).
+/*
+ * All valid addresses of (netif), separated by blanks; "none" when there are none. Returns (out).
  */
 const char *port_net_text(const struct netif *netif, char *out, size_t out_bytes);
 

@@ -21,7 +21,8 @@ struct port_pcap_frame {
     bool sent;
 };
 
-/* Create or overwrite (path). (interface) names the card in the capture. -errno of open or -ENOMEM.
+/*
+ * Create or overwrite (path). (interface) names the card in the capture. -errno of open or -ENOMEM.
  */
 int port_pcap_open(const char *path, const char *interface, struct port_pcap **out);
 

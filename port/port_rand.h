@@ -9,7 +9,8 @@
 /* One system call per 64 calls. Never hands the same bytes out twice, not even across fork(). */
 uint32_t port_rand_u32(void);
 
-/* (len_bytes) <= 256 random bytes straight from the kernel. Ends the program when there are none.
+/*
+ * (len_bytes) <= 256 random bytes straight from the kernel. Ends the program when there are none.
  */
 void port_rand_bytes(void *out, size_t len_bytes);
 

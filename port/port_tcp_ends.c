@@ -68,7 +68,8 @@ bool port_tcp_offer(struct tcp_pcb *pcb)
     return err == ERR_INPROGRESS;
 }
 
-/* lwIP 2.2.1 leaves FIN on the first part, too: the peer would take the end before what is behind.
+/*
+ * lwIP 2.2.1 leaves FIN on the first part, too: the peer would take the end before what is behind.
  */
 err_t port_tcp_split_unsent(struct tcp_pcb *pcb, u16_t bytes)
 {

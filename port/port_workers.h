@@ -61,7 +61,8 @@ struct port_workers_config {
 
 struct port_workers;
 
-/* Before the card is attached, so that all is inherited. -ENOMEM or -errno; then nothing is left.
+/*
+ * Before the card is attached, so that all is inherited. -ENOMEM or -errno; then nothing is left.
  */
 int port_workers_open(const struct port_workers_config *config, struct port_workers **out);
 /* All workers are gone. NULL is allowed. */

@@ -69,7 +69,8 @@ void life_close(void);
 bool life_attach(unsigned at);
 /* A millisecond in which the guest looks at (all) of its queues, or at some. */
 void life_turn(bool all);
-/* One frame from the far end to the card, of whatever kind; whether it is for the card's address.
+/*
+ * One frame from the far end to the card, of whatever kind; whether it is for the card's address.
  */
 void life_far_sends(void);
 void life_guest_sends(unsigned q);

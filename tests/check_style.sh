@@ -41,6 +41,11 @@ long_functions() {
     awk '/^\{/ { open = NR } /^\}/ { if (open && NR - open > 60) print open; open = 0 }' "$1"
 }
 
+# One-line comments whose end is alone in the next line.
+ragged_comments() {
+    awk '/^ *\*\/$/ && open { print NR - 1 } { open = /^ *\/\* [^ ]/ && !/\*\// }' "$1"
+}
+
 # Words put together here so that this file does not fail its own check.
 unfinished="TO""DO|FIX""ME|XX""X|HA""CK"
 archives='(deb|ftp|security|snapshot|archive|ports)[.](debian|ubuntu)[.]'
@@ -79,6 +84,7 @@ while read -r file; do
     *.c | *.h)
         report "$file" "a function over 60 lines" < <(long_functions "$file")
         report "$file" "a heading in two lines" < <(grep -nE '^ \* -+ \*/$' "$file")
+        report "$file" "a comment's end in a line of its own" < <(ragged_comments "$file")
         ;;
     esac
     case $file in

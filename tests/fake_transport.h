@@ -42,7 +42,8 @@ struct fake_transport {
 void fake_transport_setup(struct fake_transport *fake);
 void fake_transport_teardown(struct fake_transport *fake);
 
-/* Put (len) bytes, descriptor first and a multiple of 8, on the ring to the guest, trailer added.
+/*
+ * Put (len) bytes, descriptor first and a multiple of 8, on the ring to the guest, trailer added.
  */
 void fake_host_put(struct fake_transport *fake, unsigned channel, const void *bytes, uint32_t len);
 /* An in-band packet with an 8-byte payload. */
@@ -50,7 +51,8 @@ void fake_host_put_inband(struct fake_transport *fake, unsigned channel, uint64_
 /* The guest's packets are read: read_index = write_index. Returns how many there were. */
 unsigned fake_host_drain(struct fake_transport *fake, unsigned channel);
 
-/* Pending word of monitor group (g), and word (w) of the guest-to-host half of the interrupt page.
+/*
+ * Pending word of monitor group (g), and word (w) of the guest-to-host half of the interrupt page.
  */
 uint32_t fake_monitor_word(const struct fake_transport *fake, unsigned g);
 uint32_t fake_event_word(const struct fake_transport *fake, unsigned w);

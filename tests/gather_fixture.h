@@ -19,7 +19,8 @@ extern void *gather_told_last;
 int gather_make_memory(void **state);
 int gather_free_memory(void **state);
 
-/* As bench_init(), with the memory, frames of any length, and whole ones of up to 256 bytes copied.
+/*
+ * As bench_init(), with the memory, frames of any length, and whole ones of up to 256 bytes copied.
  */
 void gather_prepare(struct netif_fixture *f);
 /* The host found nothing to blame; then bench_stop(). */

@@ -67,7 +67,8 @@ void raw_packet(struct raw_guest *g, struct vmbus_pkt_desc desc, const void *hea
 /* An NVSP message of (len) bytes padded to 40, as in-band packet with (flags). */
 void raw_nvs(struct raw_guest *g, const void *msg, uint32_t len, uint16_t flags);
 
-/* Take the next packet: true and (*pkt). Room is given back at once, signalled if the host waits.
+/*
+ * Take the next packet: true and (*pkt). Room is given back at once, signalled if the host waits.
  */
 bool raw_take(struct raw_guest *g, struct raw_packet *pkt);
 /* Step, then there must be one. */

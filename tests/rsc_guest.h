@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A raw guest that takes TCP segments put together, and segments of a connection from the far end.
+/*
+ * A raw guest that takes TCP segments put together, and segments of a connection from the far end.
  */
 #ifndef RSC_GUEST_H
 #define RSC_GUEST_H

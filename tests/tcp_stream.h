@@ -45,7 +45,8 @@ struct stream {
 
 extern struct stream stream;
 
-/* For cmocka: lwIP with its clock, once; and a connection with windows of 1 MiB around each test.
+/*
+ * For cmocka: lwIP with its clock, once; and a connection with windows of 1 MiB around each test.
  */
 int stream_start(void **state);
 int stream_open(void **state);

@@ -115,7 +115,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     }
     tcp_recved(pcb, p->tot_len);
     pbuf_free(p);
-    /* A connection that ends while it takes what it refused is looked at once more by lwIP 2.2.1.
+    /*
+     * A connection that ends while it takes what it refused is looked at once more by lwIP 2.2.1.
      */
     if (refused[slot - walk.held]) {
         refused[slot - walk.held] = false;

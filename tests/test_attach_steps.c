@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Attach to a host that misbehaves: every step refused, silent, late, misaddressed, doubled, cut.
+/*
+ * Attach to a host that misbehaves: every step refused, silent, late, misaddressed, doubled, cut.
  */
 #include "check.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets from the host over a channel: taken one by one and several at once, and a corrupt ring.
+/*
+ * Packets from the host over a channel: taken one by one and several at once, and a corrupt ring.
  */
 #include <errno.h>
 #include <string.h>

@@ -24,7 +24,8 @@ static void next_request(struct wire *w, struct wire_packet *pkt)
     fail_msg("the guest has nothing to say");
 }
 
-/* The packet is (text), its transaction id aside, with the trailer of one that started at (start).
+/*
+ * The packet is (text), its transaction id aside, with the trailer of one that started at (start).
  */
 static void check_packet(struct wire_packet *pkt, const char *text, uint32_t start)
 {

@@ -11,8 +11,7 @@
 static struct ctl_kernel k;
 static const struct ctl_bind_options for_good;
 
-/* ---- bind -------------------------------------------------------------------------------------
- */
+/* ---- bind ------------------------------------------------------------------------------------ */
 
 #define BIND_BY_OVERRIDE                                                                           \
     "modprobe uio_hv_generic\n"                                                                    \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A transport made a device: what is refused, masks, sleeping, sub-channels, a host that goes away.
+/*
+ * A transport made a device: what is refused, masks, sleeping, sub-channels, a host that goes away.
  */
 #include <errno.h>
 #include <string.h>

@@ -68,7 +68,8 @@ static void files_of_all_sizes_arrive_exactly_and_at_once(void **state)
     wire_close(&c);
 }
 
-/* The longest of what is sent is one segment of 61,320 bytes; a large file before opens the window.
+/*
+ * The longest of what is sent is one segment of 61,320 bytes; a large file before opens the window.
  */
 static void files_of_all_sizes_arrive_in_long_segments(void **state)
 {

@@ -367,7 +367,8 @@ static void random_changes_never_depend_on_the_cut(void **state)
     }
 }
 
-/* May (c) be in (others), letters and digits? Not as the parser knows it: by the RFC's own lists.
+/*
+ * May (c) be in (others), letters and digits? Not as the parser knows it: by the RFC's own lists.
  */
 static bool one_of(const char *others, int c)
 {

@@ -5,7 +5,8 @@
 
 static const uint8_t guest_mac[6] = {0x00, 0x15, 0x5D, 0x00, 0x00, 0x01};
 
-/* VLAN id 100, priority 5, and a frame of 60 bytes in section 3: V6 without its checksum element.
+/*
+ * VLAN id 100, priority 5, and a frame of 60 bytes in section 3: V6 without its checksum element.
  */
 static const char vlan_packet[] = "01 00 00 00 78 00 00 00 34 00 00 00 3c 00 00 00"
                                   "00 00 00 00 00 00 00 00 00 00 00 00 24 00 00 00"

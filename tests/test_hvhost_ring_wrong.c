@@ -3,7 +3,8 @@
 #include "hvh_ring.h"
 #include "raw_guest.h"
 
-/* A good packet, which must not be served because of the index (from its start) that announces it.
+/*
+ * A good packet, which must not be served because of the index (from its start) that announces it.
  */
 static void index_after_good_packet(struct raw_guest *g, uint32_t index)
 {

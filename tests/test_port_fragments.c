@@ -91,7 +91,8 @@ static int start_stack(void **state)
     return 0;
 }
 
-/* A UDP datagram without checksum would be refused over IPv6; its own length field decides instead.
+/*
+ * A UDP datagram without checksum would be refused over IPv6; its own length field decides instead.
  */
 static void put_udp_header(uint8_t *out, uint32_t total_bytes)
 {
@@ -101,7 +102,8 @@ static void put_udp_header(uint8_t *out, uint32_t total_bytes)
     memcpy(out, fields, sizeof(fields));
 }
 
-/* Fragment of an IPv6 datagram whose payload is (total_bytes): bytes (offset).. of at most a piece.
+/*
+ * Fragment of an IPv6 datagram whose payload is (total_bytes): bytes (offset).. of at most a piece.
  */
 static void send_piece6(uint32_t id, uint32_t offset, uint32_t total_bytes)
 {

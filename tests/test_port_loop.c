@@ -128,7 +128,8 @@ static void each_stop_ends_one_run(void **state)
     assert_false(would_wake());
 }
 
-/* Would hang for a year if the stop that came before the sleep were missed: nothing else wakes it.
+/*
+ * Would hang for a year if the stop that came before the sleep were missed: nothing else wakes it.
  */
 static void a_stop_before_the_sleep_is_not_slept_through(void **state)
 {

@@ -58,8 +58,7 @@ static void in_band_packets_of_a_newer_host_do_no_harm(void **state)
     wire_close(&w);
 }
 
-/* ---- not up, indications, metadata ------------------------------------------------------------
- */
+/* ---- not up, indications, metadata ----------------------------------------------------------- */
 
 static void data_before_up_is_acked_and_counted(void **state)
 {

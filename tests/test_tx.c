@@ -165,7 +165,8 @@ static void when_sections_run_out_begin_says_so_and_recovers(void **state)
     wire_close(&w);
 }
 
-/* A ring of 8192 bytes, 2048 of them kept for acks: what begin grants, commit must be able to send.
+/*
+ * A ring of 8192 bytes, 2048 of them kept for acks: what begin grants, commit must be able to send.
  */
 static void begun_frames_have_their_ring_room(void **state)
 {

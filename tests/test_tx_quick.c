@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames that must not take the quick way to the end which they began, and whose section is next.
+/*
+ * Frames that must not take the quick way to the end which they began, and whose section is next.
  */
 #include "pile_guest.h"
 

@@ -64,7 +64,8 @@ void bench_far_deliver(void *ctx, const struct hvhost_frame *frame)
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
-/* Frames between two steps of the host: long ones would be out of the caches before they are seen.
+/*
+ * Frames between two steps of the host: long ones would be out of the caches before they are seen.
  */
 static unsigned batch_of(const struct generator *g)
 {

@@ -60,7 +60,8 @@ void gen_done_one(uint32_t asked_ns);
 
 /* Before the first of these. */
 void gen_wire_begin(void);
-/* As in hvhost_port_add(): segments go to gen.work, those that open a client that stays excepted.
+/*
+ * As in hvhost_port_add(): segments go to gen.work, those that open a client that stays excepted.
  */
 void gen_wire_deliver(void *ctx, const struct hvhost_frame *frame);
 /* Client number (i) sends the first (data_bytes) of gen_data(); more than GEN_MSS leave as a frame

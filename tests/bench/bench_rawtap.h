@@ -31,7 +31,8 @@ struct rawtap_frame {
 
 _Noreturn void rawtap_die(const char *what);
 
-/* The device (name), not blocking, which leaves TCP's sums and cutting its segments to the kernel.
+/*
+ * The device (name), not blocking, which leaves TCP's sums and cutting its segments to the kernel.
  */
 int rawtap_open(const char *name);
 

@@ -135,7 +135,8 @@ static void send_and_ack(struct tcp_pcb *pcb, u32_t acked)
     tcp_peer_send(&s);
 }
 
-/* The far end acknowledges every second segment. The clock is a system call, so it is read rarely.
+/*
+ * The far end acknowledges every second segment. The clock is a system call, so it is read rarely.
  */
 static double bulk_for(struct tcp_pcb *pcb, u32_t *acked, uint64_t limit_ns)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Any bytes as a request: in one piece and byte by byte they must mean the same, inside the buffer.
+/*
+ * Any bytes as a request: in one piece and byte by byte they must mean the same, inside the buffer.
  */
 #include <stdlib.h>
 #include <string.h>
