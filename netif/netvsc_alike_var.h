@@ -12,17 +12,19 @@
 
 /* An element of the usual form. */
 struct netvsc_alike_element {
-    uint64_t kind;        /* length and type */
-    uint64_t value, mask; /* where its value is, and the value; what of them makes a difference */
+    uint64_t kind;  /* length and type */
+    uint64_t value; /* offset of its data, and the data */
+    uint64_t mask;  /* which bits of that must be equal */
 };
 
 struct netvsc_alike {
     uint64_t range_bytes;      /* NETVSC_ALIKE_NONE: there is none */
-    uint64_t head, data, ppis; /* type and length; where its data is; where its elements are */
-    uint32_t elements;         /* it has so many */
-    uint32_t data_off;         /* what came of it: where its frame is, */
-    uint64_t len;              /* a word of that, */
-    uint32_t hash_off;         /* and where its hash is; 0: it has none */
+    uint64_t head, data, ppis; /* words of its header: type and length; data; elements */
+    uint32_t elements;         /* how many it has */
+    /* What it means: */
+    uint32_t data_off; /* where its frame is */
+    uint64_t len;      /* word 1 of the frame, see netvsc_rx_var.h */
+    uint32_t hash_off; /* where its hash is; 0: it has none */
     struct netvsc_alike_element element[RNDIS_QUICK_PPIS_BYTES_MAX / RNDIS_PPI_BYTES];
 };
 

@@ -22,8 +22,8 @@ struct netvsc_frame {
     uint16_t tci;        /* PCP, DEI and VLAN id as in an 802.1Q tag, host byte order */
     bool has_tci;
     uint8_t csum;  /* NETVSC_CSUM_* verdicts of the host */
-    uint8_t queue; /* it came on, or leaves by */
-    /* So many entries behind this one continue it; only their data, len_bytes and queue count. */
+    uint8_t queue; /* that it came on, or leaves by */
+    /* So many entries behind this one continue the frame; they have only data, length and queue. */
     uint16_t more;
     uint32_t packet; /* private */
     uint32_t hash;   /* RSS hash, 0 if the host gave none */

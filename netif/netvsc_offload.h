@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a NIC leaves to the host: switches, what there is, and asking for it frame by frame. */
+/* Offloads: which are wanted, what the host agreed to, and asking for them frame by frame. */
 #ifndef NETVSC_OFFLOAD_H
 #define NETVSC_OFFLOAD_H
 

@@ -4,8 +4,8 @@
  *
  * One thread may poll them all with netvsc_poll(). Or each queue has a thread of its own:
  *  - queue 0's thread calls netvsc_queue_poll(nic, 0, ...), which carries control besides: attach,
- *    detach, events, statistics of the NIC. Every other function of netvsc.h belongs to that
- * thread, except netvsc_state(), which any thread may call.
+ *    detach, events, statistics of the NIC. Every other function of netvsc.h is for that thread
+ *    only, except netvsc_state(), which any thread may call.
  *  - queue q's thread calls netvsc_queue_*(nic, q, ...) and nothing else. config.rx and
  *    config.capture are then called by several threads at once; frame->queue says for which queue.
  *  - the device stays open until every other thread has polled its queue once more with nothing

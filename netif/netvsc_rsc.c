@@ -14,11 +14,11 @@
  * nothing is kept from one packet to the next, and what other channels receive cannot get between.
  * A fragment without a first one is dropped, and so are all those behind it.
  *
- * 64 KB are 43 fragments, and those behind the first one all alike, with one element that says what
- * they are: they are taken in a run of their own, the quick way (netvsc_rx.c).
+ * 64 KB are 43 fragments. Those behind the first one are all alike, with a single element that says
+ * that they are fragments: they are taken in a run of their own, the quick way (netvsc_rx.c).
  *
  * A packet has VMBUS_XFER_RANGES_MAX ranges at most, so a frame has no more fragments, and the
- * batch has room for them. No frame is longer than an IP packet can say.
+ * batch has room for them. A frame put together is RSC_BYTES_MAX long at most.
  */
 #include "netvsc_rx_var.h"
 

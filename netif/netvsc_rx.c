@@ -49,8 +49,8 @@ static inline uint32_t batch_room(const struct netvsc_queue *q)
 }
 
 /*
- * Frames of the ranges from (host) to (end), as long as they are as most are and there is room in
- * the batch, or they go on with its last frame. Where that ended.
+ * Take ranges from (host) towards (end) the quick way: frames like the last one judged while the
+ * batch has room, or fragments that continue its last frame. Returns the first range not taken.
  */
 static inline const uint8_t *take_usual(struct netvsc_queue *q, const uint8_t *host,
                                         const uint8_t *end)
@@ -77,14 +77,14 @@ static inline const uint8_t *take_usual(struct netvsc_queue *q, const uint8_t *h
 
 /* ---- packets --------------------------------------------------------------------------------- */
 
-/* Fields from a register: stored whole and loaded in pieces they would be waited for. */
+/* Fields are cut out of registers; words stored and loaded again in pieces would be waited for. */
 static_assert(offsetof(struct vmbus_xfer_header, set_id) == 0, "low half of a word's low half");
 static_assert(offsetof(struct vmbus_xfer_header, range_count) == 4, "its high half");
 static_assert(offsetof(struct nvs_rndis, channel_type) == 4, "high half of the message's first");
 
 /*
- * Range list and NVSP message agree with what a receive packet must be: how many ranges there are,
- * and (*channel_type). 0: they do not.
+ * How many ranges the packet has, and its (*channel_type). 0: its header or its NVSP message is not
+ * what a receive packet has.
  */
 static inline uint32_t packet_ranges(const struct vmbus_packet *pkt, uint32_t *channel_type)
 {
@@ -104,7 +104,7 @@ static inline uint32_t packet_ranges(const struct vmbus_packet *pkt, uint32_t *c
     return count;
 }
 
-/* Ranges from (host) to (end), of which the first is not to be taken quickly. False: malformed. */
+/* Take the ranges from (host) to (end); the first is not a usual one. False: one is malformed. */
 static __attribute__((noinline)) bool take_any(struct netvsc_queue *q, const uint8_t *host,
                                                const uint8_t *end, bool is_data)
 {
@@ -141,7 +141,7 @@ static inline unsigned take_packet(struct netvsc_queue *q, const struct vmbus_pa
     return count;
 }
 
-/* Packets of one range, from (pkt) on, as long as they are alike: how many messages. */
+/* Take packets of one range each, from (pkt) on, as long as they are alike. How many. */
 static inline unsigned take_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt,
                                     unsigned count)
 {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shortest way through messages: not to judge them at all.
+ * RNDIS messages that are not parsed, because they equal the last one that was.
  *
- * Theory of operation. What a PACKET message is depends on the length of its range and on few words
- * of it: six of its header's, and its elements. The last message judged is kept (netvsc_alike),
- * those words and what came of them: a frame of that length, so far behind the message's beginning,
- * with such a tag and verdict. A message whose words are the same ones, in a range of the same
- * length, is the same but for its place. So it needs no judge, and no value of the host's is used
- * for it but its place, which is a range of the receive buffer read once and checked.
+ * Theory of operation. What a PACKET message means depends on the length of its range, six words of
+ * its header and its per-packet info elements. Of the last message judged these are kept (struct
+ * netvsc_alike), with the result: where in the message its frame is, how long, with which tag and
+ * verdict. A message with the same words in a range of the same length has the same result at
+ * another place. So it need not be judged, and no value the host wrote is used for it but its
+ * place: a range of the receive buffer, read once and checked.
  *
- * A hash is another for each flow: a host that says hashes would have each message judged. So
- * values nobody uses make no difference between elements, nor does the hash's, which any may be. It
- * is read from the message itself, where its element was in the one judged and so is in this one.
+ * RSS hashes differ from flow to flow, and would have every message judged. So the value of a hash
+ * element is not compared, as any value is valid, and neither are those nobody uses. The hash is
+ * read from the message itself, at the place where its element is.
  *
  * Nearly all messages are like the one before. One that is not is judged (rndis_quick.h, as is the
- * first) and kept in turn; what that does not take is left to netvsc_rx_message.c, and what was
- * kept stays: a lie between true messages makes nobody else be judged.
+ * first) and kept in turn. What that does not accept is left to netvsc_rx_message.c, and the one
+ * kept stays: an odd message in between does not have those behind it judged.
  *
  * With frames far apart each packet has one range. Those are taken several at a time, too.
  */

@@ -2,14 +2,15 @@
 /*
  * Packets that come alone: a request by itself, and the completion of the answer to the last one.
  *
- * Theory of operation. Taking several packets at a time costs little for each, and much for the
- * first: they are described, asked for ahead of time, then looked through for runs. One or two have
- * nothing to ask for ahead, so they are judged by their words where they lie, each read once, if
- * they are a completion with a word to it or one frame like the last one judged. So are more if the
- * host is here: all of it is in this processor's caches. Anything else stays where it is, for
+ * Theory of operation. Taking several packets at a time costs little for each further one, but much
+ * for the first: packets are described, their frames prefetched, then runs of equal ones looked
+ * for. One or two packets gain nothing by that. If such a packet is a completion with an 8-byte
+ * payload, or a single frame like the last one judged, it is taken here, by words read once where
+ * they lie in the ring. If the host runs in this thread, more than two are taken so, for all of it
+ * is in this processor's caches. The first packet that is anything else stays in the ring, for
  * netvsc_rx_packets().
  *
- * A host here does not run while we do: when all it sent has been taken there is no more.
+ * A host in this thread does not run while we do: when all it sent has been taken there is no more.
  */
 #include "netvsc_rx_var.h"
 
@@ -19,7 +20,7 @@
 #define DONE_BYTES_MIN (DESC_BYTES + (uint32_t)sizeof(struct nvs_rndis_complete))
 #define SINGLE_BYTES (DESC_BYTES + (uint32_t)NETVSC_SINGLE_BYTES + NVS_MSG_BYTES)
 
-/* First words of descriptors: type, header and whole in words, flags. */
+/* The first word of a descriptor: type, lengths of header and whole in 8-byte words, flags. */
 #define WHOLE_SHIFT 32
 #define FIRST(type, header_bytes, whole_bytes, flags)                                              \
     ((uint64_t)(type) | (uint64_t)((header_bytes) / 8) << 16 |                                     \
@@ -29,7 +30,7 @@
     FIRST(VMBUS_PKT_XFER_PAGES, DESC_BYTES + NETVSC_SINGLE_BYTES, SINGLE_BYTES,                    \
           VMBUS_PKT_FLAG_COMPLETION)
 
-/* The completion of a packet of ours at (at), whole; all but its first word counts. */
+/* The packet at (at) is a completion: is it of a packet of ours that is outstanding? Take it. */
 static inline bool take_done(struct netvsc_queue *q, const uint8_t *at)
 {
     const uint64_t says = netvsc_word(at + DESC_BYTES);
@@ -44,7 +45,7 @@ static inline bool take_done(struct netvsc_queue *q, const uint8_t *at)
     return true;
 }
 
-/* The packet at (at), of which (left) bytes are known: its own with the trailer, or 0. */
+/* Take the packet at (at), (left) bytes before the end of what is known. How long it was, or 0. */
 static inline uint32_t take_one(struct netvsc_queue *q, const uint8_t *at, uint32_t left)
 {
     const uint64_t first = netvsc_word(at);

@@ -4,20 +4,20 @@
  *
  * Theory of operation. Completions are written after the frames were handed up. When the ring to
  * the host has no room for them they stay here, in order, and receiving goes on: a host that waits
- * for us to read before it reads itself must not find us waiting for it. There is place for more of
- * them than the receive buffer has sections, so only a host that lends what it does not have makes
- * receiving stop.
+ * for us to read before it reads itself must not find us waiting for it. There is room for more of
+ * them than the receive buffer has sections, so receiving stops only for a host that lends sections
+ * it does not have.
  */
 #include "netvsc_rx_var.h"
 
 #define PACKETS_AT_ONCE 8u
-/* With more than these owed nothing is taken: there is room for those of a last few packets, and
- * what is held may come back. */
+/* With more than these owed nothing is received: the rest of ack[] is for the last packets taken at
+ * once, and for packets that were held and are released. */
 #define ACKS_MAX (NETVSC_ACKS_MAX - NETVSC_HOLDS_MAX - PACKETS_AT_ONCE)
 
 /* ---- completions owed ------------------------------------------------------------------------ */
 
-/* Packets that will not fit where (acks) completions went. */
+/* The ring room of (acks) completions, in packets. */
 static uint32_t credit_of(uint32_t acks)
 {
     return (acks + NETVSC_TX_PACKET_ACKS - 1) / NETVSC_TX_PACKET_ACKS;
@@ -60,10 +60,10 @@ static void send_acks(struct netvsc_queue *q)
 /* ---- poll ------------------------------------------------------------------------------------ */
 
 /*
- * Frames lie anywhere in the receive buffer, and when we are behind none is in a cache: while a
- * packet is at work the beginnings of later ones' frames are asked for. Hints only: nothing is
- * checked but where they are, nothing believed. Two lines a frame: RNDIS header, per-packet info,
- * and the frame's headers.
+ * Frames lie anywhere in the receive buffer, and when we are behind the host none is in a cache. So
+ * the frames of all packets just taken are prefetched before the first is looked at: two lines
+ * each, which hold RNDIS header, per-packet info and the frame's headers. Only hints: of the range
+ * no more is checked than that it lies inside the buffer.
  */
 #define LINE_BYTES 64u
 #define ASK_BYTES_MAX (17u * (uint32_t)sizeof(struct vmbus_xfer_range)) /* of a packet's header */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Private: what the loops over usual messages share, of whole frames and of fragments. */
+/* Private: what the quick loops over RNDIS messages share, for whole frames and for fragments. */
 #ifndef NETVSC_RX_VAR_H
 #define NETVSC_RX_VAR_H
 
@@ -9,7 +9,7 @@
 #include "netvsc_var.h"
 #include "rndis_quick.h"
 
-/* A frame is four words; by field its making would be most of the work. */
+/* A frame is four words, stored as such: field by field it would be most of the work. */
 static_assert(offsetof(struct netvsc_frame, len_bytes) == 8, "word 1: length, tag, verdict");
 static_assert(offsetof(struct netvsc_frame, tci) == 12, "in word 1");
 static_assert(offsetof(struct netvsc_frame, queue) == 16, "word 2: queue, nothing more, packet");
@@ -42,13 +42,16 @@ static inline void netvsc_put_frame(const struct netvsc_queue *q, const uint8_t 
     netvsc_put_words(out, data, len_bytes, q->origin, 0);
 }
 
-/* A word of a packet, read once. Packets are aligned, and so are the words in them. */
+/* A word of a packet in the ring, read once. Packets are aligned, and so are words in them. */
 static inline uint64_t netvsc_word(const uint8_t *host)
 {
     return atomic_load_explicit((const _Atomic uint64_t *)(const void *)host, memory_order_relaxed);
 }
 
-/* A range as the host wrote it: inside the buffer, no longer than a section, with a header. */
+/*
+ * Does a (range) as the host wrote it begin where a whole section lies inside the buffer, and is it
+ * no longer than a section and long enough for a message's header? Others may be right, too.
+ */
 static inline bool netvsc_range_usual(const struct netvsc *nic, uint64_t range)
 {
     const uint32_t len_bytes = (uint32_t)range, len_min = sizeof(struct rndis_packet);
@@ -56,29 +59,33 @@ static inline bool netvsc_range_usual(const struct netvsc *nic, uint64_t range)
     return range >> 32 <= nic->recv_off_max && len_bytes - len_min <= nic->recv_over_max;
 }
 
-/* netvsc_rx_alike.c */
-/* The message of (range) is not like the last one judged: judge it, and put it in the batch, where
- * there is room. False: it may be anything. */
+/* netvsc_rx_alike.c; in each case there is room in the batch. */
+/*
+ * Judge the message of (range), which is not like the last one judged, and put its frame in the
+ * batch. False: it is not a usual one, and netvsc_rx_range() has to look.
+ */
 bool netvsc_rx_judge(struct netvsc_queue *q, uint64_t range);
-/* Of the (count) ranges at (host) those whose messages are like the last one judged become frames,
- * from the first on. How many. There is room in the batch. */
+/*
+ * Put the frames of the (count) ranges at (host) in the batch, up to the first whose message is not
+ * like the last one judged. How many.
+ */
 uint32_t netvsc_rx_alike(struct netvsc_queue *q, const uint8_t *host, uint32_t count);
-/* The same of (count) packets with one range each, and their completions are owed. */
+/* The same for (count) packets with one range each; their completions are owed from then on. */
 #define NETVSC_SINGLE_BYTES (sizeof(struct vmbus_xfer_header) + sizeof(struct vmbus_xfer_range))
 uint32_t netvsc_rx_singles(struct netvsc_queue *q, const struct vmbus_packet *pkt, uint32_t count);
 
-/* The same of one packet, whose header and payload are at (header). False: it may be anything. */
+/* The same for one packet with its header and payload at (header). False: it was not taken. */
 bool netvsc_rx_single(struct netvsc_queue *q, uint64_t xid, const uint8_t *header);
 
 /*
- * netvsc_rx_lone.c: of the packets there, (most) at most, the first ones that are usual and alone
- * are taken. How many; and is there, or may there be, (*more)?
+ * netvsc_rx_lone.c: if only one or two packets are there, or the host is in this thread, take up to
+ * (most) of them, as long as they are usual ones. How many; (*more): are, or may there be, others?
  */
 unsigned netvsc_rx_lone(struct netvsc_queue *q, unsigned most, bool *more);
 
 /*
- * netvsc_rsc.c: a frame's first fragment is in the batch. Of the ranges from (host) to (end) those
- * that go on with it, as long as they are as most are. Where that ended.
+ * netvsc_rsc.c: a frame's first fragment is in the batch. Add the fragments that continue it from
+ * (host) towards (end), as long as they are usual ones. Returns the first range not taken.
  */
 const uint8_t *netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, const uint8_t *end);
 

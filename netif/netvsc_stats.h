@@ -30,7 +30,7 @@
     X(rx_drop_rsc_unasked, "fragments from a host that was not asked for any")                     \
     X(rx_held, "holds on packets whose frames are kept without a copy")                            \
     X(rx_hold_refused, "frames not kept: too much of the receive buffer was already")              \
-    X(rx_held_peak, "most receive sections kept at a time, of all queues their own")               \
+    X(rx_held_peak, "most receive sections kept at a time, each queue's own added up")             \
     X(rx_acks, "completions given for received packets")                                           \
     X(rx_ack_wait, "polls that left completions for later: no room in the ring")                   \
     X(tx_frames, "frames committed")                                                               \
@@ -45,7 +45,7 @@
     X(tx_gpa, "frames sent from where they are, all but their first bytes")                        \
     X(tx_gpa_bytes, "bytes of them that were not copied")                                          \
     X(tx_gpa_pieces, "pieces those were in")                                                       \
-    X(tx_gpa_done, "owners told that the host has read them")                                      \
+    X(tx_gpa_done, "owners told that the host has read their memory")                              \
     X(tx_csum, "frames whose sum was left to the host")                                            \
     X(tx_lso, "TCP packets left to the host to cut")                                               \
     X(tx_lso_bytes, "bytes of them")                                                               \
@@ -87,7 +87,7 @@
     X(ctl_late, "control replies nobody waited for (late or wrong id)")                            \
     X(vf_offered, "virtual functions the host offered; traffic stays here")                        \
     X(vf_withdrawn, "virtual functions the host withdrew")                                         \
-    X(latency_set, "channels whose doorbell is looked for as often as we asked")                   \
+    X(latency_set, "channels whose monitor latency was set as asked")                              \
     X(ctl_changes, "settings changed while up")                                                    \
     X(ctl_refused, "settings the host refused")                                                    \
     X(ctl_indications, "status indications")                                                       \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What stands in front of a frame sent, and in the books.
+ * What stands in front of a frame sent: RNDIS header and per-packet info; and counting it.
  *
- * The virtual switch does not understand VLAN tags inside frames: a tag found there is taken out
- * and sent beside the frame, but for a second one: a frame goes to the VLAN its sender said.
+ * The virtual switch does not understand VLAN tags inside frames. So a tag found there is taken out
+ * and sent beside the frame, unless the caller gave one to be sent beside it: then the one inside
+ * stays, and the frame goes to the VLAN the caller said.
  */
 #include <string.h>
 
@@ -12,7 +13,7 @@
 
 const struct netvsc_tx_meta netvsc_tx_nothing;
 
-/* With several queues the host is told on which to complete it. */
+/* With several queues the host is told on which channel to complete the packet. */
 static bool has_hash(const struct netvsc_queue *q)
 {
     return q->nic->info.queues > 1;

@@ -2,12 +2,12 @@
 /*
  * Theory of operation
  *
- * Most frames have nothing beside them that is not the same for all of a queue: no tag, and where
- * there are several queues the number of theirs. Most others have a TCP sum for the host to make.
- * For these begin and commit are a few comparisons and stores each, behind others in the pile or,
- * without a sum, in a section of their own. Each test that fails here only means that somebody else
- * has to look: the long way (netvsc_tx.c, netvsc_tx_pile.c) decides again from the beginning, and
- * would have come to the same result.
+ * Most frames have no per-packet info but what is the same for all of a queue: none, or with
+ * several queues the queue's number. Most others only have a TCP sum for the host to make. For
+ * these, begin and commit are a few comparisons and stores each: behind others in the pile or,
+ * without a sum, in a section of their own. A test that fails here only means that the long way
+ * (netvsc_tx.c, netvsc_tx_pile.c) has to decide, which begins from the beginning and comes to the
+ * same result where both can.
  */
 #include "netvsc_count_var.h"
 #include "netvsc_gather.h"

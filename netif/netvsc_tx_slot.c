@@ -6,13 +6,13 @@
  *
  * Each queue has a share of the sections of its own, so queues have nothing in common to lock.
  *
- * The free ones are in a row, in the order in which they were freed. What the pile needs is taken
- * from the end: few lines, which are in this processor's caches. A frame of its own takes the
- * section free for longest. The host, on another processor, has read its lines since: one freed
- * just now is still in that processor's caches, and to write to it is to take each line away from
- * there; one freed long ago has left them. So the frames in the row should take as much memory as a
- * processor's second level cache has. They should not take much more, or their lines are in no
- * cache at all (docs/bench-device.md, tx1514, has the times).
+ * Free sections are in a row, in the order in which they were freed. The pile of small frames takes
+ * its section from the end: it needs few lines, and these are still in our caches. A frame alone in
+ * its section takes the one free for longest: the host, on another processor, has read it, so the
+ * lines of one freed just now are in that processor's caches, and writing to them fetches each from
+ * there; those of one freed long ago are not. So the sections used in turns should hold as much as
+ * a second level cache, and not much more, or their lines are in no cache at all
+ * (docs/bench-device.md, tx1514, has the times).
  *
  * A host in our own thread has the same caches as we: then every frame takes the one freed last.
  */

@@ -40,12 +40,12 @@ struct netvsc_tx_slot {
     void *owner;                /* of memory the host reads besides, or NULL */
 };
 
-/* What is being written behind the frames of the pile. */
+/* Is a frame being written behind those of the pile, and what goes with it? */
 enum netvsc_pile_state {
-    NETVSC_PILE_READY,
-    NETVSC_PILE_PLAIN, /* a frame nothing goes with: its slot does not say so yet */
-    NETVSC_PILE_SUM,   /* one with a TCP sum for the host to make, and nothing else */
-    NETVSC_PILE_META,
+    NETVSC_PILE_READY, /* none is */
+    NETVSC_PILE_PLAIN, /* nothing: its slot does not say so yet */
+    NETVSC_PILE_SUM,   /* a TCP sum for the host to make, and nothing else */
+    NETVSC_PILE_META,  /* what its slot says */
 };
 
 /* What may be in a pile: the same since the NIC came up. */
@@ -64,8 +64,8 @@ struct netvsc_tx_pile {
     uint32_t token;              /* of a frame written here */
     uint32_t index;              /* of the slot */
     uint32_t frames;             /* committed */
-    uint32_t counted;            /* of them are in the books; the others are alike */
-    uint32_t like_bytes;         /* long, to one receiver each; as in the pile before */
+    uint32_t counted;            /* so many of them are in the counters already; the others */
+    uint32_t like_bytes;         /* are all so long, and none is to a group */
     uint32_t bytes;              /* they take */
     uint32_t last_off, next_off; /* where the last message begins, and where the next one will */
     uint32_t room;               /* for that; 0: full, or being written to */
@@ -73,7 +73,7 @@ struct netvsc_tx_pile {
 };
 #define NETVSC_PILE_LIKE_NONE UINT32_MAX /* no frame is so long */
 
-/* The message of a frame of like_bytes with nothing beside it: most are like the one before. */
+/* What the RNDIS message around a plain frame of like_bytes begins with, made once. */
 #define NETVSC_TX_PLAIN_HEAD_BYTES_MAX ((uint32_t)sizeof(struct rndis_packet) + RNDIS_PPI_BYTES)
 struct netvsc_tx_like {
     uint32_t bytes, padded_bytes;

@@ -61,8 +61,8 @@ struct netvsc_queue {
     uint64_t now_ns; /* of its last poll */
     unsigned batch_count;
     struct netvsc_alike like; /* the last message judged */
-    uint32_t alike_bytes;     /* most frames are so long */
-    uint64_t batch_mixed; /* not 0: one in it is not, or tagged, or to a group: count one by one */
+    uint32_t alike_bytes;     /* what most frames are long */
+    uint64_t batch_mixed;     /* not 0: not all are so long, untagged and to one receiver */
     uint32_t ack_count;
     uint64_t origin;              /* queue and packet at work, as they lie in its frames */
     struct netvsc_lender *lender; /* see netvsc_hold.c; NULL without device */
@@ -188,9 +188,10 @@ struct netvsc {
     uint32_t events;     /* bit per enum netvsc_event, to be told at the end of poll */
     uint32_t mtu_wanted;
     _Atomic uint32_t rx_frame_bytes_max, tx_frame_bytes_max;
-    const uint8_t *recv; /* the receive buffer; a section that begins at (recv_off_max) at most */
-    size_t recv_off_max; /* lies inside, and may be so much longer than a header. All since the */
-    uint32_t recv_over_max;                          /* host said how long sections are */
+    /* Since the host said how long sections are: */
+    const uint8_t *recv;    /* the receive buffer */
+    size_t recv_off_max;    /* a section that begins here lies inside it to the end */
+    uint32_t recv_over_max; /* how much longer a section is than a PACKET header */
     uint32_t tx_quick_bytes_max, tx_alone_bytes_min; /* see netvsc_tx_quick.c */
     uint32_t tx_row_sections;                        /* see netvsc_tx_slot.c */
     struct netvsc_pile_limits pile_may;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Private: the short way through a PACKET message, for the messages nearly all of them are. It
- * reads memory the host may write to, each word once and into a register, and is no authority: what
- * it takes, rndis_parse_packet() and rndis_parse_ppis() take with the same result
- * (test_rndis_quick), and what it does not take is judged by them alone, on a copy of their own.
+ * Private: parsing the PACKET messages that nearly all of them are. It reads memory the host may
+ * write to, each word once and into a register. rndis_parse_packet() and rndis_parse_ppis() are the
+ * authority: what is accepted here they accept with the same result (test_rndis_quick), and what is
+ * not is left to them, on a copy of their own.
  */
 #ifndef RNDIS_QUICK_H
 #define RNDIS_QUICK_H
