@@ -20,8 +20,8 @@ struct vmbus_device;
 
 struct port_attach {
     struct netvsc *nic;
-    int (*open)(void *ctx,
-                struct vmbus_device **out); /* 0 or -errno, then nothing is held; quiet */
+    /* 0, or -errno and nothing is held. Says nothing: it is called again and again. */
+    int (*open)(void *ctx, struct vmbus_device **out);
     void *ctx;
     /* private */
     bool wanted;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a frame is to processes that share an address: whose business, and who may say such things.
+ * Processes that share an address look at each frame: whose business is one that was received, and
+ * may this process send such a one?
  */
 #ifndef PORT_FRAME_H
 #define PORT_FRAME_H

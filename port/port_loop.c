@@ -2,12 +2,15 @@
 /*
  * Theory of operation
  *
- * A turn is: each NIC (received frames run through lwIP and the program's callbacks, what they send
- * is queued; a poll ends with its flush); lwIP's timers, at most once a millisecond because they
- * cannot be finer; a flush if something may have been sent since the polls, by a timer or by one
- * card's frames on another card; and last the emulated host, if it lives in this thread, so that an
- * answer leaves in the turn in which its question was seen, for one look at the uplink per turn. A
- * turn is bounded by the NIC's budget, so one busy card starves neither timers nor the other card.
+ * A turn is, in this order:
+ *   1. each NIC is polled: received frames run through lwIP and the program's callbacks, and what
+ *      these send is flushed at the end of the poll;
+ *   2. lwIP's timers run, at most once a millisecond, which is as fine as they are;
+ *   3. a flush, if something may have been sent since the polls: by a timer, or by one card's
+ * frames on another card;
+ *   4. the emulated host, if it lives in this thread, takes a step. It is last, so that an answer
+ *      reaches the uplink in the turn in which its question was seen.
+ * A turn is bounded by the NICs' budget, so one busy card starves neither timers nor another card.
  *
  * After config.spin_us without work the loop sleeps. The order is what makes it safe: arm the
  * interrupts, which looks at the rings once more; only if all are empty, ppoll() on the interrupt

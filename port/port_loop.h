@@ -42,8 +42,8 @@ struct port_loop_config {
     struct port_loop_peer peer;                     /* step == NULL: none */
     struct port_loop_peer control; /* one more, asked last: who looks at the program itself */
     uint32_t spin_us;              /* 0 = sleep as soon as there is nothing to do */
-    void (*second)(void *ctx,
-                   uint64_t now_ns); /* about once a second; NULL: never, and no wake for it */
+    /* About once a second; NULL: never, and no wake for it. */
+    void (*second)(void *ctx, uint64_t now_ns);
     void *ctx;
 };
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What lwIP calls: time, sequence numbers, sizes. With port_net.c the only places here that see
- * lwIP. */
+/* What lwIP calls: time and sequence numbers; and the sizes its options ask for. */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

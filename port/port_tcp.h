@@ -11,8 +11,7 @@
 struct pbuf;
 struct tcp_pcb;
 
-#define PORT_TCP_WND_DEFAULT                                                                       \
-    (256u * 1024) /* costs nothing on our side: the sender keeps the list */
+#define PORT_TCP_WND_DEFAULT (256u * 1024)     /* costs us nothing: the sender keeps the data */
 #define PORT_TCP_SND_BUF_DEFAULT (320u * 1024) /* five of the longest segments */
 
 /*

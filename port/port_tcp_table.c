@@ -178,8 +178,8 @@ struct tcp_pcb *port_tcp_fetch(uint32_t slot)
 
     for (size_t off = 0; off < sizeof(*block); off += CACHE_LINE_BYTES)
         __builtin_prefetch((const uint8_t *)block + off);
-    __builtin_prefetch(
-        &block->pcb.rcv_scale); /* it does not begin with a line, so there is one more */
+    /* It does not begin where a line does, so it ends in one more. */
+    __builtin_prefetch(&block->pcb.rcv_scale);
     return &block->pcb;
 }
 

@@ -13,8 +13,7 @@
  * the other sleeps. The card's interrupt comes to the owner, who passes it on to those asleep whose
  * ring has something; while it is awake it looks at those rings in every turn.
  *
- * A worker that ends, however, is noticed by its pidfd, and another takes its place
- * (port_workers_lives.c).
+ * However a worker ends, its pidfd tells, and another takes its place (port_workers_lives.c).
  *
  * When the card goes, or changes its MTU, all workers are ended: a device opened again is memory
  * mapped after their fork. They are started anew when it is up.
@@ -143,9 +142,9 @@ static uint64_t next_deadline(void *ctx, uint64_t now_ns)
         w->steer || w->steering || port_workers_may_tell(w) ? PORT_WORKERS_LOOK_NS : UINT64_MAX;
 
     for (unsigned i = 0; i < w->count; i++)
+        /* Its queue is ours to poll, or its end can only be found by looking. */
         if (!w->seat[i].pid || w->seat[i].death < 0)
-            left = PORT_WORKERS_LOOK_NS; /* its queue is ours to poll, or its end is ours to look
-                                            for */
+            left = PORT_WORKERS_LOOK_NS;
     if (w->ending && !port_workers_gone(w))
         left = port_idle_sooner(left, until(w->kill_at_ns, now_ns));
     if (w->board->any_before)

@@ -104,8 +104,8 @@ static void on_death(struct port_workers *w, unsigned index, int status)
     seat->steered = !seat->serving;
     w->steer |= seat->serving;
     seat->serving = false;
-    (void)netvsc_queue_takeover(port_workers_nic(w),
-                                index + 1); /* no device any more: nothing to take */
+    /* Fails when there is no device any more, and so nothing to take over. */
+    (void)netvsc_queue_takeover(port_workers_nic(w), index + 1);
     port_workers_books_bury(w, index);
     port_workers_ends_bury(w, index);
     schedule(w, index);
@@ -146,8 +146,8 @@ static void seat_worker(struct port_workers *w, unsigned index, pid_t pid)
     struct port_seat *seat = &w->seat[index];
 
     seat->pid = pid;
-    seat->death = (int)syscall(SYS_pidfd_open, pid,
-                               0); /* -1: found within PORT_WORKERS_LOOK_NS while awake */
+    /* -1: its end is found by looking, each PORT_WORKERS_LOOK_NS. */
+    seat->death = (int)syscall(SYS_pidfd_open, pid, 0);
     seat->started_ns = w->now_ns;
     seat->starts++;
     w->board->stats.starts++;

@@ -89,9 +89,9 @@ struct port_workers {
 };
 
 /*
- * What stands with a mail: of those from workers the worker it is for, 0 = the owner; and which
- * sums the receiver need not check, for the host or the guest next door has, or never computed
- * them.
+ * The tag of a mail. In one from a worker, whom it is for: 0 = the owner, else that worker's index
+ * plus 1. And which sums its receiver need not check: those the host has checked, or that a guest
+ * on the same switch left out.
  */
 #define PORT_MAIL_TO 0xFFFFu
 #define PORT_MAIL_SPARED_SHIFT 16u
@@ -107,8 +107,8 @@ static inline struct netvsc *port_workers_nic(const struct port_workers *w)
 
 /* port_workers_lives.c: those that died, and their queues until others live. How many, and how much
  * was done. */
-#define PORT_WORKERS_LOOK_NS                                                                       \
-    PORT_NS_PER_MS /* while awake, how often to look whether somebody died */
+/* While awake, how often to look whether somebody died. */
+#define PORT_WORKERS_LOOK_NS PORT_NS_PER_MS
 unsigned port_workers_look_for_deaths(struct port_workers *w);
 unsigned port_workers_tend(struct port_workers *w);
 void port_workers_kill(struct port_workers *w, int signal);
