@@ -33,6 +33,7 @@ netvsc_test(test_port_frame LIBS port)
 netvsc_test(test_port_mailbox LIBS port)
 netvsc_test(test_port_spread LIBS port hvhost_core)
 # lwIP with threads.
+netvsc_test(test_port_sys_threads LIBS netvsc_threads LABELS unit tsan)
 netvsc_test(test_port_sockets LIBS netvsc_threads LABELS unit tsan)
 netvsc_test(test_port_arp_threads LIBS netvsc_threads)
 netvsc_test(test_tcp_loss_threads LIBS netvsc_threads SOURCES tcp_peer.c)

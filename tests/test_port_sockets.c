@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lwIP with threads: what it waits with (port_sys_threads.c), and streams whose reader is behind.
- * Both ends of a stream are here: the card gives every packet back to lwIP's thread. The reader is
- * a socket; the sender is lwIP's raw API, which decides what goes into a segment.
+ * lwIP with threads: streams whose reader is behind. Both ends of a stream are here: the card gives
+ * every packet back to lwIP's thread. The reader is a socket; the sender is lwIP's raw API, which
+ * decides what goes into a segment.
  *
  * Time is the machine's, for threads sleep in the kernel. Nothing waits longer than it must, but
  * for what got lost: then a test fails after PATIENCE_MS.
@@ -23,72 +23,7 @@
 
 #define ECHO_PORT 7u
 #define PATIENCE_MS 5000
-#define SHORT_MS 5u
-#define MESSAGES 2000u
-#define MESSAGE(i) ((void *)(uintptr_t)(0x1000u + (i)))
 #define PLACES ((unsigned)DEFAULT_TCP_RECVMBOX_SIZE)
-
-/* ---- what lwIP waits with -------------------------------------------------------------------- */
-
-static void test_a_semaphore_is_up_once_however_often_signalled(void **state)
-{
-    sys_sem_t sem;
-
-    (void)state;
-    assert_int_equal(sys_sem_new(&sem, 1), ERR_OK);
-    assert_int_equal(sys_arch_sem_wait(&sem, SHORT_MS), 0);
-    assert_int_equal(sys_arch_sem_wait(&sem, SHORT_MS), SYS_ARCH_TIMEOUT);
-    sys_sem_signal(&sem);
-    sys_sem_signal(&sem);
-    assert_int_equal(sys_arch_sem_wait(&sem, 0), 0);
-    assert_int_equal(sys_arch_sem_wait(&sem, SHORT_MS), SYS_ARCH_TIMEOUT);
-    sys_sem_free(&sem);
-}
-
-static void test_a_mailbox_keeps_order_and_says_when_it_is_full_or_empty(void **state)
-{
-    sys_mbox_t mbox;
-    void *got;
-
-    (void)state;
-    assert_int_equal(sys_mbox_new(&mbox, 3), ERR_OK);
-    for (unsigned round = 0; round < 4; round++) {
-        for (unsigned i = 0; i < 3; i++)
-            assert_int_equal(sys_mbox_trypost(&mbox, MESSAGE(i)), ERR_OK);
-        assert_int_equal(sys_mbox_trypost(&mbox, MESSAGE(3)), ERR_MEM);
-        for (unsigned i = 0; i < 3; i++) {
-            assert_int_equal(sys_arch_mbox_fetch(&mbox, &got, 0), 0);
-            assert_ptr_equal(got, MESSAGE(i));
-        }
-        assert_int_equal(sys_arch_mbox_tryfetch(&mbox, &got), SYS_MBOX_EMPTY);
-        assert_int_equal(sys_arch_mbox_fetch(&mbox, &got, SHORT_MS), SYS_ARCH_TIMEOUT);
-    }
-    sys_mbox_free(&mbox);
-}
-
-static void post_all(void *mbox)
-{
-    for (unsigned i = 0; i < MESSAGES; i++)
-        sys_mbox_post(mbox, MESSAGE(i));
-}
-
-static void test_who_posts_to_a_full_mailbox_waits_for_a_place(void **state)
-{
-    sys_thread_t poster;
-    sys_mbox_t mbox;
-
-    (void)state;
-    assert_int_equal(sys_mbox_new(&mbox, 2), ERR_OK);
-    poster = sys_thread_new("a name of many letters", post_all, &mbox, 0, 0);
-    for (unsigned i = 0; i < MESSAGES; i++) {
-        void *got;
-
-        assert_int_equal(sys_arch_mbox_fetch(&mbox, &got, PATIENCE_MS), 0);
-        assert_ptr_equal(got, MESSAGE(i));
-    }
-    pthread_join(poster, NULL);
-    sys_mbox_free(&mbox);
-}
 
 /* ---- a card that gives everything back ------------------------------------------------------- */
 
@@ -445,9 +380,6 @@ static void test_a_socket_is_read_while_what_it_sent_is_acknowledged(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_semaphore_is_up_once_however_often_signalled),
-        cmocka_unit_test(test_a_mailbox_keeps_order_and_says_when_it_is_full_or_empty),
-        cmocka_unit_test(test_who_posts_to_a_full_mailbox_waits_for_a_place),
         cmocka_unit_test(test_a_reader_far_behind_is_told_of_the_end),
         cmocka_unit_test(test_the_end_behind_refused_data_comes_when_its_place_is_the_last),
         cmocka_unit_test(test_a_reset_after_the_end_wakes_a_reader_far_behind),
