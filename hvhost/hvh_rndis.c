@@ -30,11 +30,14 @@ static void malformed(struct hvh_chan *chan)
     hvh_strict(chan, &chan->nic->stats.strict_rndis);
 }
 
-static void reply(struct hvhost_nic *nic, const void *msg, uint32_t bytes,
+/* False: it does not arrive, or not like this. */
+static bool reply(struct hvhost_nic *nic, const void *msg, uint32_t bytes,
                   const struct hvhost_fault *fault)
 {
-    if (!hvh_control(nic, msg, bytes, fault))
-        nic->stats.ctl_lost++;
+    const bool sent = hvh_control(nic, msg, bytes, fault);
+
+    nic->stats.ctl_lost += !sent;
+    return sent && !fault;
 }
 
 static void indicate(struct hvhost_nic *nic, uint32_t status, const void *buffer, uint32_t bytes)
@@ -123,7 +126,10 @@ static void serve_query(struct hvh_chan *chan, const struct request *req)
     if (done.head.status == RNDIS_STATUS_SUCCESS)
         done.head.info_bytes = bytes;
     done.head.len_bytes = (uint32_t)sizeof(done.head) + done.head.info_bytes;
-    reply(nic, &done, done.head.len_bytes, hvh_fault_strike(nic, HVH_ON_RNDIS_QUERY, msg.oid));
+    if (reply(nic, &done, done.head.len_bytes,
+              hvh_fault_strike(nic, HVH_ON_RNDIS_QUERY, msg.oid)) &&
+        info && (msg.oid == OID_MEDIA_CONNECT_STATUS || msg.oid == OID_LINK_STATE))
+        nic->link_told = nic->link_up;
 }
 
 static void serve_set(struct hvh_chan *chan, const struct request *req)

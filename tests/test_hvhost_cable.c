@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The cable out and in, and what a guest is told that does not, or cannot, listen. */
+#include "hvh_sections.h"
 #include "hvhost_fault.h"
 #include "raw_guest.h"
 
@@ -87,6 +88,42 @@ static void last_state_of_the_cable_arrives(void **state)
     raw_guest_destroy(g);
 }
 
+static void ask_for_cable(struct raw_guest *g)
+{
+    const struct rndis_request msg = {.type = RNDIS_MSG_QUERY,
+                                      .len_bytes = sizeof(msg),
+                                      .oid = OID_MEDIA_CONNECT_STATUS,
+                                      .info_off = RNDIS_REQUEST_INFO_OFF};
+
+    raw_control_send(g, &msg, sizeof(msg));
+    raw_step(g);
+}
+
+/* It asked while there was no room to tell it, and the cable is back before there is any. */
+static void a_guest_that_heard_of_the_cable_by_asking_hears_the_rest(void **state)
+{
+    struct raw_guest *g = raw_guest_create(NULL);
+    struct raw_packet pkt;
+
+    (void)state;
+    raw_bring_up(g);
+    for (unsigned i = 0; i < HVH_SECTIONS_CONTROL; i++) {
+        if (i == HVH_SECTIONS_CONTROL - 1)
+            hvhost_nic_link(g->nic, false);
+        ask_for_cable(g);
+    }
+    hvhost_nic_link(g->nic, true);
+    for (unsigned i = 0; i < HVH_SECTIONS_CONTROL; i++) {
+        assert_true(raw_take(g, &pkt));
+        assert_int_equal(pkt.desc.type, VMBUS_PKT_COMPLETION);
+        assert_true(raw_take(g, &pkt));
+        raw_complete(g, pkt.desc.xid);
+    }
+    g->now_ns += 1000000; /* it tries again */
+    assert_int_equal(indication(g), RNDIS_IND_MEDIA_CONNECT);
+    raw_guest_destroy(g);
+}
+
 /* Nothing that only the guest could change keeps the host awake. */
 static void a_guest_that_takes_nothing_is_told_now_and_then(void **state)
 {
@@ -151,6 +188,7 @@ int main(void)
         cmocka_unit_test(cable_out_and_in_is_indicated),
         cmocka_unit_test(cable_out_before_the_guest_came_is_told_after_initialize),
         cmocka_unit_test(last_state_of_the_cable_arrives),
+        cmocka_unit_test(a_guest_that_heard_of_the_cable_by_asking_hears_the_rest),
         cmocka_unit_test(a_guest_that_takes_nothing_is_told_now_and_then),
         cmocka_unit_test(a_channel_given_up_is_told_nothing),
         cmocka_unit_test(late_answers_of_a_channel_given_up_are_forgotten),
