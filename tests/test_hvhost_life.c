@@ -208,6 +208,21 @@ static void frames_out_at_a_revoke_are_reclaimed(void **state)
     raw_guest_destroy(g);
 }
 
+/* They were gathered in the turn in which the guest takes its buffer back. */
+static void frames_about_to_leave_at_a_revoke_do_not(void **state)
+{
+    const struct nvs_revoke_buf recv = {NVS_MSG_REVOKE_RECV_BUF, NVS_RECV_BUF_ID, 0};
+    struct raw_guest *g = raw_guest_create(NULL);
+
+    (void)state;
+    raw_bring_up(g);
+    raw_step(g);
+    raw_nvs(g, &recv, sizeof(recv), 0);
+    raw_port_send(g, 60, NULL);
+    raw_expect_none(g);
+    raw_guest_destroy(g);
+}
+
 static void next_guest_starts_afresh(void **state)
 {
     static const uint8_t group[6] = {1, 0, 0x5E, 0, 0, 2};
@@ -267,6 +282,7 @@ int main(void)
         cmocka_unit_test(halt_with_the_filter_on_is_no_sin),
         cmocka_unit_test(halt_after_revoke_is_acknowledged),
         cmocka_unit_test(frames_out_at_a_revoke_are_reclaimed),
+        cmocka_unit_test(frames_about_to_leave_at_a_revoke_do_not),
         cmocka_unit_test(next_guest_starts_afresh),
         cmocka_unit_test(frame_of_one_card_lands_in_the_other),
     };
