@@ -75,6 +75,11 @@ void rsc_send(struct raw_guest *g, const struct rsc_segment *s)
     }
     for (uint32_t i = 0; i < s->payload_bytes; i++)
         b.frame[b.head_bytes + i] = data_byte(s->seq + i);
+    if (s->option) {
+        tcp[12] = 0x60;
+        memset(tcp + 20, 1, 3);
+        tcp[23] = s->option;
+    }
     frame.len_bytes = b.head_bytes + s->payload_bytes;
     frame.csum_start = s->v6 ? 54 : 34;
     frame.csum_partial = !s->wrong_sum;

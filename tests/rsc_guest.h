@@ -26,6 +26,7 @@ struct rsc_segment {
     bool wrong_sum, wrong_ip_sum;
     uint16_t mss; /* not 0: large */
     uint16_t tci;
+    uint8_t option; /* not 0: its last one, and the first four bytes of data are options */
 };
 
 void rsc_send(struct raw_guest *g, const struct rsc_segment *s);

@@ -98,6 +98,35 @@ static void each_version_is_spoken_up_to_the_configured_one(void **state)
     }
 }
 
+/* The rest of the configuration, which ends the time for them, has yet to come. */
+static void a_buffer_is_given_once(void **state)
+{
+    const struct nvs_init init = {NVS_MSG_INIT, NVS_VERSION_61, NVS_VERSION_61};
+    const struct nvs_ndis_config config = {.type = NVS_MSG_NDIS_CONFIG, .mtu_bytes = 1514};
+    const uint32_t types[] = {NVS_MSG_RECV_BUF, NVS_MSG_SEND_BUF};
+    struct raw_guest *g = raw_guest_create(NULL);
+    struct raw_packet pkt;
+
+    (void)state;
+    raw_guest_open(g);
+    raw_nvs(g, &init, sizeof(init), 1);
+    raw_expect(g, &pkt);
+    raw_nvs(g, &config, sizeof(config), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct nvs_buf msg = {.type = types[i],
+                                    .gpadl = i ? g->t.send_gpadl : g->t.recv_gpadl,
+                                    .id = i ? NVS_SEND_BUF_ID : NVS_RECV_BUF_ID};
+
+        raw_nvs(g, &msg, sizeof(msg), 1);
+        raw_expect(g, &pkt);
+        assert_int_equal(raw_word(pkt.payload, 1), NVS_STATUS_SUCCESS);
+        raw_nvs(g, &msg, sizeof(msg), 1);
+        raw_expect_none(g);
+        assert_int_equal(raw_stat(g, strict_nvs), i + 1);
+    }
+    raw_guest_destroy(g);
+}
+
 static void nonsense_versions_are_refused(void **state)
 {
     static const uint32_t versions[] = {0, 1, 3, 0x00030001, 0x00060002, UINT32_MAX};
@@ -325,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_bytes_bring_the_card_up),
         cmocka_unit_test(each_version_is_spoken_up_to_the_configured_one),
+        cmocka_unit_test(a_buffer_is_given_once),
         cmocka_unit_test(nonsense_versions_are_refused),
         cmocka_unit_test(mtu_is_granted_within_bounds_and_replaced_outside),
         cmocka_unit_test(subchannels_are_refused_with_one_queue),

@@ -182,6 +182,51 @@ static void what_differs_is_left_alone(void **state)
     }
 }
 
+static void segments_have_to_have_the_same_options(void **state)
+{
+    (void)state;
+    for (uint8_t other = 0; other < 2; other++) {
+        struct rsc_segment s = {.seq = 1, .payload_bytes = 100, .option = 8};
+        struct raw_guest *g = rsc_start(NULL);
+
+        rsc_send(g, &s);
+        s.seq += 96;
+        s.option = (uint8_t)(s.option + other);
+        rsc_send(g, &s);
+        raw_step(g);
+        assert_int_equal(raw_stat(g, rx_rsc_frames), !other);
+        raw_guest_destroy(g);
+    }
+}
+
+static void each_family_is_asked_for_by_itself(void **state)
+{
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        const struct ndis_offload_params only = {.header = {NDIS_OBJECT_DEFAULT, 3, sizeof(only)},
+                                                 .tcp4_csum = NDIS_PARAM_RX,
+                                                 .tcp6_csum = NDIS_PARAM_RX,
+                                                 .rsc4 = v6 ? NDIS_PARAM_OFF : NDIS_PARAM_ON,
+                                                 .rsc6 = v6 ? NDIS_PARAM_ON : NDIS_PARAM_OFF};
+        struct raw_guest *g = rsc_start(NULL);
+        struct raw_packet pkt;
+
+        assert_int_equal(raw_set(g, OID_OFFLOAD_PARAMS, &only, sizeof(only)), 0);
+        assert_true(raw_take(g, &pkt)); /* "offload changed" */
+        raw_complete(g, pkt.desc.xid);
+        for (unsigned i = 0; i < 4; i++) {
+            const struct rsc_segment s = {
+                .v6 = i > 1, .seq = 1 + i % 2 * 100, .payload_bytes = 100};
+
+            rsc_send(g, &s);
+        }
+        raw_step(g);
+        assert_int_equal(raw_stat(g, rx_frames), 3);
+        assert_int_equal(raw_stat(g, rx_rsc_frames), 1);
+        raw_guest_destroy(g);
+    }
+}
+
 /* Not claimed, not switched on, switched on without the verdicts it needs. */
 static void nothing_comes_together_for_who_did_not_ask(void **state)
 {
@@ -264,6 +309,39 @@ static void as_many_large_frames_as_the_host_has_room_for_find_it(void **state)
     }
 }
 
+/* What was gathered before has one, too. */
+static void a_frame_in_fragments_has_a_packet_of_its_own(void **state)
+{
+    const struct rsc_segment s = {.seq = 1, .payload_bytes = 5000, .mss = MSS};
+    struct raw_guest *g = rsc_start(NULL);
+    struct vmbus_xfer_header set;
+    struct raw_packet pkt;
+
+    (void)state;
+    raw_port_send(g, 60, NULL);
+    rsc_send(g, &s);
+    raw_step(g);
+    assert_true(raw_take(g, &pkt));
+    memcpy(&set, pkt.header, sizeof(set));
+    assert_int_equal(set.range_count, 1);
+    rsc_expect(g, false, 1, 5000, false);
+    raw_guest_destroy(g);
+}
+
+static void segments_longer_than_the_mtu_are_dropped_not_put_together(void **state)
+{
+    struct rsc_segment s = {.seq = 1, .payload_bytes = 1470};
+    struct raw_guest *g = rsc_start(NULL);
+
+    (void)state;
+    rsc_send(g, &s);
+    s.seq += s.payload_bytes;
+    rsc_send(g, &s);
+    raw_expect_none(g);
+    assert_int_equal(raw_stat(g, rx_drop_size), 2);
+    raw_guest_destroy(g);
+}
+
 static void large_frames_that_make_no_sense_are_dropped(void **state)
 {
     struct rsc_segment s = {.seq = 1, .payload_bytes = 5000, .mss = 1500};
@@ -304,9 +382,13 @@ int main(void)
         cmocka_unit_test(a_frame_ends_before_it_is_too_long),
         cmocka_unit_test(push_ends_a_frame_and_a_turn_does),
         cmocka_unit_test(what_differs_is_left_alone),
+        cmocka_unit_test(segments_have_to_have_the_same_options),
+        cmocka_unit_test(each_family_is_asked_for_by_itself),
         cmocka_unit_test(nothing_comes_together_for_who_did_not_ask),
         cmocka_unit_test(a_frame_without_room_is_dropped_whole),
         cmocka_unit_test(as_many_large_frames_as_the_host_has_room_for_find_it),
+        cmocka_unit_test(a_frame_in_fragments_has_a_packet_of_its_own),
+        cmocka_unit_test(segments_longer_than_the_mtu_are_dropped_not_put_together),
         cmocka_unit_test(large_frames_that_make_no_sense_are_dropped),
         cmocka_unit_test(segments_that_wait_when_the_guest_goes_are_counted),
     };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hvh_nic_var.h"
+#include "nvs_reg.h"
 #include "vmbus_bench.h"
 
 #define SUBS 3u
@@ -105,6 +106,34 @@ static void nobody_opens_one_that_was_not_granted(void **state)
     bench_open_channel(&b, 1, BENCH_RING_HANDLE, BENCH_RING_PAGES / 2, 0);
     assert_int_equal(bench_bad_messages(&b), 1); /* this number does not exist */
     assert_false(b.nic->chan[1].open);
+    bench_close(&b);
+}
+
+/* Frames go by sub-channels, and nothing else. */
+static void a_sub_channel_hears_of_no_buffer(void **state)
+{
+    const struct {
+        struct vmbus_pkt_desc desc;
+        struct nvs_revoke_buf msg;
+        uint8_t pad[NVS_MSG_BYTES - sizeof(struct nvs_revoke_buf)];
+        uint64_t trailer;
+    } pkt = {.desc = {.type = VMBUS_PKT_INBAND, .header_qwords = 2, .total_qwords = 7},
+             .msg = {NVS_MSG_REVOKE_RECV_BUF, NVS_RECV_BUF_ID, 0}};
+    uint8_t *ring;
+    struct bench b;
+
+    (void)state;
+    open_and_grant(&b);
+    ring = b.ram + SUB_PAGE(2) * VMBUS_PAGE_BYTES;
+    memcpy(ring + VMBUS_PAGE_BYTES, &pkt, sizeof(pkt));
+    open_all(&b);
+    b.nic->state = HVH_OPERATIONAL;
+    b.nic->nvs_version = NVS_VERSION_61;
+    atomic_store(&((struct vmbus_ring_ctl *)(void *)ring)->write_index, (uint32_t)sizeof(pkt));
+    hvh_vmbus_signal(b.bus, HVH_CONN_EVENT | sub_relid(&b, 2));
+    (void)hvhost_step(b.host, b.now_ns);
+    assert_int_equal(b.nic->stats.strict_nvs, 1);
+    assert_int_equal(b.nic->state, HVH_OPERATIONAL);
     bench_close(&b);
 }
 
@@ -256,6 +285,7 @@ int main(void)
         cmocka_unit_test(each_granted_channel_is_offered_under_its_own_number),
         cmocka_unit_test(each_opens_over_its_own_ring_and_interrupts_its_own_processor),
         cmocka_unit_test(nobody_opens_one_that_was_not_granted),
+        cmocka_unit_test(a_sub_channel_hears_of_no_buffer),
         cmocka_unit_test(a_closed_channel_lets_go_of_its_ring_and_opens_again),
         cmocka_unit_test(frames_for_a_closed_channel_come_by_the_primary),
         cmocka_unit_test(closing_the_primary_withdraws_the_others),
