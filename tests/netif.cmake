@@ -4,9 +4,13 @@ netvsc_test(test_nvs LIBS netvsc)
 netvsc_test(test_rndis LIBS netvsc)
 netvsc_test(test_rndis_packet LIBS netvsc)
 netvsc_test(test_rndis_quick LIBS netvsc)
-foreach(name test_control test_offload_caps test_rsc test_rx test_rx_ranges test_rx_both
-    test_rx_control test_rx_hash test_rx_lone test_tx test_tx_done)
+foreach(name test_control test_offload_caps test_rsc test_rx test_rx_ranges test_rx_control
+    test_rx_hash test_tx test_tx_done)
   netvsc_test(${name} LIBS netvsc SOURCES netif_wire.c netif_wire_host.c netif_books.c)
+endforeach()
+foreach(name test_rx_both test_rx_lone)
+  netvsc_test(${name} LIBS netvsc
+    SOURCES chance.c wire_twins.c netif_wire.c netif_wire_host.c netif_books.c)
 endforeach()
 foreach(name test_tx_count test_tx_pile test_tx_quick)
   netvsc_test(${name} LIBS netvsc

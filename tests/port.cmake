@@ -46,6 +46,6 @@ netvsc_test(test_tcp_timeout_threads LIBS netvsc_threads SOURCES tcp_peer.c)
 netvsc_test(test_tcp_crowd LIBS netvsc_netif port_base hvhost_core
   SOURCES tcp_crowd.c card_pair.c chance.c netif_books.c)
 netvsc_test(test_netif_shapes LIBS netvsc_netif port_base hvhost_core
-  SOURCES burst.c card_pair.c chance.c netif_books.c)
+  SOURCES burst.c card_pair.c chance.c netif_books.c pbuf_shape.c)
 netvsc_test(test_udp_shapes LIBS netvsc_netif port_base hvhost_core
-  SOURCES card_pair.c chance.c netif_books.c)
+  SOURCES card_pair.c chance.c netif_books.c pbuf_shape.c)

@@ -12,6 +12,7 @@
 
 #include "burst.h"
 #include "netif_books.h"
+#include "pbuf_shape.h"
 
 #define WORLDS 60u
 #define ROUNDS 60u
@@ -145,31 +146,13 @@ static void put_tag(struct draft *d, uint32_t tci)
 
 static struct pbuf *some_chain(const uint8_t *data, uint32_t bytes)
 {
-    static const pbuf_type types[] = {PBUF_RAM, PBUF_RAM, PBUF_POOL, PBUF_REF, PBUF_ROM};
-    const uint32_t most = pick(1, 14, 60, 600, 9100), pieces = 1 + below(40);
-    struct pbuf *head = NULL;
-    uint32_t off = 0;
+    const struct pbuf_shape shape = {.layer = PBUF_RAW,
+                                     .first_bytes = 1,
+                                     .most_bytes = pick(1, 14, 60, 600, 9100),
+                                     .pieces = 1 + below(40)};
 
     memcpy(world.memory, data, bytes);
-    for (unsigned i = 0; off < bytes; i++) {
-        const pbuf_type type = types[below(countof(types))];
-        uint32_t take = i < pieces ? below(most) + (i == 0) : bytes - off;
-        struct pbuf *p;
-
-        take = take < bytes - off ? take : bytes - off;
-        p = pbuf_alloc(PBUF_RAW, (u16_t)take, type);
-        assert_non_null(p);
-        if (type == PBUF_REF || type == PBUF_ROM)
-            p->payload = world.memory + off;
-        else
-            pbuf_take(p, data + off, (u16_t)take);
-        off += take;
-        if (head)
-            pbuf_cat(head, p);
-        else
-            head = p;
-    }
-    return head;
+    return pbuf_shape_make(&shape, world.memory, bytes);
 }
 
 /* As it arrives, from as it left: padded, and without a tag that says nothing but a priority. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lwip/udp.h"
+#include "pbuf_shape.h"
 
 #define WORLDS 40u
 #define DATAGRAMS 60u
@@ -50,45 +51,16 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
     pbuf_free(p);
 }
 
-static void fill(struct pbuf *p, unsigned id, uint32_t off)
-{
-    for (struct pbuf *q = p; q; q = q->next)
-        for (uint32_t i = 0; i < q->len; i++, off++)
-            ((uint8_t *)q->payload)[i] = off ? byte_at(id, off) : (uint8_t)id;
-}
-
-static struct pbuf *piece(uint32_t bytes, unsigned id, uint32_t off)
-{
-    static const pbuf_type types[] = {PBUF_RAM, PBUF_RAM, PBUF_POOL, PBUF_REF, PBUF_ROM};
-    const pbuf_type type = types[below(countof(types))];
-    struct pbuf *p = pbuf_alloc(off ? PBUF_RAW : PBUF_TRANSPORT, (u16_t)bytes, type);
-
-    assert_non_null(p);
-    if (type == PBUF_REF || type == PBUF_ROM)
-        p->payload = world.memory + off;
-    fill(p, id, off);
-    return p;
-}
-
 static struct pbuf *some_chain(unsigned id, uint32_t bytes)
 {
-    const uint32_t most = pick(1, 40, 1500, 20000, 65507), pieces = 1 + below(80);
-    struct pbuf *head = NULL;
-    uint32_t off = 0;
+    const struct pbuf_shape shape = {.layer = PBUF_TRANSPORT,
+                                     .most_bytes = pick(1, 40, 1500, 20000, 65507),
+                                     .pieces = 1 + below(80)};
 
-    for (unsigned i = 0; off < bytes; i++) {
-        uint32_t take = i < pieces ? below(most + 1) : bytes - off;
-        struct pbuf *p;
-
-        take = take < bytes - off ? take : bytes - off;
-        p = piece(take, id, off);
-        off += take;
-        if (head)
-            pbuf_cat(head, p);
-        else
-            head = p;
-    }
-    return head;
+    world.memory[0] = (uint8_t)id;
+    for (uint32_t off = 1; off < bytes; off++)
+        world.memory[off] = byte_at(id, off);
+    return pbuf_shape_make(&shape, world.memory, bytes);
 }
 
 /* Datagrams that lack a fragment may keep all there are (rx_hold_percent 100). */
