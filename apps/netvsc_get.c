@@ -10,7 +10,9 @@
  * ends the program.
  *
  * Output goes to FILE.part, which becomes FILE when all has come: whoever finds FILE finds it
- * whole. The client gives up after 15 s without a byte, which is lwIP's own bound.
+ * whole. What is there already and is no file, such as /dev/null or a pipe, is written to as it is:
+ * a file in its place would take its name away. The client gives up after 15 s without a byte,
+ * which is lwIP's own bound.
  */
 #define _GNU_SOURCE /* strcasestr */
 #include <errno.h>
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "app.h"
 #include "lwip/apps/http_client.h"
@@ -27,6 +30,7 @@
 #include "port_log.h"
 
 #define HEAD_BYTES_MAX 16384u
+#define WRITE_BYTES 65536u /* stdio's own 4096 would be a system call for every three segments */
 
 static struct {
     const char *url;
@@ -35,6 +39,7 @@ static struct {
     const char *path;
     const char *output; /* NULL: stdout */
     char part[4096];
+    bool has_part; /* what is written to is (part), not (output) */
     FILE *file;
     uint64_t request_ns, bytes;
     httpc_connection_t settings;
@@ -63,7 +68,7 @@ static int keep_file(void)
     get.file = NULL;
     if (get.output ? fclose(file) : fflush(file))
         return -errno;
-    if (get.output && rename(get.part, get.output))
+    if (get.has_part && rename(get.part, get.output))
         return -errno;
     return 0;
 }
@@ -74,7 +79,8 @@ static void drop_file(void)
         return;
     fclose(get.file);
     get.file = NULL;
-    remove(get.part);
+    if (get.has_part)
+        remove(get.part);
 }
 
 static const char *result_text(httpc_result_t result)
@@ -159,10 +165,10 @@ static err_t on_data(void *arg, struct altcp_pcb *pcb, struct pbuf *p, err_t err
     (void)arg;
     (void)err;
     for (const struct pbuf *q = p; q && !get.done; q = q->next) {
-        if (fwrite(q->payload, 1, q->len, get.file) != q->len)
+        get.bytes += q->len;
+        if (fwrite(q->payload, 1, q->len, get.file) != q->len || (!q->next && fflush(get.file)))
             finish(1, get.output ? get.output : "stdout", strerror(errno),
                    "Give -o a file with room");
-        get.bytes += q->len;
     }
     altcp_recved(pcb, p->tot_len);
     pbuf_free(p);
@@ -214,12 +220,31 @@ static void look_up(void *ctx)
         finish(1, get.host, app_lwip_error(err), "Give a name of at most 255 characters");
 }
 
+static int open_file(void)
+{
+    struct stat was;
+    const char *name = get.part;
+
+    get.file = stdout;
+    if (!get.output)
+        return 0;
+    get.has_part = stat(get.output, &was) != 0 || S_ISREG(was.st_mode);
+    if (!get.has_part)
+        name = get.output;
+    get.file = fopen(name, "wb");
+    if (!get.file)
+        return app_fail(1, name, strerror(errno), "Give -o a file in a folder you may write");
+    return 0;
+}
+
 static int start(void *ctx)
 {
+    int status = open_file();
+
     (void)ctx;
-    get.file = get.output ? fopen(get.part, "wb") : stdout;
-    if (!get.file)
-        return app_fail(1, get.part, strerror(errno), "Give -o a file in a folder you may write");
+    if (status)
+        return status;
+    setvbuf(get.file, NULL, _IOFBF, WRITE_BYTES);
     app_when_addressed(look_up, NULL);
     return 0;
 }

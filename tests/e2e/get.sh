@@ -43,6 +43,13 @@ check "dnsmasq was asked" grep -q "query\[A\] four.test from $addr" "$work/dnsma
 check "ends with status 0" equal "$status" 0
 check "10 MB are byte-exact" same_bytes "$work/got" "$work/page"
 check "nothing else is left" equal "$(ls "$work" | grep -c part)" 0
+mkfifo "$work/pipe"
+timeout 20 cat "$work/pipe" | sha256sum >"$work/piped" &
+reader=$!
+get "${v4[@]}" -o "$work/pipe" http://four.test/page
+wait "$reader"
+check "what is no file is written to as it is" equal "$(cat "$work/piped")" "$(sha256sum <"$work/page")"
+check "and stays what it was" [ -p "$work/pipe" -a ! -e "$work/pipe.part" ]
 get "${v4[@]}" http://alias.test:84/
 check "an alias is followed, the page is on stdout" equal "$(cat "$work/out")" four
 get "${v6[@]}" http://six.test:84/
