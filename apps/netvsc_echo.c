@@ -14,6 +14,10 @@
  * its freeing cost more than 256 bytes. It counts against the send buffer like all else, so that
  * bounds what a peer who does not read can make us keep.
  *
+ * A chain, which is many segments put together, is copied too, into buffers as long as the segments
+ * TCP makes. The driver would copy it anyway, and lwIP's part would be paid for each of its pieces.
+ * It is freed when the last of it is written, if nothing by reference is owed before it.
+ *
  * A peer that shuts its sending side down first gets all that is still owed, then our FIN.
  */
 #include <assert.h>
@@ -27,6 +31,7 @@
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
 #include "port_log.h"
+#include "port_tcp.h"
 
 #define RING_SLOTS                                                                                 \
     256u /* pbufs per connection; a power of two. 256 KiB of full segments take 180 */
@@ -102,24 +107,63 @@ static const void *piece(const struct pbuf *p, uint32_t offset, uint32_t *len_by
     return p ? (const uint8_t *)p->payload + offset : NULL;
 }
 
+/* Write of (p), from (offset) on, what lwIP takes at once; by reference. Bytes, 0: later. */
+static uint32_t write_piece(struct tcp_pcb *pcb, const struct pbuf *p, uint32_t offset)
+{
+    const uint32_t room = tcp_sndbuf(pcb);
+    uint32_t len;
+    const void *data = piece(p, offset, &len);
+
+    if (len > room)
+        len = room;
+    return len && tcp_write(pcb, data, (u16_t)len, 0) == ERR_OK ? len : 0;
+}
+
+/* The same of a chain; a copy. */
+static uint32_t write_chain(struct tcp_pcb *pcb, const struct pbuf *p, uint32_t offset)
+{
+    const uint32_t room = tcp_sndbuf(pcb), longest = port_tcp_large(pcb);
+    uint32_t len = p->tot_len - offset;
+    struct pbuf *copy;
+
+    len = LWIP_MIN(len, LWIP_MIN(room, longest));
+    copy = len ? pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM) : NULL;
+    if (!copy)
+        return 0;
+    pbuf_copy_partial(p, copy->payload, (u16_t)len, (u16_t)offset);
+    return port_tcp_write_buffer(pcb, copy, 0) == ERR_OK ? len : 0;
+}
+
+/* The chain at the head of the ring is all copied: let it go. */
+static void conn_copied(struct echo_conn *conn)
+{
+    struct pbuf *p = *slot(conn, conn->head);
+    const uint32_t len = p->tot_len - conn->acked_bytes;
+
+    conn->copied_bytes += len;
+    conn->acked_bytes = 0;
+    conn->head++;
+    tcp_recved(conn->pcb, (u16_t)len);
+    pbuf_free(p);
+}
+
 /* Give lwIP as much of what is owed as it takes. */
 static void conn_write(struct echo_conn *conn)
 {
     while (conn->next != conn->tail) {
         const struct pbuf *p = *slot(conn, conn->next);
-        const uint32_t room = tcp_sndbuf(conn->pcb);
-        uint32_t len;
-        const void *data = piece(p, conn->written_bytes, &len);
+        const bool is_chain = p->next != NULL;
+        const uint32_t len =
+            (is_chain ? write_chain : write_piece)(conn->pcb, p, conn->written_bytes);
 
-        if (len > room)
-            len = room;
-        if (len == 0 || tcp_write(conn->pcb, data, (u16_t)len, 0) != ERR_OK)
+        if (len == 0)
             break;
         conn->written_bytes += len;
-        if (conn->written_bytes == p->tot_len) {
-            conn->next++;
-            conn->written_bytes = 0;
-        }
+        if (conn->written_bytes != p->tot_len)
+            continue;
+        conn->written_bytes = 0;
+        if (conn->next++ == conn->head && is_chain)
+            conn_copied(conn);
     }
     tcp_output(conn->pcb);
 }
