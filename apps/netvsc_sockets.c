@@ -59,6 +59,7 @@ static void *serve_connection(void *arg)
 
 static void *accept_connections(void *arg)
 {
+    const int yes = 1;
     pthread_attr_t detached;
     pthread_t thread;
     int fd;
@@ -67,6 +68,8 @@ static void *accept_connections(void *arg)
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     while ((fd = lwip_accept(sockets.listener, NULL, NULL)) >= 0) {
+        /* Or an answer's last bytes wait until the peer has acknowledged the others: 40 ms. */
+        lwip_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
         if (pthread_create(&thread, &detached, serve_connection, (void *)(intptr_t)fd) != 0)
             lwip_close(fd);
     }

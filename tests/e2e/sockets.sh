@@ -17,6 +17,21 @@ tcp_echo() {
 }
 check "5 MB over one TCP connection" tcp_echo 0
 check "four at a time, a thread each" at_once 4 tcp_echo
+# The kernel acknowledges late what it wants to answer. Whose message waits for that is slow.
+cat >"$work/turns.py" <<'END'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7))
+for turn in range(40):
+    s.sendall(bytes(16384))
+    left = 16384
+    while left:
+        left -= len(s.recv(left))
+END
+late() { inside nstat -az TcpExtDelayedACKs | awk '/DelayedACKs/ { print $2 }'; }
+before=$(late)
+check "forty messages of many segments and a bit, in turns" inside python3 "$work/turns.py" "$addr"
+check "no message waited for an acknowledgement ($(($(late) - before)) late ones)" \
+    [ "$(($(late) - before))" -lt 10 ]
 check "UDP datagrams of each size from 1 to 1472" inside "$bin/udp_echo" "$addr" 7 1 1472
 check "and in fragments" inside "$bin/udp_echo" "$addr" 7 8000 8002
 app_down sockets
