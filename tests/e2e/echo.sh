@@ -33,6 +33,6 @@ check "UDP datagrams that travel in fragments" inside "$bin/udp_echo" "$addr" 7 
 check "and large ones" inside "$bin/udp_echo" "$addr" 7 8000 8002
 app_down echo
 large=$(counter echo interface tx_large) copied=$(counter echo interface tx_linearised)
-check "what came put together left in long segments, from where they are ($copied of $large copied)" \
+check "chains left as long segments, from where those are ($copied of $large copied)" \
     [ "$large" -gt 100 -a "$copied" -lt $((large / 8)) ]
 e2e_end

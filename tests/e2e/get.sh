@@ -48,7 +48,8 @@ timeout 20 cat "$work/pipe" | sha256sum >"$work/piped" &
 reader=$!
 get "${v4[@]}" -o "$work/pipe" http://four.test/page
 wait "$reader"
-check "what is no file is written to as it is" equal "$(cat "$work/piped")" "$(sha256sum <"$work/page")"
+check "what is no file is written to as it is" \
+    equal "$(cat "$work/piped")" "$(sha256sum <"$work/page")"
 check "and stays what it was" [ -p "$work/pipe" -a ! -e "$work/pipe.part" ]
 get "${v4[@]}" http://alias.test:84/
 check "an alias is followed, the page is on stdout" equal "$(cat "$work/out")" four
