@@ -17,7 +17,7 @@ struct loopback_config {
     uint32_t mtu_bytes; /* 0 = 1500 */
     uint32_t spin_us;
     enum netvsc_switch offload; /* of sums and segments sent */
-    uint64_t timeout_ns; /* for each phase */
+    uint64_t timeout_ns;        /* for each phase */
 };
 
 struct loopback_sum {

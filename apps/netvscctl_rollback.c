@@ -23,8 +23,9 @@
 #include <unistd.h>
 
 #define LOOK_MS 200u
-#define LOCK_PATIENCE 6 /* times the wait of ctl_lock(): longer than a bind that works ever takes  \
-                         */
+#define LOCK_PATIENCE                                                                              \
+    6 /* times the wait of ctl_lock(): longer than a bind that works ever takes                    \
+       */
 
 static void switch_path(const struct ctl *ctl, const char *suffix, char out[CTL_PATH_BYTES])
 {

@@ -24,7 +24,7 @@ struct hvh_tree {
     int dir_fd;
     int lock_fd;
     char dir[256];
-    bool owns_dir; /* we made the folder itself, too */
+    bool owns_dir;               /* we made the folder itself, too */
     struct hvh_tree_name *names; /* all that are on the list, oldest first */
     size_t count;
     size_t capacity;
@@ -84,14 +84,14 @@ struct hvh_shm_card {
     struct hvhost_nic *nic;
     unsigned index; /* N of uioN */
     size_t ring_bytes;
-    int listen_fd; /* -1 while not published */
-    int conn_fd;   /* -1 while nobody has it open */
+    int listen_fd;       /* -1 while not published */
+    int conn_fd;         /* -1 while nobody has it open */
     bool withdrawn;      /* under the guest that has it open */
     bool hidden;         /* its names are gone, its memory is not */
     bool failed;         /* could not be shown again; not tried before the next offer */
     uint32_t interrupts; /* the count a guest reads, modulo 2^32 */
     struct hvh_shm_chan chan[HVH_SHM_CHANS]; /* [0] is unused */
-    struct vmbus_region shared; /* by the guest with a message; base NULL: none */
+    struct vmbus_region shared;              /* by the guest with a message; base NULL: none */
     struct hvh_guest guest; /* rings are mapped per guest, the rest while published */
 };
 

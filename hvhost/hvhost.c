@@ -183,8 +183,8 @@ static const char *audit_switch(const struct hvhost *host)
         uint64_t in, out;
     } law[] = {
         {"frames entered", s->frames + s->impair_passed,
-         s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port +
-             s->drop_loop + s->impaired},
+         s->unicast + s->flooded + s->drop_runt + s->drop_hairpin + s->drop_no_port + s->drop_loop +
+             s->impaired},
         {"frames for the uplink", s->tap_offered, s->tap_tx + s->tap_drop},
         {"frames impaired", s->impair_frames + s->impair_duplicated,
          s->impair_lost + s->impair_drop + s->impair_passed + hvh_impair_held(host->impair)},
@@ -193,9 +193,8 @@ static const char *audit_switch(const struct hvhost *host)
     for (unsigned i = 0; i < sizeof(law) / sizeof(law[0]); i++) {
         if (law[i].in == law[i].out)
             continue;
-        snprintf(host->audit, HVH_AUDIT_BYTES,
-                 "switch: %" PRIu64 " %s, %" PRIu64 " accounted for", law[i].in, law[i].what,
-                 law[i].out);
+        snprintf(host->audit, HVH_AUDIT_BYTES, "switch: %" PRIu64 " %s, %" PRIu64 " accounted for",
+                 law[i].in, law[i].what, law[i].out);
         return host->audit;
     }
     return NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An emulated Hyper-V host: VMBus channels, NetVSP and a virtual switch. One core, three faces:
- * this header is the in-process one (a driver in the same thread, virtual time); hvh_shm.h serves
- * the same NICs to other processes. The host never blocks; time comes from the caller.
+ * An emulated Hyper-V host: VMBus channels, NetVSP and a virtual switch. One core, three faces: a
+ * driver in the same thread under virtual time (hvhost_nic_open()), drivers in other processes
+ * (hvh_shm.h), Linux kernels in virtual machines (hvh_kvm.h). It never blocks; time comes from the
+ * caller.
  *
  * It is strict: what a real host would punish it detects and counts (struct hvhost_nic_stats,
  * "strict_*"), and with config.punish it closes the channel, as a real one faults it.
@@ -33,36 +34,36 @@ struct pollfd;
 
 /* What one emulated card offers. Zero means the default in brackets. */
 struct hvhost_nic_config {
-    const char *instance; /* instance GUID [derived from the index] */
-    uint8_t mac[6];       /* [00:15:5d:00:00:01 + index] */
-    uint32_t nvs_version_max;  /* NVS_VERSION_*, the newest the host speaks [6.1] */
-    uint32_t mtu_max_bytes;    /* largest MTU the host grants, without Ethernet header [9202] */
-    uint32_t recv_buf_bytes;   /* receive buffer the guest's kernel allocates [16 MiB] */
-    uint32_t send_buf_bytes;   /* [16 MiB] */
+    const char *instance;        /* instance GUID [derived from the index] */
+    uint8_t mac[6];              /* [00:15:5d:00:00:01 + index] */
+    uint32_t nvs_version_max;    /* NVS_VERSION_*, the newest the host speaks [6.1] */
+    uint32_t mtu_max_bytes;      /* largest MTU the host grants, without Ethernet header [9202] */
+    uint32_t recv_buf_bytes;     /* receive buffer the guest's kernel allocates [16 MiB] */
+    uint32_t send_buf_bytes;     /* [16 MiB] */
     uint32_t send_section_bytes; /* [6144] */
     uint32_t recv_section_bytes; /* [256 + mtu + 14 + 36, as OpenVMM; 1728 as Windows at 1500] */
-    uint32_t ring_bytes;       /* both halves together [4 MiB] */
-    uint32_t dma_bytes;        /* guest memory addressable by page [1 MiB]; UINT32_MAX = none */
-    uint32_t batch_frames;     /* most frames per transfer-page packet [8] */
-    uint32_t max_queues; /* channels a guest can have, 1..64 [1] */
-    uint32_t network;    /* the cards and uplinks it can reach have the same [0] */
+    uint32_t ring_bytes;         /* both halves together [4 MiB] */
+    uint32_t dma_bytes;          /* guest memory addressable by page [1 MiB]; UINT32_MAX = none */
+    uint32_t batch_frames;       /* most frames per transfer-page packet [8] */
+    uint32_t max_queues;         /* channels a guest can have, 1..64 [1] */
+    uint32_t network;            /* the cards and uplinks it can reach have the same [0] */
     /* Offer a monitor page looked at this often, or once a millisecond when idle; 0 = by signal. */
     uint32_t monitor_latency_us;
     uint32_t link_speed_100bps; /* [100000000 = 10 Gbit/s] */
-    uint32_t offload;          /* HVHOST_OFFLOAD_* the guest may use [ALL] */
-    uint32_t lso_max_bytes;    /* longest IP packet it may hand over to be cut [62780] */
-    bool no_subchannel_rings;  /* the guest's kernel cannot map them: uio before Linux 5.0 */
-    bool refuse_promiscuous;   /* "MAC spoofing not allowed" */
-    bool refuse_multicast;     /* knows no multicast list, as OpenVMM */
-    bool punish;               /* close the channel on a strict_* finding */
-    bool poll;                 /* host keeps its interrupt mask set and looks at every step */
-    bool whole_section;        /* messages and ranges span the section, data at 256, as OpenVMM */
+    uint32_t offload;           /* HVHOST_OFFLOAD_* the guest may use [ALL] */
+    uint32_t lso_max_bytes;     /* longest IP packet it may hand over to be cut [62780] */
+    bool no_subchannel_rings;   /* the guest's kernel cannot map them: uio before Linux 5.0 */
+    bool refuse_promiscuous;    /* "MAC spoofing not allowed" */
+    bool refuse_multicast;      /* knows no multicast list, as OpenVMM */
+    bool punish;                /* close the channel on a strict_* finding */
+    bool poll;                  /* host keeps its interrupt mask set and looks at every step */
+    bool whole_section;         /* messages and ranges span the section, data at 256, as OpenVMM */
 };
 
 struct hvhost_config {
-    unsigned max_nics; /* [16] */
+    unsigned max_nics;  /* [16] */
     unsigned max_ports; /* uplinks and custom ports beside NICs [8] */
-    bool attended; /* one loop turns it and its guests: no doorbells but around hvhost_arm() */
+    bool attended;      /* one loop turns it and its guests: no doorbells but around hvhost_arm() */
 };
 
 int hvhost_create(const struct hvhost_config *config, struct hvhost **out);
@@ -75,13 +76,11 @@ void hvhost_destroy(struct hvhost *host);
 int hvhost_nic_add(struct hvhost *host, const struct hvhost_nic_config *config,
                    struct hvhost_nic **out);
 
-/* The in-process face: open the card from this process. -EBUSY when open. closes through t->ops. */
+/* The in-process face: open the card, until t->ops->close(). -EBUSY when it is open, however. */
 int hvhost_nic_open(struct hvhost_nic *nic, struct vmbus_transport *t);
 
-/*
- * Withdraw the device as a host does (guest sees -EIO): at once, or when a guest that stops sending
- * without a cable has done so, at the latest in 8 s. And offer it again.
- */
+/* Withdraw the device (its guest sees -EIO): at once, or the cable first and the device when the
+ * guest has stopped sending, at the latest after 8 s (see hvh_leave.c). And offer it again. */
 void hvhost_nic_rescind(struct hvhost_nic *nic);
 void hvhost_nic_leave(struct hvhost_nic *nic);
 void hvhost_nic_offer(struct hvhost_nic *nic);
@@ -101,9 +100,10 @@ void hvhost_nic_indicate(struct hvhost_nic *nic, enum hvhost_indication what, ui
 int hvhost_port_add(struct hvhost *host,
                     void (*deliver)(void *ctx, const struct hvhost_frame *frame), void *ctx,
                     struct hvhost_port **out);
-/* Should frames come to it with csum_partial and mss, the work left over (on)? Not so at first. */
+/* (on): it takes frames with work left over (csum_partial, mss). Off, as at first: the switch does
+ * that work before. */
 void hvhost_port_large(struct hvhost_port *port, bool on);
-/* Another network than 0 for it, see hvhost_nic_config. */
+/* Join it to another network than 0, see hvhost_nic_config. */
 void hvhost_port_network(struct hvhost_port *port, uint32_t network);
 /*
  * Put a frame on the switch from that port; it is copied where it goes before this returns. May be

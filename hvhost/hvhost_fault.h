@@ -41,17 +41,17 @@ enum hvhost_fault_act {
     HVH_ACT_INFO_BYTES,
     HVH_ACT_INFO_OFF,
     /* RX_DATA */
-    HVH_ACT_RANGE_OFF,    /* range offset := (arg) */
-    HVH_ACT_RANGE_LEN,    /* range length := (arg) */
-    HVH_ACT_RANGE_COUNT,  /* range count field := (arg), ranges as they were */
-    HVH_ACT_SET_ID,       /* transfer set id := (arg) */
-    HVH_ACT_NVS_TYPE,     /* inner NVSP type := (arg) */
-    HVH_ACT_MSG_TYPE,     /* RNDIS type := (arg) */
-    HVH_ACT_MSG_LEN,      /* RNDIS message length := (arg) */
-    HVH_ACT_DATA_OFF,     /* RNDIS data offset := (arg) */
-    HVH_ACT_DATA_LEN,     /* RNDIS data length := (arg) */
-    HVH_ACT_PPI_OFF,      /* first PPI's offset field in the packet := (arg) */
-    HVH_ACT_PPI_SIZE,     /* first PPI's size := (arg), if it has one: frames with a VLAN tag */
+    HVH_ACT_RANGE_OFF,   /* range offset := (arg) */
+    HVH_ACT_RANGE_LEN,   /* range length := (arg) */
+    HVH_ACT_RANGE_COUNT, /* range count field := (arg), ranges as they were */
+    HVH_ACT_SET_ID,      /* transfer set id := (arg) */
+    HVH_ACT_NVS_TYPE,    /* inner NVSP type := (arg) */
+    HVH_ACT_MSG_TYPE,    /* RNDIS type := (arg) */
+    HVH_ACT_MSG_LEN,     /* RNDIS message length := (arg) */
+    HVH_ACT_DATA_OFF,    /* RNDIS data offset := (arg) */
+    HVH_ACT_DATA_LEN,    /* RNDIS data length := (arg) */
+    HVH_ACT_PPI_OFF,     /* first PPI's offset field in the packet := (arg) */
+    HVH_ACT_PPI_SIZE,    /* first PPI's size := (arg), if it has one: frames with a VLAN tag */
     /* SUBCHANNEL */
     HVH_ACT_GRANTED,        /* granted := (arg), whatever was asked; so many are offered */
     HVH_ACT_OFFER_EVERY,    /* each offer comes (arg) milliseconds after the one before */
@@ -61,10 +61,10 @@ enum hvhost_fault_act {
     HVH_ACT_TABLE_ENTRY, /* last entry := (arg) */
     HVH_ACT_TABLE_OFF,   /* offset field := (arg) */
     /* any: the ring itself */
-    HVH_ACT_RING_INDEX,   /* host-to-guest write index := (arg) */
-    HVH_ACT_DESC_LEN,     /* descriptor total_qwords := (arg) */
-    HVH_ACT_DESC_HEADER,  /* descriptor header_qwords := (arg) */
-    HVH_ACT_PKT_TYPE,     /* descriptor type := (arg) */
+    HVH_ACT_RING_INDEX,  /* host-to-guest write index := (arg) */
+    HVH_ACT_DESC_LEN,    /* descriptor total_qwords := (arg) */
+    HVH_ACT_DESC_HEADER, /* descriptor header_qwords := (arg) */
+    HVH_ACT_PKT_TYPE,    /* descriptor type := (arg) */
 };
 
 struct hvhost_fault {

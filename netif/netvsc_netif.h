@@ -55,7 +55,7 @@
     X(tx_large, "segments longer than the wire takes, for the host to cut")                        \
     X(tx_large_pieces, "segments they make")                                                       \
     X(tx_held, "chains left where they are until the host has read them")                          \
-    X(tx_linearised, "longer chains copied into one piece: more than 32 pages, or not of the heap")\
+    X(tx_linearised, "long chains copied into one piece: over 32 pages, or not in the heap")       \
     X(tx_drop_heap, "chains refused with ERR_MEM: no room in the heap for such a copy")            \
     X(tx_queued, "chains that had to wait in the backlog")                                         \
     X(tx_drop_backlog, "chains refused with ERR_MEM: backlog full or no memory to copy")           \
@@ -85,8 +85,8 @@ struct netvsc_netif_burst {
     uint32_t segments, next_seq;
     uint32_t copy_max; /* of the bytes, before segments are left in place */
     struct netvsc_tx_meta meta;
-    struct netvsc_gather g; /* g.slot alone if no segment can be left in place */
-    struct netvsc_netif_held *held; /* those that are; NULL: none yet */
+    struct netvsc_gather g;                /* g.slot alone if no segment can be left in place */
+    struct netvsc_netif_held *held;        /* those that are; NULL: none yet */
     uint8_t head[NETVSC_NETIF_HEAD_BYTES]; /* what is the same in all of them */
 };
 

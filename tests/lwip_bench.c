@@ -82,7 +82,7 @@ void stack_setup(unsigned sections)
     card.ring_bytes = 1u << 17;
     if (!stack_config.tx_aggregate_bytes)
         stack_config.tx_aggregate_bytes = 1; /* a packet per frame */
-    netif_list = netif_default = NULL; /* a test that failed has left its own */
+    netif_list = netif_default = NULL;       /* a test that failed has left its own */
     memset(&stack, 0, sizeof(stack));
     memcpy(card.mac, stack_card_mac, sizeof(stack_card_mac));
     card.send_buf_bytes = (card.send_buf_bytes + 4095) & ~4095u;

@@ -26,12 +26,12 @@ struct netif_fixture {
     struct netvsc *nic;
     uint64_t now_ns;
     uint64_t begins;
-    unsigned rx_calls, rx_count; /* what the NIC handed up */
-    unsigned far_count;          /* what came out at the far end */
-    uint32_t far_bytes;          /* length of the last */
-    uint8_t far_frame[NETIF_FIXTURE_FRAME_MAX];    /* the last */
+    unsigned rx_calls, rx_count;                /* what the NIC handed up */
+    unsigned far_count;                         /* what came out at the far end */
+    uint32_t far_bytes;                         /* length of the last */
+    uint8_t far_frame[NETIF_FIXTURE_FRAME_MAX]; /* the last */
     unsigned event_count[NETVSC_EVENT_STATE + 1];
-    uint32_t rx_bytes;       /* length of the last */
+    uint32_t rx_bytes;                         /* length of the last */
     uint8_t rx_frame[NETIF_FIXTURE_FRAME_MAX]; /* the last */
 };
 

@@ -3,7 +3,6 @@
 #include "check.h"
 #include "eth_card.h"
 
-
 #include "lwip/acd.h"
 #include "lwip/etharp.h"
 #include "lwip/init.h"

@@ -13,7 +13,7 @@ struct vmbus_shm {
     struct vmbus_region map[VMBUS_MAP_KINDS];
     struct vmbus_region ram;
     uint64_t *pfn;
-    struct vmbus_ring_ctl *in; /* host to guest */
+    struct vmbus_ring_ctl *in;  /* host to guest */
     char dir[VMBUS_PATH_BYTES]; /* DEVICE_DIR, where sub-channels appear */
     uint32_t relid;             /* of the primary */
     struct vmbus_region ring[VMBUS_SHM_CHANS];
