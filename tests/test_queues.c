@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hvh_nic_var.h"
+#include "hvh_nvs_var.h"
 #include "nvs_reg.h"
 #include "queues_fixture.h"
 #include "rndis_reg.h"
@@ -80,6 +81,68 @@ static void queues_may_come_late_backwards_or_not_all(void **state)
         assert_int_equal(f.rx_count, 2 * QUEUES_FLOWS);
         queues_stop(&f);
     }
+}
+
+/* (msg) as a control message to the guest, on another channel than those come on. */
+static void control_on(struct hvh_chan *chan, const void *msg, uint32_t bytes)
+{
+    struct hvhost_nic *card = chan->nic;
+    const uint32_t section = hvh_sections_take(&card->sections, HVH_USE_CONTROL, HVH_SECTION_NONE);
+    const struct {
+        struct vmbus_xfer_header set;
+        struct vmbus_xfer_range range;
+        struct nvs_rndis nvs;
+    } body = {{card->recv_id, 0, 0, 1},
+              {bytes, section * card->sections.bytes},
+              {NVS_MSG_RNDIS, NVS_RNDIS_CONTROL, NVS_SECTION_NONE, 0}};
+    struct hvh_send pkt;
+
+    memcpy(card->recv.base + body.range.off_bytes, msg, bytes);
+    hvh_sections_lend(&card->sections, section, bytes);
+    card->lent_on[section] = (uint8_t)chan->index;
+    card->stats.ctl_replies++;
+    hvh_send_init(&pkt, VMBUS_PKT_XFER_PAGES, section, 16, NVS_MSG_BYTES);
+    pkt.desc.flags = VMBUS_PKT_FLAG_COMPLETION;
+    memcpy(pkt.body, &body, sizeof(body));
+    hvh_answer(chan, &pkt, NULL);
+}
+
+/* A sub-channel's thread must not meet queue 0's in what is of the whole card. */
+static void control_on_a_sub_channel_is_not_listened_to(void **state)
+{
+    const struct nvs_vf_association vf = {NVS_MSG_VF_ASSOCIATION, 1, 1};
+    const struct rndis_indicate out = {.type = RNDIS_MSG_INDICATE_STATUS,
+                                       .len_bytes = sizeof(out),
+                                       .status = RNDIS_IND_MEDIA_DISCONNECT};
+    struct netif_fixture f;
+    struct hvh_send pkt;
+
+    (void)state;
+    queues_up(&f, 2);
+    hvh_send_init(&pkt, VMBUS_PKT_INBAND, 0, 0, NVS_MSG_BYTES);
+    memcpy(pkt.body, &vf, sizeof(vf));
+    hvh_answer(&f.card->chan[1], &pkt, NULL);
+    control_on(&f.card->chan[1], &out, sizeof(out));
+    bench_turn(&f, 3);
+    assert_int_equal(bench_stats(&f).host_bad_packet, 2);
+    assert_int_equal(bench_stats(&f).vf_offered, 0);
+    assert_true(netvsc_info(f.nic)->link_up);
+    queues_stop(&f);
+}
+
+/* The host has its part of that, too: sub-channels are granted once. */
+static void who_has_sub_channels_gets_no_others(void **state)
+{
+    struct hvh_nvs_request req = {.xid = 1};
+    const struct nvs_subchannel one = {NVS_MSG_SUBCHANNEL, NVS_SUBCHANNEL_ALLOCATE, 1};
+    struct netif_fixture f;
+
+    (void)state;
+    queues_up(&f, 4);
+    memcpy(req.msg, &one, sizeof(one));
+    hvh_nvs_subchannel(&f.card->chan[0], &req);
+    assert_int_equal(f.card->granted, 3);
+    queues_stop(&f);
 }
 
 static void there_are_no_more_queues_than_sections_to_send_from(void **state)
@@ -268,6 +331,8 @@ int main(void)
         cmocka_unit_test(there_are_as_many_queues_as_asked_host_and_64_allow),
         cmocka_unit_test(whatever_the_host_grants_the_nic_works),
         cmocka_unit_test(queues_may_come_late_backwards_or_not_all),
+        cmocka_unit_test(control_on_a_sub_channel_is_not_listened_to),
+        cmocka_unit_test(who_has_sub_channels_gets_no_others),
         cmocka_unit_test(there_are_no_more_queues_than_sections_to_send_from),
         cmocka_unit_test(without_rings_of_sub_channels_there_is_one_queue),
         cmocka_unit_test(a_kernel_that_is_safe_with_one_channel_is_never_offered_more),

@@ -6,6 +6,9 @@
 #include "check.h"
 #include "hex.h"
 #include "netif_wire.h"
+#include "netvsc_var.h"
+
+#define RANGES_TOO_MANY (VMBUS_XFER_RANGES_MAX + 1u)
 
 /* ---- golden bytes ---------------------------------------------------------------------------- */
 
@@ -207,6 +210,101 @@ static void receiving_goes_on_while_acks_wait_and_none_is_lost(void **state)
     wire_close(&w);
 }
 
+static void acks_owed_to_a_host_that_is_gone_do_not_go_to_the_next(void **state)
+{
+    const struct wire_options options = {
+        .ring_pages = 3, .recv_sections = 100, .send_sections = 200};
+    struct wire_packet pkt;
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, &options);
+    fill_ring(&w);
+    for (uint32_t i = 0; i < 90; i++)
+        wire_deliver(&w, i, 60, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        w.gone = i > 2;
+        wire_poll(&w);
+    }
+    assert_int_equal(netvsc_state(w.nic), NETVSC_GONE);
+    wire_attach(&w);
+    wire_poll(&w);
+    assert_true(wire_get(&w, &pkt));
+    assert_int_equal(wire_word(&pkt, 0), NVS_MSG_INIT);
+    wire_expect_nothing(&w);
+    wire_close(&w);
+}
+
+/* Sixteen packets a poll, or one; nobody reads what they are answered. */
+static unsigned lend_until_it_stops(struct wire *w, unsigned at_once)
+{
+    unsigned lent = 0;
+
+    for (unsigned i = 0; i < 2 * NETVSC_ACKS_MAX; i++) {
+        for (unsigned k = 0; k < at_once; k++)
+            wire_deliver(w, k, 60, 1);
+        lent += at_once;
+        w->rx_count = 0;
+        if (wire_poll(w) == 0)
+            break;
+    }
+    return lent;
+}
+
+static void a_host_that_lends_more_than_it_has_is_not_listened_to_until_it_listens(void **state)
+{
+    (void)state;
+    for (unsigned at_once = 1; at_once <= 16; at_once += 15) {
+        struct wire_packet pkt;
+        struct wire w;
+        unsigned lent, acked = 0;
+
+        wire_up(&w, NULL);
+        lent = lend_until_it_stops(&w, at_once);
+        assert_in_range(w.nic->queue[0]->ack_count, NETVSC_ACKS_MAX / 2,
+                        NETVSC_ACKS_MAX - NETVSC_HOLDS_MAX);
+        for (unsigned i = 0; i < 2 * lent && acked < lent; i++) {
+            w.rx_count = 0;
+            wire_poll(&w);
+            while (wire_get(&w, &pkt))
+                acked += pkt.desc.type == VMBUS_PKT_COMPLETION;
+        }
+        assert_int_equal(acked, lent);
+        wire_close(&w);
+    }
+}
+
+/* One message more than there may be, in a packet as long as may be. */
+static void ranges_beyond_the_limit_are_refused_even_if_the_packet_holds_them(void **state)
+{
+    const struct vmbus_pkt_desc desc = {.type = VMBUS_PKT_XFER_PAGES,
+                                        .header_qwords = 3 + RANGES_TOO_MANY,
+                                        .total_qwords = 3 + RANGES_TOO_MANY + 1,
+                                        .flags = VMBUS_PKT_FLAG_COMPLETION,
+                                        .xid = 5};
+    const struct vmbus_xfer_header set = {.set_id = NVS_RECV_BUF_ID,
+                                          .range_count = RANGES_TOO_MANY};
+    const uint32_t nvs[2] = {NVS_MSG_RNDIS, NVS_RNDIS_DATA};
+    uint8_t bytes[VMBUS_PKT_BYTES_MAX] = {0};
+    struct vmbus_xfer_range range;
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, NULL);
+    range = wire_message(&w, 0, 60, 1);
+    memcpy(bytes, &desc, sizeof(desc));
+    memcpy(bytes + 16, &set, sizeof(set));
+    for (unsigned i = 0; i < RANGES_TOO_MANY; i++)
+        memcpy(bytes + 24 + sizeof(range) * i, &range, sizeof(range));
+    memcpy(bytes + desc.header_qwords * 8u, nvs, sizeof(nvs));
+    wire_put(&w, bytes, desc.total_qwords * 8u);
+    wire_poll(&w);
+    assert_int_equal(wire_stats(&w).host_bad_set, 1);
+    assert_int_equal(w.rx_count, 0);
+    wire_expect_ack(&w, 5, NVS_STATUS_FAILURE);
+    wire_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +314,9 @@ int main(void)
         cmocka_unit_test(the_budget_bounds_one_poll),
         cmocka_unit_test(packets_the_budget_leaves_come_in_the_next_poll),
         cmocka_unit_test(receiving_goes_on_while_acks_wait_and_none_is_lost),
+        cmocka_unit_test(acks_owed_to_a_host_that_is_gone_do_not_go_to_the_next),
+        cmocka_unit_test(a_host_that_lends_more_than_it_has_is_not_listened_to_until_it_listens),
+        cmocka_unit_test(ranges_beyond_the_limit_are_refused_even_if_the_packet_holds_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
