@@ -89,6 +89,22 @@ static void a_cable_put_in_while_the_card_goes_is_no_link(void **state)
     assert_false(netif_is_link_up(&stack.nif.netif));
 }
 
+static void a_card_that_comes_up_without_a_cable_has_no_link(void **state)
+{
+    (void)state;
+    netvsc_detach(stack.nif.nic, stack.now_ns);
+    stack_turn(20);
+    assert_int_equal(netvsc_state(stack.nif.nic), NETVSC_DOWN);
+    hvhost_nic_link(stack.card, false);
+    stack_attach();
+    stack_turn(3);
+    assert_false(netvsc_info(stack.nif.nic)->link_up);
+    assert_false(netif_is_link_up(&stack.nif.netif));
+    hvhost_nic_link(stack.card, true);
+    stack_turn(3);
+    assert_true(netif_is_link_up(&stack.nif.netif));
+}
+
 static void another_speed_is_told(void **state)
 {
     (void)state;
@@ -206,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CARD_TEST(the_cable_moves_the_link_of_the_netif),
         CARD_TEST(a_cable_put_in_while_the_card_goes_is_no_link),
+        CARD_TEST(a_card_that_comes_up_without_a_cable_has_no_link),
         CARD_TEST(another_speed_is_told),
         CARD_TEST(another_network_starts_dhcp_over),
         CARD_TEST(joins_drive_the_filter),

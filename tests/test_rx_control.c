@@ -54,6 +54,13 @@ static void in_band_packets_of_a_newer_host_do_no_harm(void **state)
     wire_put(&w, &pkt, 16);
     wire_poll(&w);
     assert_int_equal(counter(&w, "host_bad_packet"), 2);
+    pkt.desc.total_qwords = 3; /* an association without the function's number */
+    pkt.msg[0] = NVS_MSG_VF_ASSOCIATION;
+    pkt.msg[1] = 1;
+    wire_put(&w, &pkt, 24);
+    wire_poll(&w);
+    assert_int_equal(counter(&w, "host_bad_packet"), 3);
+    assert_int_equal(counter(&w, "vf_offered"), 0);
     wire_expect_nothing(&w); /* nobody answers an in-band packet, flag or not */
     wire_close(&w);
 }
