@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,10 +141,22 @@ void fake_nic(struct fake_sysfs *fs, const char *instance, const char *ifname, i
     fake_map(fs, instance, uio, 4, "send:925201\n", "0x1000000\n");
 }
 
+/* The uio provider locks a node it opens, and this one is every process's: one of them at a time
+ * has it, until it ends. */
+void fake_node(struct fake_sysfs *fs, const char *node, int uio)
+{
+    static int mutex_fd = -1;
+
+    if (mutex_fd < 0)
+        mutex_fd = open("/dev/full", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(mutex_fd, LOCK_EX), 0);
+    assert_int_equal(symlink(node, fake_path(fs, "dev/uio%d", uio)), 0);
+}
+
 void fake_nic_on_zero(struct fake_sysfs *fs, const char *instance, int uio)
 {
     fake_nic(fs, instance, NULL, uio);
-    assert_int_equal(symlink("/dev/zero", fake_path(fs, "dev/uio%d", uio)), 0);
+    fake_node(fs, "/dev/zero", uio);
     fake_map(fs, instance, uio, 0, "txrx_rings\n", "0x6000\n");
     fake_map(fs, instance, uio, 3, "recv:925200\n", "0x4000\n");
 }

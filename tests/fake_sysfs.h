@@ -40,6 +40,9 @@ void fake_remove(const char *path);
  */
 void fake_nic(struct fake_sysfs *fs, const char *instance, const char *ifname, int uio);
 
+/* dev/uio(uio) is (node): /dev/zero or /dev/null. Other processes that want it wait for our end. */
+void fake_node(struct fake_sysfs *fs, const char *node, int uio);
+
 /* A NIC that opens: its uio node is /dev/zero, whose maps are zeroes, as an idle card's are. */
 void fake_nic_on_zero(struct fake_sysfs *fs, const char *instance, int uio);
 

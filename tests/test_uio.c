@@ -59,7 +59,7 @@ static const char *map_file(unsigned k, const char *name)
 static void nic_on_null(void)
 {
     fake_nic(&fs, FAKE_NIC_A, NULL, 0);
-    assert_int_equal(symlink("/dev/null", fake_path(&fs, "dev/uio0")), 0);
+    fake_node(&fs, "/dev/null", 0);
     scan();
 }
 
@@ -186,10 +186,7 @@ static void device_that_cannot_be_mapped_says_which_map(void **state)
 {
     (void)state;
     nic_on_null();
-    for (int tries = 0; tries < 1000; tries++) { /* others may lock /dev/null for a moment */
-        if (vmbus_uio_open(&fs.bus, &info, &err, &t) != -EBUSY)
-            break;
-    }
+    assert_true(vmbus_uio_open(&fs.bus, &info, &err, &t) < 0);
     assert_non_null(strstr(err.what, "cannot map map0"));
 }
 
