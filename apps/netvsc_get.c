@@ -30,7 +30,6 @@
 #include "port_log.h"
 
 #define HEAD_BYTES_MAX 16384u
-#define WRITE_BYTES 65536u /* stdio's own 4096 would be a system call for every three segments */
 
 static struct {
     const char *url;
@@ -165,10 +164,10 @@ static err_t on_data(void *arg, struct altcp_pcb *pcb, struct pbuf *p, err_t err
     (void)arg;
     (void)err;
     for (const struct pbuf *q = p; q && !get.done; q = q->next) {
-        get.bytes += q->len;
-        if (fwrite(q->payload, 1, q->len, get.file) != q->len || (!q->next && fflush(get.file)))
+        if (fwrite(q->payload, 1, q->len, get.file) != q->len)
             finish(1, get.output ? get.output : "stdout", strerror(errno),
                    "Give -o a file with room");
+        get.bytes += q->len;
     }
     altcp_recved(pcb, p->tot_len);
     pbuf_free(p);
@@ -244,7 +243,6 @@ static int start(void *ctx)
     (void)ctx;
     if (status)
         return status;
-    setvbuf(get.file, NULL, _IOFBF, WRITE_BYTES);
     app_when_addressed(look_up, NULL);
     return 0;
 }
