@@ -68,31 +68,44 @@ bool hvh_rsc_takes_large(const struct hvhost_nic *nic)
 
 /* ---- to the guest ----------------------------------------------------------------------- */
 
+/* The (parts) of (frame), all but the last of (bytes); (head) describes the frame, of which only
+ * the first is told. Those in between have one head. */
+static void put_parts(struct hvh_chan *chan, const struct hvhost_frame *frame,
+                      struct hvh_head *head, uint32_t parts, uint32_t bytes)
+{
+    uint32_t count;
+
+    for (uint32_t done = 0; done < parts; done += count) {
+        const bool first = done == 0, last = done == parts - 1;
+        const uint32_t off = done * bytes;
+
+        count = first || last ? 1 : parts - 1 - done;
+        hvh_describe_part(
+            (uint8_t)((first ? RNDIS_PACKET_ID_FIRST : 0) | (last ? RNDIS_PACKET_ID_LAST : 0)),
+            chan->nic->rsc.id, head);
+        hvh_describe_data(chan->nic, last ? frame->len_bytes - off : bytes, head);
+        hvh_rx_add(chan, frame->data + off, head, count);
+        head->elements_bytes = 0;
+    }
+}
+
 /* (frame) was (segments), each offered to us if (merged). Its header is at rsc.at. */
 static void send_parts(struct hvhost_nic *nic, const struct hvhost_frame *frame,
                        struct hvh_hash hash, uint32_t segments, bool merged)
 {
     struct hvh_chan *chan = hvh_subchan_for(nic, hash);
-    uint32_t part = part_bytes(nic), left = frame->len_bytes, parts = (left + part - 1) / part;
+    const uint32_t part = part_bytes(nic), parts = (frame->len_bytes + part - 1) / part;
     uint32_t csum = RNDIS_RXCSUM_TCP_OK | RNDIS_RXCSUM_TCP_STALE;
-    struct hvh_elements e;
+    struct hvh_head head;
 
     hvh_rx_flush(chan);
     if (!hvh_rx_room_for(chan, parts, parts, merged ? segments : 1))
         return;
     if (!nic->rsc.at.v6)
         csum |= RNDIS_RXCSUM_IP_OK | RNDIS_RXCSUM_IP_STALE;
-    hvh_describe(frame, hash, csum, &e);
+    hvh_describe(frame, hash, csum, &head);
     nic->rsc.id++;
-    for (uint8_t first = RNDIS_PACKET_ID_FIRST; left; first = 0) {
-        uint32_t bytes = left < part ? left : part;
-        uint8_t last = bytes == left ? RNDIS_PACKET_ID_LAST : 0;
-
-        hvh_describe_part(first | last, nic->rsc.id, &e);
-        hvh_rx_add(chan, frame->data + frame->len_bytes - left, bytes, &e);
-        e.len = 0;
-        left -= bytes;
-    }
+    put_parts(chan, frame, &head, parts, part);
     hvh_rx_flush(chan);
     nic->stats.rx_frames++;
     nic->stats.rx_bytes += frame->len_bytes;

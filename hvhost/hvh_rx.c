@@ -97,33 +97,39 @@ static bool ring_takes(struct hvh_chan *chan, uint32_t frames)
 static void ahead(struct hvh_chan *chan, uint32_t bytes)
 {
     struct hvhost_nic *nic = chan->nic;
-    const uint32_t section = hvh_sections_next(&nic->sections);
+    uint32_t section;
     const uint8_t *at;
 
-    if (section == HVH_SECTION_NONE || chan->out.attended)
+    if (chan->out.attended)
+        return;
+    section = hvh_sections_next(&nic->sections);
+    if (section == HVH_SECTION_NONE)
         return;
     at = nic->recv.base + (size_t)section * nic->sections.bytes;
     nic->recv_ahead = (struct hvh_ahead){at, at + bytes};
     hvh_ahead_write(&nic->recv_ahead, hvh_ahead_first(&nic->recv_ahead));
 }
 
-void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, uint32_t bytes,
-                const struct hvh_elements *e)
+void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, const struct hvh_head *head,
+                uint32_t count)
 {
     struct hvhost_nic *nic = chan->nic;
     struct hvh_batch *batch = &chan->batch;
-    uint32_t section = hvh_sections_take(&nic->sections, HVH_USE_DATA,
-                                         batch->count > 0 ? batch->tail : HVH_SECTION_NONE);
-    uint32_t off = section * nic->sections.bytes;
+    uint32_t tail = batch->count > 0 ? batch->tail : HVH_SECTION_NONE;
 
-    if (batch->count == 0)
-        batch->head = section;
-    batch->tail = section;
-    batch->range[batch->count++] = (struct vmbus_xfer_range){
-        .len_bytes = hvh_message_write(nic, data, bytes, e, nic->recv.base + off),
-        .off_bytes = off,
-    };
-    ahead(chan, batch->range[batch->count - 1].len_bytes);
+    for (uint32_t i = 0; i < count; i++, data += head->packet.data_bytes) {
+        const uint32_t section = hvh_sections_take(&nic->sections, HVH_USE_DATA, tail);
+        const uint32_t off = section * nic->sections.bytes;
+
+        if (tail == HVH_SECTION_NONE)
+            batch->head = section;
+        tail = section;
+        batch->range[batch->count++] =
+            (struct vmbus_xfer_range){.len_bytes = head->packet.len_bytes, .off_bytes = off};
+        hvh_message_write(head, data, nic->recv.base + off);
+        ahead(chan, head->packet.len_bytes);
+    }
+    batch->tail = tail;
 }
 
 static_assert(offsetof(struct vmbus_xfer_header, range_count) == 4, "its word's high half");
@@ -227,17 +233,18 @@ void hvh_rx_whole(struct hvhost_nic *nic, const struct hvhost_frame *frame, stru
                   uint32_t csum)
 {
     struct hvh_chan *chan = hvh_subchan_for(nic, hash);
-    struct hvh_elements e;
+    struct hvh_head head;
 
-    hvh_describe(frame, hash, csum, &e);
+    hvh_describe(frame, hash, csum, &head);
     if (frame->len_bytes > nic->mtu_bytes + HVH_ETH_BYTES ||
-        frame->len_bytes > hvh_message_room(nic, e.len)) {
+        frame->len_bytes > hvh_message_room(nic, head.elements_bytes)) {
         nic->stats.rx_drop_size++;
         return;
     }
     if (!hvh_rx_room_for(chan, nic->config.batch_frames, 1, 1))
         return;
-    hvh_rx_add(chan, frame->data, frame->len_bytes, &e);
+    hvh_describe_data(nic, frame->len_bytes, &head);
+    hvh_rx_add(chan, frame->data, &head, 1);
     nic->stats.rx_frames++;
     nic->stats.rx_bytes += frame->len_bytes;
     nic->stats.rx_hashed += hash.type != 0;

@@ -3,28 +3,39 @@
 #ifndef HVH_RX_VAR_H
 #define HVH_RX_VAR_H
 
+#include <string.h>
+
 #include "hvh_nic_var.h"
 
 /* ---- hvh_message.c: one RNDIS message with a frame, or a part of one -------------------- */
 
 #define HVH_ELEMENTS_MAX 5u
 
-/* Per-packet info of one message, in the making. */
-struct hvh_elements {
-    uint8_t bytes[HVH_ELEMENTS_MAX * RNDIS_PPI_BYTES];
-    uint32_t len;
+/* What is in front of a message's data, in the making. */
+struct hvh_head {
+    struct rndis_packet packet;
+    uint8_t elements[HVH_ELEMENTS_MAX * RNDIS_PPI_BYTES]; /* per-packet info */
+    uint32_t elements_bytes;
+    uint32_t data_off; /* in the message */
 };
 
 /* What the guest is told about (frame) beside its bytes; (csum) is RNDIS_RXCSUM_*. */
 void hvh_describe(const struct hvhost_frame *frame, struct hvh_hash hash, uint32_t csum,
-                  struct hvh_elements *e);
+                  struct hvh_head *head);
 /* That the message is a part of frame (id), with (flags): RNDIS_PACKET_ID_*. */
-void hvh_describe_part(uint8_t flags, uint16_t id, struct hvh_elements *e);
+void hvh_describe_part(uint8_t flags, uint16_t id, struct hvh_head *head);
+/* It is of (data_bytes): finished. */
+void hvh_describe_data(const struct hvhost_nic *nic, uint32_t data_bytes, struct hvh_head *head);
 /* Bytes of data that fit a section behind (elements_bytes) of them. */
 uint32_t hvh_message_room(const struct hvhost_nic *nic, uint32_t elements_bytes);
-/* Write the message of (bytes) of (data) to (at), return the length its range has. */
-uint32_t hvh_message_write(const struct hvhost_nic *nic, const uint8_t *data, uint32_t bytes,
-                           const struct hvh_elements *e, uint8_t *at);
+/* Write the message with the finished (head) and (data) to (at). */
+static inline void hvh_message_write(const struct hvh_head *head, const uint8_t *data, uint8_t *at)
+{
+    memcpy(at, &head->packet, sizeof(head->packet));
+    for (uint32_t off = 0; off < head->elements_bytes; off += RNDIS_PPI_BYTES)
+        memcpy(at + sizeof(head->packet) + off, head->elements + off, RNDIS_PPI_BYTES);
+    memcpy(at + head->data_off, data, head->packet.data_bytes);
+}
 
 /* ---- hvh_rx.c --------------------------------------------------------------------------- */
 
@@ -36,9 +47,10 @@ void hvh_rx_whole(struct hvhost_nic *nic, const struct hvhost_frame *frame, stru
  * it is promised. Else (frames) are counted as dropped.
  */
 bool hvh_rx_room_for(struct hvh_chan *chan, uint32_t most, uint32_t messages, uint32_t frames);
-/* One more message of the packet being gathered, for which there is room. */
-void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, uint32_t bytes,
-                const struct hvh_elements *e);
+/* (count) more messages of the packet being gathered, for which there is room, all with (head); the
+ * data of the first is at (data), that of each other behind it. */
+void hvh_rx_add(struct hvh_chan *chan, const uint8_t *data, const struct hvh_head *head,
+                uint32_t count);
 
 /* ---- hvh_rsc.c: segments put together --------------------------------------------------- */
 

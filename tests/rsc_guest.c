@@ -137,6 +137,8 @@ void rsc_take_frame(struct raw_guest *g, const struct raw_packet *pkt, unsigned 
         assert_int_equal(head.type, RNDIS_MSG_PACKET);
         assert_int_equal(head.len_bytes, range.len_bytes);
         flags = elements(msg, &head, got);
+        if (got->pieces > 0) /* all else was told with the first */
+            assert_int_equal(head.ppi_bytes, RNDIS_PPI_BYTES);
         assert_int_equal(!!(flags & RNDIS_PACKET_ID_FIRST), flags && got->pieces == 0);
         assert_true(got->bytes + head.data_bytes <= RSC_FRAME_MAX);
         memcpy(got->frame + got->bytes, msg + 8 + head.data_off, head.data_bytes);

@@ -85,6 +85,25 @@ static void large_frames_cross_in_one_piece(void **state)
     }
 }
 
+/* One, two, three and four of 1514 bytes, and a byte less and more. */
+static void a_frame_has_as_many_fragments_as_it_takes(void **state)
+{
+    (void)state;
+    for (uint32_t bytes = 1513; bytes <= 4 * 1514 + 1; bytes += bytes % 1514 == 1 ? 1512 : 1) {
+        struct rsc_segment s = {.seq = 7, .payload_bytes = bytes - 54, .mss = MSS, .flags = 0x18};
+        struct raw_guest *g = rsc_start(NULL);
+
+        for (unsigned i = 0; i < 3; i++) { /* sections in another order each time */
+            rsc_send(g, &s);
+            raw_step(g);
+            rsc_expect(g, false, s.seq, s.payload_bytes, false);
+            assert_int_equal(rsc_got.pieces, (bytes + 1513) / 1514);
+            s.seq += s.payload_bytes;
+        }
+        raw_guest_destroy(g);
+    }
+}
+
 static void a_frame_ends_before_it_is_too_long(void **state)
 {
     struct rsc_segment s = {.seq = 1, .payload_bytes = MSS};
@@ -379,6 +398,7 @@ int main(void)
         cmocka_unit_test(segments_of_a_connection_become_one_frame),
         cmocka_unit_test(who_sums_ip_headers_itself_gets_them_together_too),
         cmocka_unit_test(large_frames_cross_in_one_piece),
+        cmocka_unit_test(a_frame_has_as_many_fragments_as_it_takes),
         cmocka_unit_test(a_frame_ends_before_it_is_too_long),
         cmocka_unit_test(push_ends_a_frame_and_a_turn_does),
         cmocka_unit_test(what_differs_is_left_alone),
