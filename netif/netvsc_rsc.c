@@ -15,7 +15,9 @@
  * A fragment without a first one is dropped, and so are all those behind it.
  *
  * 64 KB are 43 fragments. Those behind the first one are all alike, with a single element that says
- * that they are fragments: they are taken in a run of their own, the quick way (netvsc_rx.c).
+ * that they are fragments: they are taken in a run of their own. One of them is judged, on a copy
+ * of its header; who says the same, word by word, needs no judge (as in netvsc_rx_alike.c). The
+ * first that is anything else ends the run and is judged as any other message.
  *
  * A packet has VMBUS_XFER_RANGES_MAX ranges at most, so a frame has no more fragments, and the
  * batch has room for them. A frame put together is RSC_BYTES_MAX long at most.
@@ -83,46 +85,107 @@ bool netvsc_rsc_take(struct netvsc_queue *q, const struct netvsc_frame *piece, u
     return ok;
 }
 
-/*
- * A fragment behind the first, of (bytes_max) at most, with one element; false: it may be anything.
- */
-static inline bool take_fragment(const struct netvsc_queue *q, uint64_t range, uint32_t bytes_max,
-                                 struct netvsc_frame *out, uint8_t *flags)
+/* A fragment behind the first: what its message says. */
+struct said {
+    uint64_t head, data, ppis, kind, value; /* words of it, its only element's among them */
+    uint32_t range_bytes;
+    uint32_t data_off, data_bytes;
+    uint8_t flags;
+};
+
+/* The message of (range) says what most do. False: it may be anything. */
+static bool judge(const struct netvsc *nic, uint64_t range, struct said *said)
 {
-    const uint8_t *msg = q->nic->recv + (range >> 32);
+    const uint32_t range_bytes = (uint32_t)range;
+    uint8_t copy[sizeof(struct rndis_packet) + RNDIS_PPI_BYTES];
     struct rndis_layout at;
 
-    if (!netvsc_range_usual(q->nic, range) || !rndis_quick_packet(msg, (uint32_t)range, &at) ||
-        at.data_bytes - 1 >= bytes_max)
+    if (!netvsc_range_usual(nic, range) || range_bytes < sizeof(copy))
         return false;
-    *flags = rndis_quick_fragment(msg + at.ppi_off, at.ppi_bytes);
-    netvsc_put_frame(q, msg + at.data_off, at.data_bytes, out);
-    return *flags && !(*flags & RNDIS_PACKET_ID_FIRST);
+    memcpy(copy, nic->recv + (range >> 32), sizeof(copy));
+    atomic_signal_fence(memory_order_acquire); /* the only look at it */
+    if (!rndis_quick_packet(copy, range_bytes, &at))
+        return false;
+    *said = (struct said){
+        .head = rndis_quick_word(copy),
+        .data = rndis_quick_word(copy + offsetof(struct rndis_packet, data_off)),
+        .ppis = rndis_quick_word(copy + offsetof(struct rndis_packet, ppi_off)),
+        .kind = rndis_quick_word(copy + at.ppi_off),
+        .value = rndis_quick_word(copy + at.ppi_off + offsetof(struct rndis_ppi, data_off)),
+        .range_bytes = range_bytes,
+        .data_off = at.data_off,
+        .data_bytes = at.data_bytes,
+        .flags = rndis_quick_fragment(copy + at.ppi_off, at.ppi_bytes),
+    };
+    return said->flags && !(said->flags & RNDIS_PACKET_ID_FIRST) && said->data_bytes > 0;
+}
+
+/* Only compared: it does not matter how often the compiler reads it. */
+static inline uint64_t differs(uint64_t known, const uint8_t *host)
+{
+    uint64_t word;
+
+    memcpy(&word, host, sizeof(word));
+    return known ^ word;
+}
+
+/* Does the message at (host) say the same, in a range that is as long? */
+static inline bool alike(const struct said *said, const uint8_t *host)
+{
+    const uint8_t *element = host + sizeof(struct rndis_packet);
+
+    return !(differs(said->head, host) |
+             differs(said->data, host + offsetof(struct rndis_packet, data_off)) |
+             differs(said->ppis, host + offsetof(struct rndis_packet, ppi_off)) |
+             differs(said->kind, element) |
+             differs(said->value, element + offsetof(struct rndis_ppi, data_off)));
+}
+
+/* Of the (count) ranges at (host) those whose messages say the same become fragments at (out), from
+ * the first on. How many. */
+static uint32_t take_alike(const struct netvsc_queue *q, const struct said *said,
+                           const uint8_t *host, uint32_t count, struct netvsc_frame *out)
+{
+    const uint8_t *recv = q->nic->recv, *msg;
+    const uint64_t off_max = q->nic->recv_off_max;
+    uint32_t n = 0;
+    uint64_t range;
+
+    for (; n < count; n++, host += sizeof(range)) {
+        range = rndis_quick_word(host);
+        msg = recv + (range >> 32);
+        if (range >> 32 > off_max || (uint32_t)range != said->range_bytes || !alike(said, msg))
+            break;
+        netvsc_put_frame(q, msg + said->data_off, said->data_bytes, &out[n]);
+    }
+    return n;
 }
 
 const uint8_t *netvsc_rsc_run(struct netvsc_queue *q, const uint8_t *host, const uint8_t *end)
 {
-    struct netvsc_frame *out = &q->batch[q->batch_count];
     struct netvsc_chain *chain = &q->chain;
-    uint32_t done = 0;
-    uint8_t flags = 0;
-    bool usual = true;
+    struct said said = {0};
+    uint32_t count, n;
 
-    while (host < end && !(flags & RNDIS_PACKET_ID_LAST)) {
-        const uint64_t range = rndis_quick_word(host);
+    while (host < end && chain->pieces && judge(q->nic, rndis_quick_word(host), &said)) {
+        const uint32_t ranges = (uint32_t)(end - host) / (uint32_t)sizeof(uint64_t);
 
-        usual = take_fragment(q, range, RSC_BYTES_MAX - chain->bytes, out, &flags);
-        if (!usual)
+        count = (RSC_BYTES_MAX - chain->bytes) / said.data_bytes;
+        if (count > ranges)
+            count = ranges;
+        if (said.flags & RNDIS_PACKET_ID_LAST && count > 1)
+            count = 1;
+        n = take_alike(q, &said, host, count, &q->batch[q->batch_count]);
+        if (n == 0) /* too long, or it has changed since */
             break;
-        chain->bytes += out++->len_bytes;
-        host += sizeof(range);
-        done++;
+        host += n * sizeof(uint64_t);
+        chain->pieces += n;
+        chain->bytes += n * said.data_bytes;
+        q->batch_count += n;
+        q->stats.rx_messages += n;
+        if (said.flags & RNDIS_PACKET_ID_LAST)
+            complete(q);
     }
-    chain->pieces += done;
-    q->batch_count += done;
-    q->stats.rx_messages += done;
-    if (usual && flags & RNDIS_PACKET_ID_LAST)
-        complete(q);
     if (q->batch_count >= NETVSC_BATCH_MAX && !chain->pieces)
         netvsc_rx_hand_up(q);
     return host;

@@ -166,6 +166,109 @@ static void what_one_packet_begins_another_does_not_end(void **state)
     wire_close(&w);
 }
 
+/* Nine fragments alike but for a word of the fifth; (pieces) of the first frame, 0: there is none.
+ */
+struct odd_one {
+    const char *what;
+    size_t off;
+    uint32_t word;
+    uint32_t pieces, first, last, rndis;
+};
+
+#define ELEMENT sizeof(struct rndis_packet)
+#define ID(flags) (RNDIS_PACKET_ID_VERSION | (uint32_t)(flags) << 8 | 7u << 16)
+static_assert(offsetof(struct rndis_packet_id, flags) == 1, "as ID() has it");
+static_assert(offsetof(struct rndis_packet_id, id) == 2, "as ID() has it");
+
+static const struct odd_one odd_ones[] = {
+    {"none", offsetof(struct rndis_packet, type), RNDIS_MSG_PACKET, 9, 0, 0, 0},
+    {"type", offsetof(struct rndis_packet, type), 77, 0, 4, 4, 1},
+    {"shorter", offsetof(struct rndis_packet, data_bytes), 99, 9, 0, 0, 0},
+    {"longer", offsetof(struct rndis_packet, data_bytes), 101, 0, 4, 4, 1},
+    {"no element", offsetof(struct rndis_packet, ppi_bytes), 0, 1, 4, 4, 0},
+    {"an element twice as long", offsetof(struct rndis_packet, ppi_bytes), 32, 0, 4, 4, 1},
+    {"another element", ELEMENT + offsetof(struct rndis_ppi, type), RNDIS_PPI_HASH, 1, 4, 4, 0},
+    {"its data elsewhere", ELEMENT + offsetof(struct rndis_ppi, data_off), 16, 0, 4, 4, 1},
+    {"another frame's", ELEMENT + RNDIS_PPI_DATA_OFF, ID(FRAGMENT) + (1u << 16), 9, 0, 0, 0},
+    {"no fragment", ELEMENT + RNDIS_PPI_DATA_OFF, ID(0), 1, 4, 4, 0},
+    {"the last", ELEMENT + RNDIS_PPI_DATA_OFF, ID(LAST), 5, 4, 0, 0},
+    {"a first", ELEMENT + RNDIS_PPI_DATA_OFF, ID(FIRST), 5, 0, 4, 0},
+};
+
+static void of_fragments_alike_each_is_looked_at(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(odd_ones); i++) {
+        const struct odd_one *odd = &odd_ones[i];
+        struct vmbus_xfer_range ranges[9];
+        struct wire w;
+
+        print_message("%s\n", odd->what);
+        wire_up(&w, &rsc);
+        for (uint32_t k = 0; k < countof(ranges); k++)
+            ranges[k] = wire_fragment(&w, k, 100, (uint8_t)k,
+                                      k == 0   ? FIRST
+                                      : k == 8 ? LAST
+                                               : FRAGMENT);
+        memcpy(w.t.recv.base + ranges[4].off_bytes + odd->off, &odd->word, sizeof(odd->word));
+        wire_xfer(&w, XID, NVS_RNDIS_DATA, ranges, countof(ranges));
+        wire_poll(&w);
+        assert_int_equal(w.rx_count, odd->pieces);
+        if (odd->pieces > 1)
+            assert_int_equal(w.frames[0].frame.more, odd->pieces - 1);
+        if (odd->pieces == 9)
+            assert_int_equal(w.frames[4].frame.len_bytes, odd->word == 99 ? 99 : 100);
+        for (uint32_t k = 0; k < w.rx_count; k++)
+            assert_int_equal(w.frames[k].head[0], w.frames[0].head[0] + k);
+        assert_int_equal(counter(&w, "rx_drop_rsc_first"), odd->first);
+        assert_int_equal(counter(&w, "rx_drop_rsc_last"), odd->last);
+        assert_int_equal(counter(&w, "rx_drop_rndis"), odd->rndis);
+        wire_close(&w); /* the books */
+    }
+}
+
+/* And so is each range: too short for its message, too far behind. */
+static void of_fragments_alike_each_is_where_one_may_be(void **state)
+{
+    (void)state;
+    for (unsigned outside = 0; outside < 2; outside++) {
+        struct vmbus_xfer_range ranges[9];
+        struct wire w;
+
+        wire_up(&w, &rsc);
+        for (uint32_t k = 0; k < countof(ranges); k++)
+            ranges[k] = wire_fragment(&w, k, 100, 0, k == 0 ? FIRST : k == 8 ? LAST : FRAGMENT);
+        if (outside)
+            ranges[4].off_bytes = UINT32_MAX - 100; /* to look there is a fault */
+        else
+            ranges[4].len_bytes--;
+        wire_xfer(&w, XID, NVS_RNDIS_DATA, ranges, countof(ranges));
+        wire_poll(&w);
+        assert_int_equal(w.rx_count, 0);
+        assert_int_equal(counter(&w, "rx_drop_range"), outside);
+        assert_int_equal(counter(&w, "rx_drop_rndis"), !outside);
+        assert_int_equal(counter(&w, "rx_drop_rsc_first"), 4);
+        assert_int_equal(counter(&w, "rx_drop_rsc_last"), 4);
+        wire_close(&w); /* the books */
+    }
+}
+
+static void behind_the_last_fragment_another_last_one_is_none(void **state)
+{
+    struct vmbus_xfer_range ranges[4];
+    struct wire w;
+
+    (void)state;
+    wire_up(&w, &rsc);
+    for (uint32_t k = 0; k < countof(ranges); k++)
+        ranges[k] = wire_fragment(&w, k, 100, 0, k == 0 ? FIRST : k == 1 ? FRAGMENT : LAST);
+    wire_xfer(&w, XID, NVS_RNDIS_DATA, ranges, countof(ranges));
+    wire_poll(&w);
+    assert_int_equal(w.rx_count, 3);
+    assert_int_equal(counter(&w, "rx_drop_rsc_first"), 1);
+    wire_close(&w);
+}
+
 /* ---- what belongs to the frame --------------------------------------------------------------- */
 
 /* In front of a fragment's own element: a tag and a verdict. */
@@ -328,6 +431,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fragments_become_frames_and_broken_rows_of_them_do_not),
+        cmocka_unit_test(of_fragments_alike_each_is_looked_at),
+        cmocka_unit_test(of_fragments_alike_each_is_where_one_may_be),
+        cmocka_unit_test(behind_the_last_fragment_another_last_one_is_none),
         cmocka_unit_test(what_one_packet_begins_another_does_not_end),
         cmocka_unit_test(tag_and_verdict_are_those_of_the_first_fragment),
         cmocka_unit_test(the_packet_is_kept_until_its_last_piece_is_released),
