@@ -71,20 +71,38 @@ void netvsc_netif_loans_abandon(struct netvsc_netif_loans *pool)
         free(pool);
 }
 
-static void part_freed(struct loan *loan)
+static void put_back(struct loan *loan)
 {
     struct netvsc_netif_loans *pool = loan->pool;
 
-    if (--loan->parts)
-        return;
-    if (loan->lead == loan)
-        netvsc_hold_release(loan->hold);
-    else
-        part_freed(loan->lead); /* which has none */
+    pool->out--;
     loan->next = pool->free;
     pool->free = loan;
-    if (--pool->out == 0 && pool->abandoned)
+}
+
+/* Nothing of (lead) is out, nor of those it led. */
+static __attribute__((noinline)) void lead_freed(struct loan *lead)
+{
+    struct netvsc_netif_loans *pool = lead->pool;
+
+    netvsc_hold_release(lead->hold);
+    put_back(lead);
+    if (pool->out == 0 && pool->abandoned)
         free(pool);
+}
+
+static inline void part_freed(struct loan *loan)
+{
+    struct loan *lead = loan->lead;
+
+    if (--loan->parts)
+        return;
+    if (lead != loan) {
+        put_back(loan); /* the pool lives: its lead is out */
+        if (--lead->parts)
+            return;
+    }
+    lead_freed(lead);
 }
 
 /* lwIP gives back one of the two; it is the first member of its pbuf_custom. */
@@ -187,4 +205,30 @@ struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct pbuf 
     struct loan *loan = take(nif, frame, lead_of(before, frame), 1);
 
     return loan ? make_rest(loan, frame, off) : NULL;
+}
+
+unsigned netvsc_netif_lend_run(struct netvsc_netif *nif, struct netvsc_netif_join *join,
+                               const struct netvsc_frame *frames, unsigned count)
+{
+    struct netvsc_netif_loans *pool = nif->loans;
+    struct loan *lead = lead_of(join->tail, frames), *loan;
+    unsigned n = 0;
+
+    if (!lead)
+        return 0;
+    for (; n < count && frames[n].len_bytes > nif->rx_copybreak_bytes; n++) {
+        loan = pool->free;
+        if (!loan)
+            break;
+        pool->free = loan->next;
+        loan->lead = lead;
+        loan->parts = 1;
+        join->tail->next = make_rest(loan, &frames[n], 0);
+        join->tail = join->tail->next;
+        join->bytes += frames[n].len_bytes;
+    }
+    lead->parts += n;
+    pool->out += n;
+    nif->stats.rx_zerocopy += n;
+    return n;
 }

@@ -169,7 +169,8 @@ static struct pbuf *more_pieces(struct netvsc_netif *nif, const struct netvsc_fr
 
     netvsc_netif_join_add(&join, p);
     for (unsigned i = 1; i <= frame->more; i++) {
-        if (!netvsc_netif_join_piece(nif, &join, &frame[i], 0)) {
+        i += netvsc_netif_lend_run(nif, &join, &frame[i], frame->more + 1u - i);
+        if (i <= frame->more && !netvsc_netif_join_piece(nif, &join, &frame[i], 0)) {
             pbuf_free(netvsc_netif_join_end(&join));
             return NULL;
         }

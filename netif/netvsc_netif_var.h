@@ -57,6 +57,13 @@ struct pbuf *netvsc_netif_lend(struct netvsc_netif *nif, const struct netvsc_fra
 struct pbuf *netvsc_netif_lend_rest(struct netvsc_netif *nif, const struct pbuf *before,
                                     const struct netvsc_frame *frame, uint32_t off);
 
+/*
+ * The same of the first of (count) frames, all of the packet that the last one in (join) is of: as
+ * many as can be lent. Returns how many.
+ */
+unsigned netvsc_netif_lend_run(struct netvsc_netif *nif, struct netvsc_netif_join *join,
+                               const struct netvsc_frame *frames, unsigned count);
+
 /* netvsc_netif_tx.c */
 err_t netvsc_netif_output(struct netif *netif, struct pbuf *p);
 /* Send what waits, as far as the NIC takes it. Returns how many chains left the backlog. */

@@ -36,6 +36,7 @@ static void what_the_host_puts_together_arrives_as_one_chain(void **state)
         assert_int_equal(stack.nif.stats.rx_gro_chains, 0);
         assert_int_equal(stack.nif.stats.rx_input, 1);
         assert_int_equal(stack.nif.stats.rx_csum_disagree, 0);
+        assert_int_equal(stack.nif.stats.rx_copied, i & 2 ? 38 : 1); /* the last one is short */
         /* Sections of a packet come back with its last piece. */
         assert_int_equal(netvsc_held_sections(stack.nif.nic), i & 2 ? 0 : 38);
         chains_teardown();
@@ -106,6 +107,46 @@ static void a_packet_is_kept_for_the_last_piece_whichever_that_is(void **state)
     }
 }
 
+/* 4096 can be; what comes then is copied, from the middle of a frame on. */
+static void with_all_pbufs_lent_the_rest_of_a_frame_is_copied(void **state)
+{
+    const unsigned frames = 120;
+
+    (void)state;
+    f = (struct ip_frame){.seq = 1};
+    stack_config.rx_hold_percent = 90;
+    stack_card_config.recv_buf_bytes = 16u << 20;
+    chains_setup(HVHOST_OFFLOAD_ALL);
+    for (unsigned i = 0; i < frames; i++) {
+        for (unsigned k = 0; k < 40; k++)
+            chains_send(&f, CHAINS_MSS, k == 39 ? 0x18 : 0x10);
+        stack_turn(2);
+    }
+    assert_int_equal(chain_count, frames);
+    for (unsigned i = 0; i < frames; i++)
+        chains_check(&f, i, 1 + i * 40 * CHAINS_MSS, 40 * CHAINS_MSS, false);
+    assert_int_equal(stack.nif.stats.rx_zerocopy, 4096);
+    assert_int_equal(stack.nif.stats.rx_copied, frames * 38 - 4096); /* each one's last, 36 bytes */
+    chains_teardown();
+}
+
+static void a_chain_outlives_its_netif(void **state)
+{
+    (void)state;
+    f = (struct ip_frame){.seq = 1};
+    chains_setup(HVHOST_OFFLOAD_ALL);
+    for (unsigned k = 0; k < 20; k++)
+        chains_send(&f, CHAINS_MSS, 0x10);
+    stack_turn(2);
+    netvsc_netif_remove(&stack.nif);
+    chains_check(&f, 0, 1, 20 * CHAINS_MSS, false);
+    pbuf_free(chains[--chain_count].p);
+    assert_null(hvhost_audit(stack.host));
+    assert_int_equal(netvsc_netif_add(&stack.nif, &stack_config), 0);
+    stack_attach();
+    chains_teardown();
+}
+
 static void without_rsc_by_switch_they_come_together_here(void **state)
 {
     (void)state;
@@ -161,6 +202,8 @@ int main(void)
         cmocka_unit_test(what_the_host_puts_together_arrives_as_one_chain),
         cmocka_unit_test(nothing_is_lost_with_the_answer_about_offloads),
         cmocka_unit_test(a_packet_is_kept_for_the_last_piece_whichever_that_is),
+        cmocka_unit_test(with_all_pbufs_lent_the_rest_of_a_frame_is_copied),
+        cmocka_unit_test(a_chain_outlives_its_netif),
         cmocka_unit_test(without_rsc_by_switch_they_come_together_here),
         cmocka_unit_test(a_long_frame_without_pbufs_is_dropped_without_a_trace),
     };
