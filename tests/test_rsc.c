@@ -166,8 +166,7 @@ static void what_one_packet_begins_another_does_not_end(void **state)
     wire_close(&w);
 }
 
-/* Nine fragments alike but for a word of the fifth; (pieces) of the first frame, 0: there is none.
- */
+/* Nine fragments alike but for a word of the fifth; (pieces) of the first frame. */
 struct odd_one {
     const char *what;
     size_t off;
