@@ -21,7 +21,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "port_heap.h"
 #include "port_tcp.h"
+
+#define SHARE_BYTES 98304u /* of copies one connection has on their way, when there are many */
 
 static uint64_t left_bytes(const struct http_conn *c)
 {
@@ -31,6 +34,12 @@ static uint64_t left_bytes(const struct http_conn *c)
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* Is it for others to have what is left of the heap? What TCP has of ours comes back with time. */
+static bool has_its_share(const struct http_conn *c)
+{
+    return !c->reply.held && c->unacked_bytes > SHARE_BYTES && port_heap_is_scarce();
 }
 
 /*
@@ -47,7 +56,7 @@ static size_t portion(const struct http_conn *c)
     if (left_bytes(c) <= room && left_bytes(c) <= HTTP_SCRATCH_BYTES)
         return (size_t)left_bytes(c);
     enough = least(enough, large > mss ? large : HTTP_SCRATCH_BYTES);
-    if (room < enough)
+    if (room < enough || has_its_share(c))
         return 0;
     if (left_bytes(c) <= enough)
         return (size_t)left_bytes(c);

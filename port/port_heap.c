@@ -8,8 +8,8 @@
  * across two, so that a segment is one piece for the host; the block freed last is the first to be
  * used again, being the warmest. Both take a handful of instructions, and nothing is searched.
  *
- * Pages never go back. A server that needed all of them for one size goes on with libc's memory for
- * others: slower by a copy per frame, and counted.
+ * Pages never go back. A server that needed all of them for some sizes goes on with free blocks up
+ * to four times as long, and then with libc's memory: slower by a copy per frame, and counted.
  *
  * AddressSanitizer is told what is free, and which bytes of a block nobody asked for.
  */
@@ -31,6 +31,7 @@
 #define PAGE_BYTES 4096u
 #define SHIFT_MIN 6u
 #define SHIFT_MAX 17u
+#define NO_SHIFT (SHIFT_MAX + 1)
 #define HUGE_BYTES (2u << 20)
 
 struct block {
@@ -168,22 +169,39 @@ bool port_heap_has(const void *at)
     return (uintptr_t)at - (uintptr_t)heap.memory.region.base < heap.memory.region.len_bytes;
 }
 
+/* The least size from (shift) on, and at most four times as large, of which a block is free. */
+static unsigned free_shift(unsigned shift)
+{
+    const unsigned most = shift + 2 < SHIFT_MAX ? shift + 2 : SHIFT_MAX;
+
+    while (shift <= most && !heap.free[shift])
+        shift++;
+    return shift <= most ? shift : NO_SHIFT;
+}
+
 bool port_heap_serves(size_t len_bytes)
 {
     const unsigned shift = shift_for(len_bytes);
 
-    return shift <= SHIFT_MAX &&
-           (heap.free[shift] || len_bytes <= (heap.pages - heap.fresh) * PAGE_BYTES);
+    return free_shift(shift) != NO_SHIFT ||
+           (shift <= SHIFT_MAX && len_bytes <= (heap.pages - heap.fresh) * PAGE_BYTES);
+}
+
+bool port_heap_is_scarce(void)
+{
+    return heap.stats.used_bytes > heap.pages * PAGE_BYTES / 4;
 }
 
 void *port_heap_malloc(size_t len_bytes)
 {
-    const unsigned shift = shift_for(len_bytes);
+    unsigned shift = shift_for(len_bytes);
     struct block *b;
 
     if (!heap.pages)
         return malloc(len_bytes);
-    if (shift > SHIFT_MAX || (!heap.free[shift] && !refill(shift))) {
+    if (shift > SHIFT_MAX || (!heap.free[shift] && !refill(shift)))
+        shift = free_shift(shift);
+    if (shift == NO_SHIFT) {
         heap.stats.beyond++;
         return malloc(len_bytes);
     }

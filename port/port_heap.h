@@ -45,6 +45,11 @@ void port_heap_stats(struct port_heap_stats *out);
 bool port_heap_has(const void *at);
 /* Could it serve a block of (len_bytes) right now? */
 bool port_heap_serves(size_t len_bytes);
+/*
+ * Is more than a quarter of it in use? Then those who have much of it should wait: sizes that were
+ * in demand before keep their pages, and all of it is in no near cache. Without a heap it is not.
+ */
+bool port_heap_is_scarce(void);
 
 /* What lwIP calls: as malloc(), calloc() and free(). */
 void *port_heap_malloc(size_t len_bytes);

@@ -10,6 +10,7 @@
 
 #include "http_conn.h"
 #include "lwip/memp.h"
+#include "port_heap.h"
 
 /* ---- many ---------------------------------------------------------------------------------- */
 
@@ -231,6 +232,32 @@ static void without_memory_a_head_goes_in_pieces(void **state)
     wire_close(&c);
 }
 
+/* A file is read into segments for a client that takes none. The heap stays for the others. */
+static void where_the_heap_is_scarce_one_client_gets_a_share_of_it(void **state)
+{
+    static struct wire_client c;
+    struct port_heap_stats stats;
+    void *others[24];
+
+    (void)state;
+    assert_int_equal(port_heap_open(8u << 20, 0), 0);
+    assert_false(port_heap_is_scarce());
+    for (unsigned i = 0; i < countof(others); i++)
+        others[i] = port_heap_malloc(128u << 10);
+    assert_true(port_heap_is_scarce());
+    site_ask_paused(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+    assert_in_range(server.conns[0].unacked_bytes, 90000, 165000);
+    for (unsigned i = 0; i < countof(others); i++)
+        port_heap_free(others[i]);
+    wire_resume(&c);
+    assert_answer(&c, 200, 0, SITE_BIG);
+    wire_close(&c);
+    wire_wait_s(150);
+    port_heap_stats(&stats);
+    assert_int_equal(stats.used_bytes, 0);
+    port_heap_close();
+}
+
 static void closing_the_server_resets_what_is_open(void **state)
 {
     static struct wire_client busy, idle;
@@ -263,6 +290,7 @@ int main(void)
         T(tiny_segments_of_many_do_not_pile_up),
         T(without_memory_an_answer_takes_longer),
         T(without_memory_a_head_goes_in_pieces),
+        T(where_the_heap_is_scarce_one_client_gets_a_share_of_it),
         T(closing_the_server_resets_what_is_open),
     };
 

@@ -122,6 +122,35 @@ static void beyond_its_end_libc_serves_and_it_is_counted(void **state)
     port_heap_close();
 }
 
+static void without_blocks_of_a_size_longer_ones_serve(void **state)
+{
+    void *block[LEN / (64u << 10)];
+    void *short_one, *other;
+
+    (void)state;
+    assert_int_equal(port_heap_open(LEN, 0), 0);
+    for (unsigned i = 0; i < countof(block); i++) {
+        assert_int_equal(port_heap_is_scarce(), i > countof(block) / 4);
+        block[i] = port_heap_malloc(64u << 10);
+    }
+    assert_false(port_heap_serves(16u << 10));
+    port_heap_free(block[7]);
+    assert_true(port_heap_serves(16u << 10));
+    assert_false(port_heap_serves(8u << 10)); /* it is eight times as long */
+    other = port_heap_malloc(8u << 10);
+    assert_false(inside(other));
+    short_one = port_heap_malloc(16u << 10);
+    assert_ptr_equal(short_one, block[7]);
+    assert_int_equal(stats().used_bytes, LEN);
+    port_heap_free(short_one);
+    port_heap_free(other);
+    assert_ptr_equal(port_heap_malloc(64u << 10), block[7]); /* it is what it was */
+    for (unsigned i = 0; i < countof(block); i++)
+        port_heap_free(block[i]);
+    assert_int_equal(stats().used_bytes, 0);
+    port_heap_close();
+}
+
 /* ---- the memory ------------------------------------------------------------------------------ */
 
 static void memory_is_whole_huge_pages_and_cannot_be_shortened(void **state)
@@ -199,6 +228,7 @@ int main(void)
         cmocka_unit_test(memory_apart_is_the_programs_alone),
         cmocka_unit_test(the_block_freed_last_comes_first),
         cmocka_unit_test(a_cleared_block_is_clear_and_a_wrapping_size_is_refused),
+        cmocka_unit_test(without_blocks_of_a_size_longer_ones_serve),
         cmocka_unit_test(beyond_its_end_libc_serves_and_it_is_counted),
         cmocka_unit_test(memory_is_whole_huge_pages_and_cannot_be_shortened),
         cmocka_unit_test(a_forked_child_does_not_have_it),
